@@ -1,0 +1,1 @@
+//! The protocol of node-ipc as pure state machines.
