@@ -7,7 +7,7 @@
 use crate::backoff::Retry;
 use crate::outbound::Unsent;
 use crate::transmit::Transmit;
-use crate::{Connection, EmitError, Endpoint, Frame, OfflinePolicy, Outbound, Settings, StopRetrying};
+use crate::{Connection, EmitError, Endpoint, OfflinePolicy, Outbound, Settings, StopRetrying};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -186,30 +186,31 @@ impl Client {
         }
     }
 
-    /// Queues an event while no connection has the queue, as the offline policy allows. While connected, emit into the
-    /// connection's own [`Outbound`] instead.
+    /// Queues an event while no connection has the queue, as the offline policy allows: `emit` is given the queue. While
+    /// connected, emit into the connection's own [`Outbound`] instead.
     ///
     /// # Errors
     ///
     /// [`EmitError::NotConnected`] under [`OfflinePolicy::Refuse`], [`EmitError::Closed`] once the client ends,
-    /// and whatever [`Outbound::emit`] says. Under [`OfflinePolicy::Drop`] an event that has no connection to wait for
-    /// is counted in [`dropped`](Self::dropped) and `Ok`.
-    pub fn emit_offline(&mut self, frame: &Frame) -> Result<(), EmitError> {
-        let length = frame.as_bytes().len();
-        match (self.state, &self.settings.offline) {
-            (State::Closing { .. } | State::Destroyed, _) => return Err(EmitError::Closed),
-            (_, OfflinePolicy::Refuse) => return Err(EmitError::NotConnected),
-            (State::Waiting { .. }, OfflinePolicy::Drop) => {
-                self.dropped += Unsent { messages: 1, bytes: length };
-                return Ok(());
-            }
-            // Before the first answer of the server node-ipc keeps what is emitted, and so do we.
-            (_, OfflinePolicy::Drop | OfflinePolicy::Buffer) => {}
+    /// and whatever `emit` says. Under [`OfflinePolicy::Drop`] an event that has no connection to wait for is counted in
+    /// [`dropped`](Self::dropped) and `Ok`.
+    pub fn emit_offline(
+        &mut self,
+        emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
+    ) -> Result<(), EmitError> {
+        if self.is_closing() {
+            return Err(EmitError::Closed);
         }
-        match &mut self.outbound {
-            Some(outbound) => outbound.emit_frame(frame),
-            None => Err(EmitError::NotConnected),
+        let Some(outbound) = &mut self.outbound else { return Err(EmitError::NotConnected) };
+        if self.settings.offline == OfflinePolicy::Refuse {
+            return Err(EmitError::NotConnected);
         }
+        emit(outbound)?;
+        // Until the first answer of the server node-ipc keeps what is emitted, and so does the policy `drop`.
+        if self.settings.offline == OfflinePolicy::Drop && matches!(self.state, State::Waiting { .. }) {
+            self.discard_queue();
+        }
+        Ok(())
     }
 
     /// The attempt succeeded (with TLS: the handshake is done). The connection holds what was queued while offline.

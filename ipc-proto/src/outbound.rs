@@ -367,7 +367,14 @@ impl Outbound {
         self.closed
     }
 
-    pub(crate) fn set_limit(&mut self, limit: usize) {
+    /// The bound on [`pending`](Self::pending) in bytes: `maxPendingBytes` to begin with.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Changes the bound on [`pending`](Self::pending). What is queued stays.
+    pub fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
     }
 
