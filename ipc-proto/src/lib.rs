@@ -1,1 +1,30 @@
 //! The protocol of node-ipc as pure state machines.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod backoff;
+mod config;
+mod delimiter;
+mod encoding;
+mod endpoint;
+mod error;
+mod host;
+mod json;
+mod rng;
+mod rules;
+mod settings;
+
+pub use backoff::Backoff;
+pub use config::{
+    Config, ConfigError, Interface, IpFamily, Malformed, Offline, Parser, StopRetrying, TlsOptions,
+};
+pub use delimiter::{Delimiter, DelimiterError};
+pub use encoding::{Encoding, UnknownEncoding};
+pub use endpoint::{Endpoint, EndpointError, LocalAddress, pipe_name};
+pub use error::{Code, EncodeError, ProtocolError};
+pub use host::{Host, Platform};
+pub use json::JsonKind;
+pub use rng::SplitMix64;
+pub use rules::{Refusal, Rules};
+pub use settings::Settings;
