@@ -1,6 +1,6 @@
 //! What can go wrong, one small type per operation.
 
-use ipc_proto::{EmitError, Endpoint, ProtocolError, Unsent};
+use ipc_proto::{EmitError, Endpoint, Malformed, ProtocolError, Unsent};
 use std::io;
 use std::sync::Arc;
 
@@ -54,6 +54,10 @@ impl ConnectionError {
             _ => None,
         }
     }
+}
+
+pub(crate) fn protocol(report: &Malformed<'_>, fatal: bool) -> ConnectionError {
+    ConnectionError::Protocol { error: report.error().clone(), frame: report.frame().into(), fatal }
 }
 
 /// A client did not get connected.

@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::Duration;
 
 /// How a connection is to be closed. Later values override earlier ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd)]
@@ -17,8 +17,8 @@ pub(crate) enum CloseOrder {
     /// Not at all.
     #[default]
     Open,
-    /// Send what is queued, then end; by the given time at the latest.
-    Flush(Instant),
+    /// Send what is queued, then end; after so long at the latest.
+    Flush(Duration),
     /// Now.
     Abort,
 }
@@ -108,6 +108,14 @@ impl Link {
         }
     }
 
+    /// Registers a task that waits for room while there is no connection.
+    pub(crate) fn wait(&self, cx: &Context<'_>) {
+        let mut state = self.lock();
+        if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+            state.waiting.push(cx.waker().clone());
+        }
+    }
+
     pub(crate) fn pending(&self) -> usize {
         self.lock().outbound.as_ref().map_or(0, Outbound::pending)
     }
@@ -130,7 +138,9 @@ impl Link {
         if stricter {
             state.order = order;
         }
+        let waiting = std::mem::take(&mut state.waiting);
         Self::wake(state);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Wakes the task without an order, to let it look at something else.

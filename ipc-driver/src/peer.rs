@@ -9,7 +9,6 @@ use ipc_proto::{EmitError, Outbound, PeerId, Unsent};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 /// One connection of a server. Cheap to clone; clones are the same peer, and comparing them compares that.
 ///
@@ -28,7 +27,6 @@ pub(crate) struct Inner {
     claimed: Mutex<Option<Arc<str>>>,
     /// What was left unsent when the connection ended.
     pub(crate) ended: Latch<Unsent>,
-    now: fn() -> Instant,
 }
 
 impl Peer {
@@ -40,7 +38,6 @@ impl Peer {
                 link: Link::new(outbound),
                 claimed: Mutex::new(None),
                 ended: Latch::default(),
-                now: Instant::now,
             }),
         }
     }
@@ -109,7 +106,7 @@ impl Peer {
     ///
     /// [`CloseError`] says how much was not sent.
     pub async fn close(&self) -> Result<(), CloseError> {
-        self.inner.link.close(CloseOrder::Flush((self.inner.now)() + crate::CLOSE_WITHIN));
+        self.inner.link.close(CloseOrder::Flush(crate::CLOSE_WITHIN));
         unsent(self.inner.ended.wait().await)
     }
 

@@ -13,12 +13,15 @@ use ipc_proto::{Inbound, Malformed, ProtocolError, Received, Transmit};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Takes what a connection receives.
 pub(crate) trait Dispatch {
     /// Whether there is room for another event. While pending, nothing is decoded and soon nothing is read.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// A run of events is about to come.
+    fn begin(&mut self) {}
 
     /// Takes one event.
     fn received(&mut self, received: Received<'_>);
@@ -45,9 +48,6 @@ const READS_IN_A_ROW: usize = 32;
 /// Slices given to one vectored write.
 const SLICES: usize = 16;
 
-/// How long the peer may take to read what was queued when it ended its side.
-const DRAIN_AFTER_EOF: Duration = Duration::from_secs(5);
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -65,6 +65,8 @@ pub(crate) struct Pump<R: Runtime> {
     timer: R::Timer,
     armed: Option<Instant>,
     phase: Phase,
+    /// The last order seen.
+    ordered: CloseOrder,
     /// The peer has ended its side.
     eof: bool,
     /// `inbound` holds input that could not be dispatched.
@@ -85,6 +87,7 @@ impl<R: Runtime> Pump<R> {
             transmit: Transmit::new(),
             armed: None,
             phase: Phase::Open,
+            ordered: CloseOrder::Open,
             eof: false,
             deferred: false,
             congested: false,
@@ -104,12 +107,18 @@ impl<R: Runtime> Pump<R> {
             let order = link.order();
             match (order, self.phase) {
                 (CloseOrder::Abort, _) => return Poll::Ready(Why::Aborted),
-                (CloseOrder::Flush(until), Phase::Open) => {
+                (CloseOrder::Flush(within), phase) if self.ordered != order => {
                     link.seal();
-                    self.phase = Phase::Draining { until };
+                    let until = self.runtime.now() + within;
+                    self.phase = match phase {
+                        Phase::Open => Phase::Draining { until },
+                        Phase::Draining { until: sooner } => Phase::Draining { until: until.min(sooner) },
+                        Phase::Lingering { until: sooner } => Phase::Lingering { until: until.min(sooner) },
+                    };
                 }
                 _ => {}
             }
+            self.ordered = order;
             let read = match self.poll_read(cx, link, dispatch) {
                 Poll::Ready(Err(why)) => return Poll::Ready(why),
                 Poll::Ready(Ok(())) => true,
@@ -180,7 +189,7 @@ impl<R: Runtime> Pump<R> {
             self.eof = true;
             if self.phase == Phase::Open {
                 // What was queued is still sent: a peer may end its side and wait for the answers.
-                self.phase = Phase::Draining { until: self.runtime.now() + DRAIN_AFTER_EOF };
+                self.phase = Phase::Draining { until: self.runtime.now() + crate::CLOSE_WITHIN };
             }
         }
         Poll::Ready(Ok(()))
@@ -218,6 +227,7 @@ impl<R: Runtime> Pump<R> {
         }
         let now = self.runtime.now();
         link.dispatch(|| {
+            dispatch.begin();
             loop {
                 if dispatch.poll_ready(cx).is_pending() {
                     self.inbound.defer(input);

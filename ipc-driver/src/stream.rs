@@ -61,6 +61,16 @@ impl<E> Outlet<E> {
         self.sender.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|sender| !sender.is_closed())
     }
 
+    /// Puts an event of the handle itself into the stream, ahead of its bound: there are few, and their sender cannot
+    /// wait.
+    pub(crate) fn send_now(&self, event: E) {
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = &mut *sender {
+            // Every clone of a sender has one slot of its own beyond the bound, so this fails only if nobody listens.
+            let _nobody_listens = sender.clone().start_send(event);
+        }
+    }
+
     pub(crate) fn tap(&self) -> Tap<E> {
         Tap { sender: self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone(), backlog: VecDeque::new() }
     }

@@ -4,7 +4,7 @@
 //! [`Connection`], which the client hands out and the caller gives back when it ends. Transitions stand in one place
 //! ([`Client::end_of_connection`] and the `handle_*` methods); there is no socket and no clock.
 
-use crate::backoff::Retry;
+use crate::SplitMix64;
 use crate::outbound::Unsent;
 use crate::transmit::Transmit;
 use crate::{Connection, EmitError, Endpoint, OfflinePolicy, Outbound, Settings, StopRetrying};
@@ -71,7 +71,9 @@ pub struct Client {
     state: State,
     stop_retrying: StopRetrying,
     max_retries: Option<u32>,
-    retry: Retry,
+    /// Retries since the last connection.
+    attempts: u32,
+    rng: SplitMix64,
     /// The queue, while no connection has it.
     outbound: Option<Outbound>,
     dropped: Unsent,
@@ -83,14 +85,15 @@ impl Client {
     /// backoff, and nothing else; give every client another one.
     #[must_use]
     pub fn new(settings: Settings, endpoint: Endpoint, seed: u64) -> Self {
-        let mut outbound = Outbound::new(&settings, settings.sync);
+        let mut outbound = Outbound::new(&settings, settings.config().sync);
         outbound.set_limit(offline_limit(&settings));
         Self {
             endpoint,
             state: State::Idle,
-            stop_retrying: settings.stop_retrying,
-            max_retries: settings.max_retries,
-            retry: Retry::new(&settings, seed),
+            stop_retrying: settings.config().stop_retrying,
+            max_retries: settings.config().max_retries,
+            attempts: 0,
+            rng: SplitMix64::new(seed),
             outbound: Some(outbound),
             dropped: Unsent::default(),
             events: VecDeque::new(),
@@ -133,7 +136,7 @@ impl Client {
     #[must_use]
     pub fn retries_remaining(&self) -> Option<u32> {
         let budget = self.budget()?;
-        Some(budget.saturating_sub(self.retry.attempts()))
+        Some(budget.saturating_sub(self.attempts))
     }
 
     /// Events that were taken and then lost or dropped by the offline policy, since the client was made.
@@ -202,12 +205,12 @@ impl Client {
             return Err(EmitError::Closed);
         }
         let Some(outbound) = &mut self.outbound else { return Err(EmitError::NotConnected) };
-        if self.settings.offline == OfflinePolicy::Refuse {
+        if self.settings.config().offline == OfflinePolicy::Refuse {
             return Err(EmitError::NotConnected);
         }
         emit(outbound)?;
         // Until the first answer of the server node-ipc keeps what is emitted, and so does the policy `drop`.
-        if self.settings.offline == OfflinePolicy::Drop && matches!(self.state, State::Waiting { .. }) {
+        if self.settings.config().offline == OfflinePolicy::Drop && matches!(self.state, State::Waiting { .. }) {
             self.discard_queue();
         }
         Ok(())
@@ -222,9 +225,9 @@ impl Client {
             return None;
         }
         let mut outbound = self.outbound.take()?;
-        outbound.set_limit(self.settings.max_pending_bytes);
+        outbound.set_limit(self.settings.max_pending_bytes());
         self.state = State::Connected;
-        self.retry.reset();
+        self.attempts = 0;
         self.events.push_back(ClientEvent::Connected);
         Some(Connection::with_outbound(&self.settings, outbound))
     }
@@ -288,16 +291,17 @@ impl Client {
     fn end_of_connection(&mut self, now: Instant, torn: Unsent, retry: bool) {
         self.dropped += torn;
         let closing = matches!(self.state, State::Closing { .. });
-        let exhausted = self.budget().is_some_and(|budget| self.retry.attempts() >= budget);
+        let exhausted = self.budget().is_some_and(|budget| self.attempts >= budget);
         if closing || exhausted || !retry {
             self.finish(torn);
             return;
         }
         let mut unsent = torn;
-        if self.settings.offline != OfflinePolicy::Buffer {
+        if self.settings.config().offline != OfflinePolicy::Buffer {
             unsent += self.discard_queue();
         }
-        let delay = self.retry.next_delay();
+        let delay = self.settings.retry_delay(self.attempts, &mut self.rng);
+        self.attempts = self.attempts.saturating_add(1);
         // An addition that overflows means "not in this life".
         let until = now.checked_add(delay).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
         self.state = State::Waiting { until };
@@ -333,8 +337,8 @@ impl Client {
 }
 
 fn offline_limit(settings: &Settings) -> usize {
-    match settings.offline {
-        OfflinePolicy::Buffer => settings.max_offline_bytes,
-        _ => settings.max_pending_bytes,
+    match settings.config().offline {
+        OfflinePolicy::Buffer => settings.config().max_offline_bytes,
+        _ => settings.max_pending_bytes(),
     }
 }

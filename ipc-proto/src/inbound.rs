@@ -48,10 +48,10 @@ impl Inbound {
             Framing::Framed {
                 decoder: settings.decoder(),
                 rules: settings.rules().clone(),
-                malformed: settings.malformed,
+                malformed: settings.config().malformed,
             }
         };
-        Self { framing, timeout: settings.message_timeout, started: None, failed: false }
+        Self { framing, timeout: settings.message_timeout(), started: None, failed: false }
     }
 
     /// The next event out of `input`, which is advanced past what was used.

@@ -195,7 +195,7 @@ impl Outbound {
             queue: VecDeque::new(),
             queued: 0,
             in_flight: 0,
-            limit: settings.max_pending_bytes,
+            limit: settings.max_pending_bytes(),
             sync: sync.then(Sync::default),
             closed: false,
         }
@@ -403,6 +403,7 @@ impl Outbound {
         unwritten.append(&mut self.queue);
         self.queue = unwritten;
         self.in_flight = 0;
+        self.closed = false;
         if let Some(sync) = &mut self.sync {
             // The message that was out lost its answer; the next connection starts afresh with the next one.
             sync.waiting_for_answer = self.queued > 0;
@@ -411,6 +412,14 @@ impl Outbound {
             self.handle_answer();
         }
         Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn }
+    }
+
+    /// The connection is gone for good: tells what was queued, or taken as `transmit` and not written.
+    pub fn end(&mut self, transmit: Transmit) -> Unsent {
+        let mut unsent = self.take_back(transmit);
+        unsent += self.discard();
+        self.closed = true;
+        unsent
     }
 
     fn frame(

@@ -125,7 +125,7 @@ impl Server {
     ///
     /// [`RefuseReason`]: close the stream. The peer sees its connection succeed and end, as with node-ipc.
     pub fn handle_accept(&mut self) -> Result<(PeerId, Connection), RefuseReason> {
-        let limit = self.settings.max_connections;
+        let limit = self.settings.config().max_connections;
         let refusal = if !self.is_listening() {
             Some(RefuseReason::Stopped)
         } else if self.peers.len() >= limit {

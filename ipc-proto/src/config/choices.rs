@@ -24,7 +24,7 @@ pub enum Parser {
 /// What a message that breaks the protocol does to its connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Malformed {
+pub enum MalformedPolicy {
     /// It is reported and the connection goes on, as in node-ipc 9.2.1 and 12.0.0.
     #[default]
     Report,
@@ -35,7 +35,7 @@ pub enum Malformed {
 /// What becomes of an event emitted while a client is not connected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Offline {
+pub enum OfflinePolicy {
     /// The emit fails with an error that says so.
     #[default]
     Refuse,

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::table::{self, INTERFACE_OPTIONS, Row, TLS_OPTIONS};
 use super::{
-    ConfigError, Interface, IpFamily, Malformed, Offline, Parser, StopRetrying, TlsOptions,
+    ConfigError, Interface, IpFamily, MalformedPolicy, OfflinePolicy, Parser, StopRetrying, TlsOptions,
 };
 use crate::{Backoff, Encoding};
 
@@ -177,39 +177,39 @@ pub(super) const PARSER: Codec<Parser> = Codec {
     },
 };
 
-pub(super) const MALFORMED: Codec<Malformed> = Codec {
+pub(super) const MALFORMED: Codec<MalformedPolicy> = Codec {
     allowed: "\"report\" or \"close\"",
     read: |value| {
         named(
             value,
-            &[("report", Malformed::Report), ("close", Malformed::Close)],
+            &[("report", MalformedPolicy::Report), ("close", MalformedPolicy::Close)],
         )
     },
     write: |malformed| {
         Value::from(match malformed {
-            Malformed::Report => "report",
-            Malformed::Close => "close",
+            MalformedPolicy::Report => "report",
+            MalformedPolicy::Close => "close",
         })
     },
 };
 
-pub(super) const OFFLINE: Codec<Offline> = Codec {
+pub(super) const OFFLINE: Codec<OfflinePolicy> = Codec {
     allowed: "\"refuse\", \"buffer\" or \"drop\"",
     read: |value| {
         named(
             value,
             &[
-                ("refuse", Offline::Refuse),
-                ("buffer", Offline::Buffer),
-                ("drop", Offline::Drop),
+                ("refuse", OfflinePolicy::Refuse),
+                ("buffer", OfflinePolicy::Buffer),
+                ("drop", OfflinePolicy::Drop),
             ],
         )
     },
     write: |offline| {
         Value::from(match offline {
-            Offline::Refuse => "refuse",
-            Offline::Buffer => "buffer",
-            Offline::Drop => "drop",
+            OfflinePolicy::Refuse => "refuse",
+            OfflinePolicy::Buffer => "buffer",
+            OfflinePolicy::Drop => "drop",
         })
     },
 };

@@ -17,7 +17,7 @@ mod validate;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use choices::{Interface, IpFamily, Malformed, Offline, Parser, StopRetrying};
+pub use choices::{Interface, IpFamily, MalformedPolicy, OfflinePolicy, Parser, StopRetrying};
 pub use error::ConfigError;
 pub use tls::TlsOptions;
 pub(crate) use validate::check_path_part;
@@ -139,9 +139,9 @@ pub struct Config {
     /// Keeps the last truthy `data.id` a peer sent as that peer's name, which anybody can forge.
     /// Default `true` in [`Config::v9`], `false` in the v14 presets.
     pub identify_peer: bool,
-    /// What a malformed message does to its connection. Default [`Malformed::Report`] in
-    /// [`Config::v9`], [`Malformed::Close`] in the v14 presets. Not an option of node-ipc.
-    pub malformed: Malformed,
+    /// What a malformed message does to its connection. Default [`MalformedPolicy::Report`] in
+    /// [`Config::v9`], [`MalformedPolicy::Close`] in the v14 presets. Not an option of node-ipc.
+    pub malformed: MalformedPolicy,
     /// Bytes of one message, without its delimiter, in both directions; 1 to 2³¹ − 1. Default
     /// 64 MiB, guarded 1 MiB. (Without limit in 9.2.1 and in the `fast` parser of 14.0.0.)
     pub max_message_size: usize,
@@ -159,9 +159,9 @@ pub struct Config {
     /// parser requires it.
     pub allowed_events: Option<BTreeSet<String>>,
     /// What becomes of an event emitted while a client is not connected. Default
-    /// [`Offline::Refuse`]. Not an option of node-ipc, which loses it in silence.
-    pub offline: Offline,
-    /// Bytes that [`Offline::Buffer`] holds per client; at least 1. Default 1 MiB. Not an option of
+    /// [`OfflinePolicy::Refuse`]. Not an option of node-ipc, which loses it in silence.
+    pub offline: OfflinePolicy,
+    /// Bytes that [`OfflinePolicy::Buffer`] holds per client; at least 1. Default 1 MiB. Not an option of
     /// node-ipc.
     pub max_offline_bytes: usize,
     /// Connections the system may hold before a server accepts them; at least 1. Default 511, which

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Interface, Malformed, Offline, Parser, StopRetrying};
+use super::{Config, Interface, MalformedPolicy, OfflinePolicy, Parser, StopRetrying};
 use crate::{Backoff, Encoding};
 
 const KIB: usize = 1024;
@@ -49,14 +49,14 @@ impl Config {
             writable_all: false,
             secure_socket_root: false,
             identify_peer: true,
-            malformed: Malformed::Report,
+            malformed: MalformedPolicy::Report,
             max_message_size: 64 * MIB,
             max_pending_bytes: 16 * MIB,
             max_event_name_length: 64 * KIB,
             message_timeout: None,
             allow_reserved_events: false,
             allowed_events: None,
-            offline: Offline::Refuse,
+            offline: OfflinePolicy::Refuse,
             max_offline_bytes: MIB,
             accept_backlog: 511,
             event_queue: 1024,
@@ -73,7 +73,7 @@ impl Config {
             socket_root: None,
             secure_socket_root: true,
             identify_peer: false,
-            malformed: Malformed::Close,
+            malformed: MalformedPolicy::Close,
             ..Self::v9()
         }
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Interface, IpFamily, Malformed, Offline, Parser, StopRetrying, TlsOptions};
+use super::{Config, Interface, IpFamily, MalformedPolicy, OfflinePolicy, Parser, StopRetrying, TlsOptions};
 use crate::{Backoff, Encoding};
 
 macro_rules! setters {
@@ -51,13 +51,13 @@ setters! {
     writable_all: bool => same;
     secure_socket_root: bool => same;
     identify_peer: bool => same;
-    malformed: Malformed => same;
+    malformed: MalformedPolicy => same;
     max_message_size: usize => same;
     max_pending_bytes: usize => same;
     max_event_name_length: usize => same;
     message_timeout: impl Into<Option<Duration>> => Into::into;
     allow_reserved_events: bool => same;
-    offline: Offline => same;
+    offline: OfflinePolicy => same;
     max_offline_bytes: usize => same;
     accept_backlog: u32 => same;
     event_queue: usize => same;
