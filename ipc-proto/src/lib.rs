@@ -4,13 +4,20 @@
 #![warn(missing_docs)]
 
 mod delimiter;
+mod encoder;
 mod encoding;
+mod envelope;
 mod error;
+mod event;
 mod json;
+mod message;
 mod rules;
 
 pub use delimiter::{Delimiter, DelimiterError};
+pub use encoder::Encoder;
 pub use encoding::{Encoding, UnknownEncoding};
 pub use error::{Code, EncodeError, ProtocolError};
+pub use event::{DataError, Event, FromEvent, Malformed};
 pub use json::JsonKind;
+pub use message::{Empty, Message};
 pub use rules::{Refusal, Rules};

@@ -10,4 +10,4 @@ mod text;
 pub use kind::JsonKind;
 pub(crate) use scan::{Invalid, Scanner, validate};
 pub(crate) use swar::plain_run;
-pub(crate) use text::{compact, unescape, with_char_escaped, without_lone_surrogates};
+pub(crate) use text::{compact, key_is, unescape, with_char_escaped, without_lone_surrogates};

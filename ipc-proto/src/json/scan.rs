@@ -3,6 +3,8 @@
 //! It never recurses. Depth is bounded by the size of the text alone: each open container costs one bit.
 //! Strings may have lone surrogate escapes, which JSON allows and JavaScript produces.
 
+use std::ops::Range;
+
 use super::swar::{digit_run, plain_run};
 
 /// What is wrong with a text that is not JSON.
@@ -14,8 +16,9 @@ pub(crate) struct Invalid {
     pub(crate) expected: &'static str,
 }
 
-/// Walks over a text from token to token. The text must be UTF-8; it is taken as bytes because JSON's syntax is ASCII.
+/// Walks over a text from token to token.
 pub(crate) struct Scanner<'a> {
+    /// UTF-8, taken as bytes because JSON's syntax is ASCII.
     text: &'a [u8],
     at: usize,
 }
@@ -51,6 +54,16 @@ impl<'a> Scanner<'a> {
         found
     }
 
+    /// Passes a string if a valid one is next, without white space in between. Says whether it has escapes.
+    #[inline(always)]
+    pub(crate) fn take_string(&mut self) -> Option<bool> {
+        if self.peek() == b'"' {
+            self.string().ok()
+        } else {
+            None
+        }
+    }
+
     /// Passes white space and looks at the byte after it; at the end of the text that is NUL, which no token starts with.
     #[inline(always)]
     pub(crate) fn token(&mut self) -> u8 {
@@ -79,9 +92,42 @@ impl<'a> Scanner<'a> {
 
     /// Passes white space and `byte`.
     #[inline(always)]
-    pub(crate) fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Invalid> {
+    fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Invalid> {
         if self.token() != byte {
             return Err(self.expected(expected));
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// Passes white space and an object, and tells `visit` of each member: what is between the key's quotes, whether that has
+    /// escapes, and where the value is.
+    pub(crate) fn members(
+        &mut self,
+        mut visit: impl FnMut(Range<usize>, bool, Range<usize>),
+    ) -> Result<(), Invalid> {
+        self.expect(b'{', "an object")?;
+        if self.token() == b'}' {
+            self.at += 1;
+            return Ok(());
+        }
+        loop {
+            if self.token() != b'"' {
+                return Err(self.expected("a string as key"));
+            }
+            let key_start = self.at + 1;
+            let escaped = self.string()?;
+            let key = key_start..self.at - 1;
+            self.expect(b':', "a colon")?;
+            self.token();
+            let value_start = self.at;
+            self.value()?;
+            visit(key, escaped, value_start..self.at);
+            match self.token() {
+                b',' => self.at += 1,
+                b'}' => break,
+                _ => return Err(self.expected(Container::Object.expected())),
+            }
         }
         self.at += 1;
         Ok(())
@@ -99,7 +145,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes a string, at whose opening quote the scanner stands. Says whether it has escapes.
     #[inline(always)]
-    pub(crate) fn string(&mut self) -> Result<bool, Invalid> {
+    fn string(&mut self) -> Result<bool, Invalid> {
         self.at += 1 + plain_run(self.text.get(self.at + 1..).unwrap_or_default());
         if self.peek() == b'"' {
             self.at += 1;

@@ -20,6 +20,16 @@ pub(crate) fn unescape(body: &str) -> String {
     text
 }
 
+/// Whether a key is `name`, given what is between its quotes and whether that has escapes.
+#[inline]
+pub(crate) fn key_is(body: &str, escaped: bool, name: &str) -> bool {
+    if escaped {
+        unescape(body) == name
+    } else {
+        body == name
+    }
+}
+
 /// What the escape at the start of `bytes` stands for, and its length in bytes.
 fn escaped_char(bytes: &[u8]) -> (char, usize) {
     let char = match bytes.get(1) {
