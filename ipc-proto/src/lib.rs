@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
+mod decoder;
 mod delimiter;
 mod encoder;
 mod encoding;
@@ -13,6 +14,7 @@ mod json;
 mod message;
 mod rules;
 
+pub use decoder::Decoder;
 pub use delimiter::{Delimiter, DelimiterError};
 pub use encoder::Encoder;
 pub use encoding::{Encoding, UnknownEncoding};
