@@ -122,7 +122,7 @@ impl<R: Ambient> Client<R> {
     /// [`ConnectError`]: the configuration is refused, or there is no runtime here. Nothing is opened.
     pub fn new(id: &str, config: Config) -> Result<Self, ConnectError> {
         let settings = crate::host::build(config)?;
-        let endpoint = Endpoint::local(&settings, Some(id)).map_err(ipc_proto::ConfigError::from)?;
+        let endpoint = Endpoint::local(&settings, Some(id))?;
         Self::at(settings, endpoint)
     }
 
@@ -133,7 +133,7 @@ impl<R: Ambient> Client<R> {
     /// As [`new`](Self::new).
     pub fn at_path(path: &str, config: Config) -> Result<Self, ConnectError> {
         let settings = crate::host::build(config)?;
-        let endpoint = Endpoint::at_path(&settings, path).map_err(ipc_proto::ConfigError::from)?;
+        let endpoint = Endpoint::at_path(&settings, path)?;
         Self::at(settings, endpoint)
     }
 
@@ -145,7 +145,7 @@ impl<R: Ambient> Client<R> {
     /// As [`new`](Self::new).
     pub fn net(host: Option<&str>, port: Option<u16>, config: Config) -> Result<Self, ConnectError> {
         let settings = crate::host::build(config)?;
-        let endpoint = Endpoint::net(&settings, host, port).map_err(ipc_proto::ConfigError::from)?;
+        let endpoint = Endpoint::net(&settings, host, port)?;
         Self::at(settings, endpoint)
     }
 
@@ -640,7 +640,7 @@ async fn attempt<R: Runtime>(runtime: &R, endpoint: &Endpoint, dispatch: &mut Cl
     shared.link.dispatch(|| dispatch.report());
     let mut pump = Pump::new(runtime.clone(), stream, inbound, shared.settings.config().sync);
     let why = poll_fn(|cx| pump.poll(cx, &shared.link, dispatch)).await;
-    let retry = !matches!(why, Why::Protocol(_));
+    let retry = !matches!(why, Why::Protocol);
     let ours = matches!(why, Why::Flushed | Why::Aborted);
     tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
     if let Why::Io(error) = why {

@@ -58,11 +58,7 @@ macro_rules! emit_methods {
         /// # Errors
         ///
         /// As [`emit_json`](Self::emit_json).
-        pub fn emit_envelope(
-            &self,
-            type_json: Option<&str>,
-            data_json: Option<&str>,
-        ) -> Result<(), crate::EmitError> {
+        pub fn emit_envelope(&self, type_json: Option<&str>, data_json: Option<&str>) -> Result<(), crate::EmitError> {
             self.emit_with(|outbound| outbound.emit_envelope(type_json, data_json))
         }
 
@@ -92,11 +88,7 @@ macro_rules! emit_methods {
         /// # Errors
         ///
         /// As [`emit`](Self::emit), never [`EmitError::Full`](crate::EmitError::Full).
-        pub async fn send<T: serde::Serialize + ?Sized>(
-            &self,
-            name: &str,
-            data: &T,
-        ) -> Result<(), crate::EmitError> {
+        pub async fn send<T: serde::Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<(), crate::EmitError> {
             std::future::poll_fn(|cx| self.poll_emit_with(cx, |outbound| outbound.emit(name, data))).await
         }
 

@@ -1,6 +1,6 @@
 //! What can go wrong, one small type per operation.
 
-use ipc_proto::{EmitError, Endpoint, Malformed, ProtocolError, Unsent};
+use ipc_proto::{Endpoint, Malformed, ProtocolError, Unsent};
 use std::io;
 use std::sync::Arc;
 
@@ -67,6 +67,9 @@ pub enum ConnectError {
     /// The configuration is not usable. Nothing was opened.
     #[error(transparent)]
     Config(#[from] ipc_proto::ConfigError),
+    /// The address is not usable with this configuration. Nothing was opened.
+    #[error(transparent)]
+    Endpoint(#[from] ipc_proto::EndpointError),
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]
     Runtime(#[source] io::Error),
@@ -88,6 +91,9 @@ pub enum ServeError {
     /// The configuration is not usable. Nothing was opened.
     #[error(transparent)]
     Config(#[from] ipc_proto::ConfigError),
+    /// The address is not usable with this configuration. Nothing was opened.
+    #[error(transparent)]
+    Endpoint(#[from] ipc_proto::EndpointError),
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]
     Runtime(#[source] io::Error),
@@ -105,15 +111,6 @@ pub enum ServeError {
         /// Where.
         endpoint: Endpoint,
     },
-}
-
-/// An event could not be sent.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SendError {
-    /// It was refused; waiting would not have helped.
-    #[error(transparent)]
-    Emit(#[from] EmitError),
 }
 
 /// A connection was closed before everything was sent.

@@ -9,7 +9,7 @@ use crate::runtime::{Runtime, Timer};
 use crate::scratch;
 use bytes::Buf;
 use futures_io::{AsyncRead, AsyncWrite};
-use ipc_proto::{Inbound, Malformed, ProtocolError, Received, Transmit};
+use ipc_proto::{Inbound, Received, Transmit};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -39,7 +39,7 @@ pub(crate) enum Why {
     /// The operating system reported an error.
     Io(io::Error),
     /// The peer broke the protocol; the report has been dispatched.
-    Protocol(ProtocolError),
+    Protocol,
 }
 
 /// After so many reads in a row the task lets others run.
@@ -52,9 +52,13 @@ const SLICES: usize = 16;
 enum Phase {
     Open,
     /// Writing what is queued, until then at most; then the stream ends.
-    Draining { until: Instant },
+    Draining {
+        until: Instant,
+    },
     /// Our side is shut down; waiting for the peer to end its own, so that what it has not read is not destroyed.
-    Lingering { until: Instant },
+    Lingering {
+        until: Instant,
+    },
 }
 
 pub(crate) struct Pump<R: Runtime> {
@@ -171,15 +175,14 @@ impl<R: Runtime> Pump<R> {
             self.deliver(cx, link, dispatch, &[])?;
             count
         } else {
-            let outcome = scratch::with_read_buffer(|buffer| {
-                match ready!(Pin::new(&mut self.stream).poll_read(cx, buffer)) {
+            let outcome =
+                scratch::with_read_buffer(|buffer| match ready!(Pin::new(&mut self.stream).poll_read(cx, buffer)) {
                     Ok(count) => {
                         let delivered = self.deliver(cx, link, dispatch, &buffer[..count]);
                         Poll::Ready(Ok(delivered.map(|()| count)))
                     }
                     Err(error) => Poll::Ready(Err(error)),
-                }
-            });
+                });
             match ready!(outcome) {
                 Ok(delivered) => delivered?,
                 Err(error) => return self.read_failed(error),
@@ -235,16 +238,13 @@ impl<R: Runtime> Pump<R> {
                     return Ok(());
                 }
                 let Some(received) = self.inbound.poll_event(now, &mut input) else { return Ok(()) };
-                let failure = match &received {
-                    Received::Failed(report) => Some(report.error().clone()),
-                    _ => None,
-                };
+                let failed = matches!(received, Received::Failed(_));
                 if self.sync {
                     link.answered();
                 }
                 dispatch.received(received);
-                if let Some(error) = failure {
-                    return Err(Why::Protocol(error));
+                if failed {
+                    return Err(Why::Protocol);
                 }
             }
         })
@@ -317,9 +317,9 @@ impl<R: Runtime> Pump<R> {
             self.armed = None;
             self.timer.set(None);
             let now = self.runtime.now();
-            if let Some(error) = self.inbound.handle_timeout(now) {
-                dispatch.received(Received::Failed(Malformed::new(error.clone(), "".into())));
-                return Poll::Ready(Why::Protocol(error));
+            if let Some(report) = self.inbound.handle_timeout(now) {
+                dispatch.received(Received::Failed(report));
+                return Poll::Ready(Why::Protocol);
             }
             match self.phase {
                 // The peer answered our end with silence: everything was written all the same.

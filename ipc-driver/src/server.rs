@@ -143,7 +143,7 @@ impl<R: Ambient> Server<R> {
     /// [`ServeError`]: the configuration is refused, or there is no runtime here. Nothing is opened.
     pub fn new(config: Config) -> Result<Self, ServeError> {
         let settings = crate::host::build(config)?;
-        let endpoint = Endpoint::local(&settings, None).map_err(ipc_proto::ConfigError::from)?;
+        let endpoint = Endpoint::local(&settings, None)?;
         Self::at(settings, endpoint)
     }
 
@@ -154,7 +154,7 @@ impl<R: Ambient> Server<R> {
     /// As [`new`](Self::new).
     pub fn at_path(path: &str, config: Config) -> Result<Self, ServeError> {
         let settings = crate::host::build(config)?;
-        let endpoint = Endpoint::at_path(&settings, path).map_err(ipc_proto::ConfigError::from)?;
+        let endpoint = Endpoint::at_path(&settings, path)?;
         Self::at(settings, endpoint)
     }
 
@@ -166,7 +166,7 @@ impl<R: Ambient> Server<R> {
     /// As [`new`](Self::new).
     pub fn net(host: Option<&str>, port: Option<u16>, config: Config) -> Result<Self, ServeError> {
         let settings = crate::host::build(config)?;
-        let endpoint = Endpoint::net(&settings, host, port).map_err(ipc_proto::ConfigError::from)?;
+        let endpoint = Endpoint::net(&settings, host, port)?;
         Self::at(settings, endpoint)
     }
 
@@ -229,7 +229,8 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError::AlreadyListening`].
     pub async fn start(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
-        let before = shared.lock_listening().as_ref().map(|it| (it.endpoint.clone(), it.stop.get(), Arc::clone(&it.stopped)));
+        let before =
+            shared.lock_listening().as_ref().map(|it| (it.endpoint.clone(), it.stop.get(), Arc::clone(&it.stopped)));
         match before {
             Some((endpoint, None, _)) => return Err(ServeError::AlreadyListening { endpoint }),
             // A stop is under way: its socket must be gone before another takes its place.
@@ -244,13 +245,10 @@ impl<R: Runtime> Server<R> {
             .map_err(|source| ServeError::Listen { endpoint, source })?;
         let endpoint = listener.local_endpoint();
         let (stop, stopped) = (Arc::new(Latch::default()), Arc::new(Latch::default()));
-        *shared.lock_listening() = Some(Listening {
-            endpoint: endpoint.clone(),
-            stop: Arc::clone(&stop),
-            stopped: Arc::clone(&stopped),
-        });
+        *shared.lock_listening() =
+            Some(Listening { endpoint: endpoint.clone(), stop: Arc::clone(&stop), stopped: Arc::clone(&stopped) });
         tracing::info!(target: "ipc", %endpoint, "listening");
-        shared.lifecycle(|core| core.start(), |_| ServerEvent::Started(endpoint.clone()));
+        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint.clone()));
         let accept = accept(self.runtime.clone(), listener, Arc::clone(shared), stop);
         self.runtime.spawn(async move {
             accept.await;
@@ -514,19 +512,15 @@ impl Shared {
         self.read_peers(|peers| peers.values().for_each(|peer| peer.inner.link.close(order)));
     }
 
-    /// Changes the core, and reports to handlers and stream if that made an event.
-    fn lifecycle(
-        &self,
-        change: impl FnOnce(&mut ipc_proto::Server),
-        report: impl FnOnce(ipc_proto::ServerEvent) -> ServerEvent,
-    ) {
-        let event = {
+    /// Starts or stops the core, and reports to handlers and stream if that made an event.
+    fn lifecycle(&self, change: impl FnOnce(&mut ipc_proto::Server), report: impl FnOnce() -> ServerEvent) {
+        let changed = {
             let mut core = self.lock_core();
             change(&mut core);
-            core.poll_event()
+            core.poll_event().is_some()
         };
-        if let Some(event) = event {
-            let event = report(event);
+        if changed {
+            let event = report();
             self.handlers.lifecycle(&event);
             self.outlet.send_now(event);
         }
@@ -536,19 +530,14 @@ impl Shared {
         if let Some(listening) = &*self.lock_listening() {
             listening.stop.set(());
         }
-        self.lifecycle(|core| core.stop(), |_| ServerEvent::Stopped);
+        self.lifecycle(ipc_proto::Server::stop, || ServerEvent::Stopped);
     }
 }
 
 /// After an error of `accept` (no descriptors left, most often) the loop waits so long instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-async fn accept<R: Runtime>(
-    runtime: R,
-    mut listener: R::Listener,
-    shared: Arc<Shared>,
-    stop: Arc<Latch<()>>,
-) {
+async fn accept<R: Runtime>(runtime: R, mut listener: R::Listener, shared: Arc<Shared>, stop: Arc<Latch<()>>) {
     let mut pause = runtime.timer();
     let mut paused = false;
     loop {

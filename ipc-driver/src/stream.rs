@@ -8,7 +8,7 @@ use futures_core::Stream;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// A bounded stream of the events that no handler took, in order per connection.
 ///
@@ -57,10 +57,6 @@ impl<E> Outlet<E> {
         *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    pub(crate) fn is_open(&self) -> bool {
-        self.sender.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(|sender| !sender.is_closed())
-    }
-
     /// Puts an event of the handle itself into the stream, ahead of its bound: there are few, and their sender cannot
     /// wait.
     pub(crate) fn send_now(&self, event: E) {
@@ -106,19 +102,16 @@ impl<E> Tap<E> {
 
     /// Moves the backlog into the stream. Ready when it is empty.
     pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Some(event) = self.backlog.pop_front() {
-            let Some(sender) = &mut self.sender else { continue };
-            match sender.poll_ready(cx) {
-                // A failed send means that nobody listens any more.
-                Poll::Ready(Ok(())) if sender.start_send(event).is_ok() => {}
-                Poll::Ready(_) => {
-                    self.sender = None;
-                    self.backlog.clear();
-                }
-                Poll::Pending => {
-                    self.backlog.push_front(event);
-                    return Poll::Pending;
-                }
+        while !self.backlog.is_empty() {
+            let Some(sender) = &mut self.sender else {
+                self.backlog.clear();
+                break;
+            };
+            let ready = ready!(sender.poll_ready(cx));
+            let sent = ready.is_ok() && self.backlog.pop_front().is_some_and(|event| sender.start_send(event).is_ok());
+            if !sent {
+                // Nobody listens any more.
+                self.sender = None;
             }
         }
         Poll::Ready(())

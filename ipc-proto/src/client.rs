@@ -197,10 +197,7 @@ impl Client {
     /// [`EmitError::NotConnected`] under [`OfflinePolicy::Refuse`], [`EmitError::Closed`] once the client ends,
     /// and whatever `emit` says. Under [`OfflinePolicy::Drop`] an event that has no connection to wait for is counted in
     /// [`dropped`](Self::dropped) and `Ok`.
-    pub fn emit_offline(
-        &mut self,
-        emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
-    ) -> Result<(), EmitError> {
+    pub fn emit_offline(&mut self, emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
         if self.is_closing() {
             return Err(EmitError::Closed);
         }

@@ -164,13 +164,13 @@ impl Inbound {
     }
 
     /// The time is `now`. Reports a message that has been unfinished for too long; the connection must then be closed.
-    pub fn handle_timeout(&mut self, now: Instant) -> Option<ProtocolError> {
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Malformed<'static>> {
         let after = self.timeout?;
         if self.poll_timeout()? > now {
             return None;
         }
         self.failed = true;
-        Some(ProtocolError::MessageTimeout { after })
+        Some(Malformed::new(ProtocolError::MessageTimeout { after }, "".into()))
     }
 
     /// Whether the peer broke the protocol, so that nothing more will come out.

@@ -4,7 +4,9 @@
 #![warn(missing_docs)]
 
 mod backoff;
+mod client;
 mod config;
+mod connection;
 mod decoder;
 mod delimiter;
 mod encoder;
@@ -12,20 +14,24 @@ mod encoding;
 mod endpoint;
 mod envelope;
 mod error;
-mod error;
 mod event;
 mod host;
-mod json;
+mod inbound;
 mod json;
 mod message;
+mod outbound;
 mod rng;
 mod rules;
+mod server;
 mod settings;
+mod transmit;
 
 pub use backoff::Backoff;
+pub use client::{Client, ClientAction, ClientEvent};
 pub use config::{
-    Config, ConfigError, Interface, IpFamily, Malformed, Offline, Parser, StopRetrying, TlsOptions,
+    Config, ConfigError, Interface, IpFamily, MalformedPolicy, OfflinePolicy, Parser, StopRetrying, TlsOptions,
 };
+pub use connection::Connection;
 pub use decoder::Decoder;
 pub use delimiter::{Delimiter, DelimiterError};
 pub use encoder::Encoder;
@@ -34,9 +40,12 @@ pub use endpoint::{Endpoint, EndpointError, LocalAddress, pipe_name};
 pub use error::{Code, EncodeError, ProtocolError};
 pub use event::{DataError, Event, FromEvent, Malformed};
 pub use host::{Host, Platform};
-pub use json::JsonKind;
+pub use inbound::{Inbound, Received};
 pub use json::JsonKind;
 pub use message::{Empty, Message};
+pub use outbound::{EmitError, Frame, Outbound, Unsent};
 pub use rng::SplitMix64;
 pub use rules::{Refusal, Rules};
+pub use server::{PeerId, RefuseReason, Server, ServerEvent};
 pub use settings::Settings;
+pub use transmit::Transmit;

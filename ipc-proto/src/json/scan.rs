@@ -32,10 +32,7 @@ pub(crate) fn validate(text: &str) -> Result<(), Invalid> {
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self {
-            text: text.as_bytes(),
-            at: 0,
-        }
+        Self { text: text.as_bytes(), at: 0 }
     }
 
     /// How many bytes have been passed.
@@ -57,11 +54,7 @@ impl<'a> Scanner<'a> {
     /// Passes a string if a valid one is next, without white space in between. Says whether it has escapes.
     #[inline(always)]
     pub(crate) fn take_string(&mut self) -> Option<bool> {
-        if self.peek() == b'"' {
-            self.string().ok()
-        } else {
-            None
-        }
+        if self.peek() == b'"' { self.string().ok() } else { None }
     }
 
     /// Passes white space and looks at the byte after it; at the end of the text that is NUL, which no token starts with.
@@ -71,11 +64,7 @@ impl<'a> Scanner<'a> {
         if byte > b' ' {
             return byte;
         }
-        self.at += self
-            .rest()
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-            .count();
+        self.at += self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
         self.peek()
     }
 
@@ -83,11 +72,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn end(&mut self) -> Result<(), Invalid> {
         self.token();
-        if self.at == self.text.len() {
-            Ok(())
-        } else {
-            Err(self.expected("the end"))
-        }
+        if self.at == self.text.len() { Ok(()) } else { Err(self.expected("the end")) }
     }
 
     /// Passes white space and `byte`.
@@ -102,10 +87,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes white space and an object, and tells `visit` of each member: what is between the key's quotes, whether that has
     /// escapes, and where the value is.
-    pub(crate) fn members(
-        &mut self,
-        mut visit: impl FnMut(Range<usize>, bool, Range<usize>),
-    ) -> Result<(), Invalid> {
+    pub(crate) fn members(&mut self, mut visit: impl FnMut(Range<usize>, bool, Range<usize>)) -> Result<(), Invalid> {
         self.expect(b'{', "an object")?;
         if self.token() == b'}' {
             self.at += 1;
@@ -180,12 +162,7 @@ impl<'a> Scanner<'a> {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
             b'u' => {
                 self.at += 1;
-                let digits = self
-                    .rest()
-                    .iter()
-                    .take(4)
-                    .take_while(|byte| byte.is_ascii_hexdigit())
-                    .count();
+                let digits = self.rest().iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
                 self.at += digits;
                 if digits < 4 {
                     return Err(self.expected("four hexadecimal digits"));
@@ -235,11 +212,7 @@ impl<'a> Scanner<'a> {
     fn digits(&mut self) -> Result<(), Invalid> {
         let digits = digit_run(self.rest());
         self.at += digits;
-        if digits == 0 {
-            Err(self.expected("a digit"))
-        } else {
-            Ok(())
-        }
+        if digits == 0 { Err(self.expected("a digit")) } else { Ok(()) }
     }
 
     /// Passes white space and one value of any kind, with all that is in it.
@@ -312,10 +285,7 @@ impl<'a> Scanner<'a> {
 
     #[cold]
     fn expected(&self, expected: &'static str) -> Invalid {
-        Invalid {
-            offset: self.at.min(self.text.len()),
-            expected,
-        }
+        Invalid { offset: self.at.min(self.text.len()), expected }
     }
 }
 
@@ -376,11 +346,7 @@ impl Containers {
         if self.depth == 0 {
             return None;
         }
-        Some(if self.inner & 1 == 1 {
-            Container::Object
-        } else {
-            Container::Array
-        })
+        Some(if self.inner & 1 == 1 { Container::Object } else { Container::Array })
     }
 }
 
