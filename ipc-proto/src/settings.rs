@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::{Config, ConfigError, Parser, check_path_part};
 use crate::endpoint::{Endpoint, EndpointError};
-use crate::{Delimiter, Encoding, Host, Platform, Rules, SplitMix64};
+use crate::{Decoder, Delimiter, Encoder, Encoding, Host, Platform, Rules, SplitMix64};
 
 /// What [`Config::build`] gives: valid, complete, immutable, and cheap to clone.
 ///
@@ -129,6 +129,19 @@ impl Settings {
     #[must_use]
     pub fn rules(&self) -> &Rules {
         &self.inner.rules
+    }
+
+    /// An encoder of messages by these settings.
+    #[must_use]
+    pub fn encoder(&self) -> Encoder {
+        let delimiter = self.inner.delimiter.clone();
+        Encoder::new(delimiter, self.max_message_size(), self.inner.rules.clone())
+    }
+
+    /// A decoder of messages by these settings; one for each stream.
+    #[must_use]
+    pub fn decoder(&self) -> Decoder {
+        Decoder::new(self.inner.delimiter.clone(), self.max_message_size())
     }
 
     /// Whether bytes are exchanged instead of messages.

@@ -1,10 +1,12 @@
 //! Reading, writing and checking options, as a user meets them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use std::time::Duration;
 
 use ipc_proto::{
-    Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Malformed,
-    Offline, Parser, Platform, StopRetrying, TlsOptions,
+    Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Offline,
+    OnMalformed, Parser, Platform, StopRetrying, TlsOptions,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -59,13 +61,7 @@ fn javascript_ways_of_saying_nothing_are_understood() {
             "tls": nothing, "interface": nothing, "logDepth": nothing, "id": nothing,
             "networkHost": nothing, "stopRetrying": nothing, "backoff": nothing, "logger": nothing,
         }));
-        assert_eq!(
-            config,
-            Config {
-                log_depth: None,
-                ..config.clone()
-            }
-        );
+        assert_eq!(config.log_depth, None, "all of it");
         assert_eq!(config.log_depth(5), Config::v9());
     }
     let endless = read(&json!({
@@ -251,7 +247,7 @@ fn validation_names_the_option_and_the_range() {
             "options parser and allowedEvents do not go together",
         ),
         (
-            Config::v14_assured(["a"]).malformed(Malformed::Report),
+            Config::v14_assured(["a"]).malformed(OnMalformed::Report),
             "options parser and malformed",
         ),
         (
@@ -529,9 +525,9 @@ fn any_config() -> impl Strategy<Value = Config> {
                 }
             });
             config.malformed = if bools[7] {
-                Malformed::Report
+                OnMalformed::Report
             } else {
-                Malformed::Close
+                OnMalformed::Close
             };
             config
         },

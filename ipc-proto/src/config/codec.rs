@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::table::{self, INTERFACE_OPTIONS, Row, TLS_OPTIONS};
 use super::{
-    ConfigError, Interface, IpFamily, Malformed, Offline, Parser, StopRetrying, TlsOptions,
+    ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions,
 };
 use crate::{Backoff, Encoding};
 
@@ -177,18 +177,21 @@ pub(super) const PARSER: Codec<Parser> = Codec {
     },
 };
 
-pub(super) const MALFORMED: Codec<Malformed> = Codec {
+pub(super) const MALFORMED: Codec<OnMalformed> = Codec {
     allowed: "\"report\" or \"close\"",
     read: |value| {
         named(
             value,
-            &[("report", Malformed::Report), ("close", Malformed::Close)],
+            &[
+                ("report", OnMalformed::Report),
+                ("close", OnMalformed::Close),
+            ],
         )
     },
     write: |malformed| {
         Value::from(match malformed {
-            Malformed::Report => "report",
-            Malformed::Close => "close",
+            OnMalformed::Report => "report",
+            OnMalformed::Close => "close",
         })
     },
 };

@@ -17,7 +17,7 @@ mod validate;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use choices::{Interface, IpFamily, Malformed, Offline, Parser, StopRetrying};
+pub use choices::{Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying};
 pub use error::ConfigError;
 pub use tls::TlsOptions;
 pub(crate) use validate::check_path_part;
@@ -139,9 +139,9 @@ pub struct Config {
     /// Keeps the last truthy `data.id` a peer sent as that peer's name, which anybody can forge.
     /// Default `true` in [`Config::v9`], `false` in the v14 presets.
     pub identify_peer: bool,
-    /// What a malformed message does to its connection. Default [`Malformed::Report`] in
-    /// [`Config::v9`], [`Malformed::Close`] in the v14 presets. Not an option of node-ipc.
-    pub malformed: Malformed,
+    /// What a malformed message does to its connection. Default [`OnMalformed::Report`] in
+    /// [`Config::v9`], [`OnMalformed::Close`] in the v14 presets. Not an option of node-ipc.
+    pub malformed: OnMalformed,
     /// Bytes of one message, without its delimiter, in both directions; 1 to 2³¹ − 1. Default
     /// 64 MiB, guarded 1 MiB. (Without limit in 9.2.1 and in the `fast` parser of 14.0.0.)
     pub max_message_size: usize,
