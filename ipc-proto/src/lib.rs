@@ -5,6 +5,7 @@
 
 mod backoff;
 mod config;
+mod datagrams;
 mod decoder;
 mod delimiter;
 mod encoder;
@@ -24,6 +25,10 @@ pub use backoff::Backoff;
 pub use config::{
     Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying,
     TlsOptions,
+};
+pub use datagrams::{
+    Datagram, DatagramCounters, DatagramError, DatagramEvent, Datagrams, MAX_DATAGRAM, PeerEvent,
+    PeerRemoval,
 };
 pub use decoder::Decoder;
 pub use delimiter::{Delimiter, DelimiterError};
