@@ -115,16 +115,17 @@ impl Settings {
         &self.inner.rules
     }
 
-    /// A decoder for one connection.
+    /// An encoder of messages by these settings.
+    #[must_use]
+    pub fn encoder(&self) -> Encoder {
+        let delimiter = self.inner.delimiter.clone();
+        Encoder::new(delimiter, self.max_message_size(), self.inner.rules.clone())
+    }
+
+    /// A decoder of messages by these settings; one for each stream.
     #[must_use]
     pub fn decoder(&self) -> Decoder {
         Decoder::new(self.inner.delimiter.clone(), self.max_message_size())
-    }
-
-    /// An encoder.
-    #[must_use]
-    pub fn encoder(&self) -> Encoder {
-        Encoder::new(self.inner.delimiter.clone(), self.max_message_size(), self.inner.rules.clone())
     }
 
     /// Whether bytes are exchanged instead of messages.

@@ -2,6 +2,8 @@
 //!
 //! Every difference stands in a list with its reason; what is in no list must be equal.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use ipc_proto::{Config, Host, Platform, Settings};
 use serde_json::{Map, Value, json};
 

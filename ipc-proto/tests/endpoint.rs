@@ -1,5 +1,7 @@
 //! Addresses: pipe names, length limits, hosts, and endpoints as text.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use ipc_proto::{
     Config, Endpoint, EndpointError, Host, IpFamily, LocalAddress, Platform, Settings, TlsOptions, pipe_name,
 };

@@ -4,6 +4,8 @@
 //! JavaScript sniffs arguments by type; Rust has one constructor for each meaning. The test does the
 //! sniffing. Calls that mean nothing in Rust are listed with the reason, and so are the differences.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 use ipc_proto::{Config, Endpoint, EndpointError, Host, Platform, Settings};
 use serde_json::{Value, json};
 

@@ -24,7 +24,7 @@ pub enum Parser {
 /// What a message that breaks the protocol does to its connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum MalformedPolicy {
+pub enum OnMalformed {
     /// It is reported and the connection goes on, as in node-ipc 9.2.1 and 12.0.0.
     #[default]
     Report,

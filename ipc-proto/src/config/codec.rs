@@ -10,7 +10,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::table::{self, INTERFACE_OPTIONS, Row, TLS_OPTIONS};
-use super::{ConfigError, Interface, IpFamily, MalformedPolicy, OfflinePolicy, Parser, StopRetrying, TlsOptions};
+use super::{
+    ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions,
+};
 use crate::{Backoff, Encoding};
 
 /// Why a value was not read.
@@ -170,13 +172,21 @@ pub(super) const PARSER: Codec<Parser> = Codec {
     },
 };
 
-pub(super) const MALFORMED: Codec<MalformedPolicy> = Codec {
+pub(super) const MALFORMED: Codec<OnMalformed> = Codec {
     allowed: "\"report\" or \"close\"",
-    read: |value| named(value, &[("report", MalformedPolicy::Report), ("close", MalformedPolicy::Close)]),
+    read: |value| {
+        named(
+            value,
+            &[
+                ("report", OnMalformed::Report),
+                ("close", OnMalformed::Close),
+            ],
+        )
+    },
     write: |malformed| {
         Value::from(match malformed {
-            MalformedPolicy::Report => "report",
-            MalformedPolicy::Close => "close",
+            OnMalformed::Report => "report",
+            OnMalformed::Close => "close",
         })
     },
 };

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Interface, MalformedPolicy, OfflinePolicy, Parser, StopRetrying};
+use super::{Config, Interface, Offline, OnMalformed, Parser, StopRetrying};
 use crate::{Backoff, Encoding};
 
 const KIB: usize = 1024;
@@ -49,7 +49,7 @@ impl Config {
             writable_all: false,
             secure_socket_root: false,
             identify_peer: true,
-            malformed: MalformedPolicy::Report,
+            malformed: OnMalformed::Report,
             max_message_size: 64 * MIB,
             max_pending_bytes: 16 * MIB,
             max_event_name_length: 64 * KIB,
@@ -73,7 +73,7 @@ impl Config {
             socket_root: None,
             secure_socket_root: true,
             identify_peer: false,
-            malformed: MalformedPolicy::Close,
+            malformed: OnMalformed::Close,
             ..Self::v9()
         }
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Interface, IpFamily, MalformedPolicy, OfflinePolicy, Parser, StopRetrying, TlsOptions};
+use super::{Config, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
 use crate::{Backoff, Encoding};
 
 macro_rules! setters {
@@ -51,7 +51,7 @@ setters! {
     writable_all: bool => same;
     secure_socket_root: bool => same;
     identify_peer: bool => same;
-    malformed: MalformedPolicy => same;
+    malformed: OnMalformed => same;
     max_message_size: usize => same;
     max_pending_bytes: usize => same;
     max_event_name_length: usize => same;

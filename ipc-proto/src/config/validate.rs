@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Config, ConfigError, Interface, IpFamily, MalformedPolicy, Parser, TlsOptions};
+use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, TlsOptions};
 use crate::{Backoff, Delimiter, Host, Rules, Settings};
 
 /// The longest wait that Node's timers know, 2³¹ − 1 ms.
@@ -139,7 +139,7 @@ impl Config {
                 let reason = "the assured parser needs the list of events that may pass";
                 return Err(ConfigError::conflict("parser", "allowedEvents", reason));
             }
-            if self.malformed != MalformedPolicy::Close {
+            if self.malformed != OnMalformed::Close {
                 let reason = "the assured parser closes a connection that breaks the protocol";
                 return Err(ConfigError::conflict("parser", "malformed", reason));
             }

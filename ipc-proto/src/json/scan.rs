@@ -17,6 +17,9 @@ pub(crate) struct Invalid {
 }
 
 /// Walks over a text from token to token.
+///
+/// It is `Copy`, and what is not inlined takes it by value, so that in the loops the position stays in a register.
+#[derive(Clone, Copy)]
 pub(crate) struct Scanner<'a> {
     /// UTF-8, taken as bytes because JSON's syntax is ASCII.
     text: &'a [u8],
@@ -133,19 +136,16 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             return Ok(false);
         }
-        self.string_from_escape()?;
+        self.at = self.end_of_string()?;
         Ok(true)
     }
 
-    /// Passes the rest of a string, from its first byte that does not stand for itself.
+    /// Where the string ends, from its first byte that does not stand for itself.
     #[inline(never)]
-    fn string_from_escape(&mut self) -> Result<(), Invalid> {
+    fn end_of_string(mut self) -> Result<usize, Invalid> {
         loop {
             match self.peek() {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(());
-                }
+                b'"' => return Ok(self.at + 1),
                 b'\\' => self.escape()?,
                 _ if self.at == self.text.len() => return Err(self.expected("a closing quote")),
                 _ => return Err(self.expected("an escape instead of a control character")),
@@ -186,13 +186,13 @@ impl<'a> Scanner<'a> {
         }
         // Most numbers are integers: what follows is rarely a dot or an exponent.
         if matches!(self.peek(), b'.' | b'e' | b'E') {
-            self.fraction_and_exponent()?;
+            self.at = self.end_of_fraction_and_exponent()?;
         }
         Ok(())
     }
 
     #[inline(never)]
-    fn fraction_and_exponent(&mut self) -> Result<(), Invalid> {
+    fn end_of_fraction_and_exponent(mut self) -> Result<usize, Invalid> {
         if self.peek() == b'.' {
             self.at += 1;
             self.digits()?;
@@ -204,7 +204,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        Ok(())
+        Ok(self.at)
     }
 
     /// Passes one decimal digit or more.
@@ -216,8 +216,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes white space and one value of any kind, with all that is in it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<(), Invalid> {
+        self.at = self.end_of_value()?;
+        Ok(())
+    }
+
+    fn end_of_value(mut self) -> Result<usize, Invalid> {
         let mut open = Containers::default();
         loop {
             match self.token() {
@@ -245,7 +250,7 @@ impl<'a> Scanner<'a> {
             // A value is complete: close the containers that end with it, up to the next value.
             loop {
                 let Some(container) = open.innermost() else {
-                    return Ok(());
+                    return Ok(self.at);
                 };
                 let token = self.token();
                 if token == b',' {
@@ -274,18 +279,21 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn peek(&self) -> u8 {
+    fn peek(self) -> u8 {
         self.text.get(self.at).copied().unwrap_or(0)
     }
 
     #[inline(always)]
-    fn rest(&self) -> &'a [u8] {
+    fn rest(self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
 
     #[cold]
-    fn expected(&self, expected: &'static str) -> Invalid {
-        Invalid { offset: self.at.min(self.text.len()), expected }
+    fn expected(self, expected: &'static str) -> Invalid {
+        Invalid {
+            offset: self.at.min(self.text.len()),
+            expected,
+        }
     }
 }
 

@@ -43,7 +43,9 @@ fn escaped_char(bytes: &[u8]) -> (char, usize) {
 
 /// As [`escaped_char`], for `\uXXXX`, alone or as the first half of a surrogate pair.
 fn unicode_escape(bytes: &[u8]) -> (char, usize) {
-    let unit = unit_of(bytes).unwrap_or(0xFFFD);
+    let Some(unit) = unit_of(bytes) else {
+        return (char::REPLACEMENT_CHARACTER, 2);
+    };
     let next = bytes.get(6..).and_then(unit_of);
     let mut decoded = char::decode_utf16([unit].into_iter().chain(next));
     match decoded.next() {
