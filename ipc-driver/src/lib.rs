@@ -40,8 +40,8 @@ pub mod api {
     pub use crate::stream::Events;
     pub use ipc_proto::{
         Backoff, Code, Config, ConfigError, DataError, EmitError, Empty, EncodeError, Encoding, Endpoint,
-        EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, MalformedPolicy, Message, OfflinePolicy,
-        Parser, PeerId, Platform, ProtocolError, Settings, StopRetrying, Unsent,
+        EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, Message, Offline, OnMalformed, Parser,
+        PeerId, Platform, ProtocolError, Settings, StopRetrying, Unsent,
     };
 }
 

@@ -66,10 +66,7 @@ fn measure(mut work: impl FnMut()) -> Cost {
     });
     let fastest = fastest.min().unwrap_or_default();
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
-    Cost {
-        time: fastest.div_f64(calls.into()),
-        allocations: allocations as f64 / (100.0 * f64::from(calls)),
-    }
+    Cost { time: fastest.div_f64(calls.into()), allocations: allocations as f64 / (100.0 * f64::from(calls)) }
 }
 
 /// What one would write without this crate.
@@ -99,65 +96,36 @@ fn payloads() -> Vec<(&'static str, Value)> {
         ("1 KiB quotes", Value::String("\"ab\" ".repeat(142))),
         ("one object", person(7)),
         ("array of 300 objects", (0..300).map(person).collect()),
-        (
-            "array of 10000 numbers",
-            (0..10_000).map(|n| json!(n * 7919)).collect(),
-        ),
-        (
-            "array of 10000 floats",
-            (0..10_000)
-                .map(|n| json!(f64::from(n) * 0.123_456_789))
-                .collect(),
-        ),
-        (
-            "nested 60 deep",
-            (0..30).fold(json!(1), |inner, _| json!({"k": [inner]})),
-        ),
+        ("array of 10000 numbers", (0..10_000).map(|n| json!(n * 7919)).collect()),
+        ("array of 10000 floats", (0..10_000).map(|n| json!(f64::from(n) * 0.123_456_789)).collect()),
+        ("nested 60 deep", (0..30).fold(json!(1), |inner, _| json!({"k": [inner]}))),
     ]
 }
 
 fn main() -> ExitCode {
     let encoder = Encoder::new(Delimiter::default(), usize::MAX, Rules::default());
-    let rules = Rules {
-        max_event_name: Some(65_536),
-        ..Rules::default()
-    };
+    let rules = Rules { max_event_name: Some(65_536), ..Rules::default() };
     let mut allocating = Vec::new();
-    println!(
-        "{:24} {:>9} {:>22} {:>22} {:>22}",
-        "payload", "bytes", "decode", "encode", "serde_json RawValue"
-    );
+    println!("{:24} {:>9} {:>22} {:>22} {:>22}", "payload", "bytes", "decode", "encode", "serde_json RawValue");
     for (name, payload) in payloads() {
         let mut stream = Vec::new();
-        encoder
-            .encode("message", &payload, &mut stream)
-            .expect("a value is serialisable");
+        encoder.encode("message", &payload, &mut stream).expect("a value is serialisable");
 
         let mut decoder = Decoder::new(Delimiter::default(), usize::MAX);
         let decode = measure(|| {
             let mut input = black_box(&stream[..]);
-            let frame = decoder
-                .next_frame(&mut input)
-                .expect("no limit")
-                .expect("a frame");
-            black_box(
-                Event::parse(frame, &rules)
-                    .expect("well-formed")
-                    .data_json(),
-            );
+            let frame = decoder.next_frame(&mut input).expect("no limit").expect("a frame");
+            black_box(Event::parse(frame, &rules).expect("well-formed").data_json());
         });
         let mut out = Vec::with_capacity(2 * stream.len());
         let encode = measure(|| {
             out.clear();
-            encoder
-                .encode("message", black_box(&payload), &mut out)
-                .expect("a value is serialisable");
+            encoder.encode("message", black_box(&payload), &mut out).expect("a value is serialisable");
             black_box(&out);
         });
         let text = &stream[..stream.len() - 1];
         let comparison = measure(|| {
-            let envelope: Envelope<'_> =
-                serde_json::from_slice(black_box(text)).expect("well-formed");
+            let envelope: Envelope<'_> = serde_json::from_slice(black_box(text)).expect("well-formed");
             black_box((envelope.r#type, envelope.data.get()));
         });
 
@@ -170,10 +138,7 @@ fn main() -> ExitCode {
         );
         for (what, cost) in [("decode", decode), ("encode", encode)] {
             if cost.allocations > 0.0 {
-                allocating.push(format!(
-                    "{what} {name}: {} allocations per message",
-                    cost.allocations
-                ));
+                allocating.push(format!("{what} {name}: {} allocations per message", cost.allocations));
             }
         }
     }

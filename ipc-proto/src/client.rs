@@ -7,7 +7,7 @@
 use crate::SplitMix64;
 use crate::outbound::Unsent;
 use crate::transmit::Transmit;
-use crate::{Connection, EmitError, Endpoint, OfflinePolicy, Outbound, Settings, StopRetrying};
+use crate::{Connection, EmitError, Endpoint, Offline, Outbound, Settings, StopRetrying};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -194,20 +194,20 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`EmitError::NotConnected`] under [`OfflinePolicy::Refuse`], [`EmitError::Closed`] once the client ends,
-    /// and whatever `emit` says. Under [`OfflinePolicy::Drop`] an event that has no connection to wait for is counted in
+    /// [`EmitError::NotConnected`] under [`Offline::Refuse`], [`EmitError::Closed`] once the client ends,
+    /// and whatever `emit` says. Under [`Offline::Drop`] an event that has no connection to wait for is counted in
     /// [`dropped`](Self::dropped) and `Ok`.
     pub fn emit_offline(&mut self, emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
         if self.is_closing() {
             return Err(EmitError::Closed);
         }
         let Some(outbound) = &mut self.outbound else { return Err(EmitError::NotConnected) };
-        if self.settings.config().offline == OfflinePolicy::Refuse {
+        if self.settings.config().offline == Offline::Refuse {
             return Err(EmitError::NotConnected);
         }
         emit(outbound)?;
         // Until the first answer of the server node-ipc keeps what is emitted, and so does the policy `drop`.
-        if self.settings.config().offline == OfflinePolicy::Drop && matches!(self.state, State::Waiting { .. }) {
+        if self.settings.config().offline == Offline::Drop && matches!(self.state, State::Waiting { .. }) {
             self.discard_queue();
         }
         Ok(())
@@ -294,7 +294,7 @@ impl Client {
             return;
         }
         let mut unsent = torn;
-        if self.settings.config().offline != OfflinePolicy::Buffer {
+        if self.settings.config().offline != Offline::Buffer {
             unsent += self.discard_queue();
         }
         let delay = self.settings.retry_delay(self.attempts, &mut self.rng);
@@ -335,7 +335,7 @@ impl Client {
 
 fn offline_limit(settings: &Settings) -> usize {
     match settings.config().offline {
-        OfflinePolicy::Buffer => settings.config().max_offline_bytes,
+        Offline::Buffer => settings.config().max_offline_bytes,
         _ => settings.max_pending_bytes(),
     }
 }

@@ -3,7 +3,7 @@
 //! Events are lent from the caller's own read buffer, so a small event costs no allocation and no copy. The clock is
 //! used for one thing, the time an unfinished message may take. It sends nothing and knows no peer.
 
-use crate::{Decoder, Event, Malformed, MalformedPolicy, ProtocolError, Rules, Settings, envelope};
+use crate::{Decoder, Event, Malformed, OnMalformed, ProtocolError, Rules, Settings, envelope};
 use std::time::{Duration, Instant};
 
 /// What came out of received bytes.
@@ -15,9 +15,9 @@ pub enum Received<'a> {
     /// Bytes of a raw connection (`rawBuffer`), as the operating system delivered them: they have no message borders.
     Raw(&'a [u8]),
     /// The peer sent a frame that is not an event; the connection goes on with the next one
-    /// ([`MalformedPolicy::Report`], node-ipc 9.2.1).
+    /// ([`OnMalformed::Report`], node-ipc 9.2.1).
     Malformed(Malformed<'a>),
-    /// The peer broke the protocol and the connection must be closed ([`MalformedPolicy::Close`], node-ipc 14.0.0; an
+    /// The peer broke the protocol and the connection must be closed ([`OnMalformed::Close`], node-ipc 14.0.0; an
     /// oversized frame and a message timeout always end here). Nothing more comes out.
     Failed(Malformed<'a>),
 }
@@ -35,7 +35,7 @@ pub struct Inbound {
 #[derive(Debug)]
 enum Framing {
     Raw { deferred: Vec<u8>, lent: bool },
-    Framed { decoder: Decoder, rules: Rules, malformed: MalformedPolicy },
+    Framed { decoder: Decoder, rules: Rules, malformed: OnMalformed },
 }
 
 impl Inbound {
@@ -90,7 +90,7 @@ impl Inbound {
                 self.started = Some(now);
                 Some(match envelope::parse(frame, rules) {
                     Ok(event) => Received::Event(event),
-                    Err(report) if *malformed == MalformedPolicy::Report => Received::Malformed(report),
+                    Err(report) if *malformed == OnMalformed::Report => Received::Malformed(report),
                     Err(report) => {
                         self.failed = true;
                         Received::Failed(report)

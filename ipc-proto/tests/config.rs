@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use ipc_proto::{
-    Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Offline,
-    OnMalformed, Parser, Platform, StopRetrying, TlsOptions,
+    Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Offline, OnMalformed, Parser,
+    Platform, StopRetrying, TlsOptions,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -192,48 +192,20 @@ fn validation_names_the_option_and_the_range() {
         (Config::v9().delimiter("}"), "option delimiter cannot be \"}\""),
         (Config::v14_guarded().raw_buffer(true), "options rawBuffer and parser do not go together"),
         (Config::v14_assured([""; 0]), "options parser and allowedEvents do not go together"),
-        (Config::v14_assured(["a"]).malformed(MalformedPolicy::Report), "options parser and malformed"),
+        (Config::v14_assured(["a"]).malformed(OnMalformed::Report), "options parser and malformed"),
+        (Config::v14_assured(["a", "error"]), "option allowedEvents cannot be a list with \"error\""),
+        (Config::v14_assured([""]), "option allowedEvents cannot be a list with \"\""),
+        (Config::v9().allowed_events(["n".repeat(70_000)]), "option allowedEvents cannot be a list with \"nnnn"),
+        (Config::v9().delimiter(""), "option delimiter cannot be \"\""),
+        (Config::v9().delimiter("}"), "option delimiter cannot be \"}\""),
+        (Config::v14_guarded().raw_buffer(true), "options rawBuffer and parser do not go together"),
+        (Config::v14_assured([""; 0]), "options parser and allowedEvents do not go together"),
+        (Config::v14_assured(["a"]).malformed(OnMalformed::Report), "options parser and malformed"),
         (Config::v14_assured(["a", "error"]), "option allowedEvents cannot be a list with \"error\""),
         (Config::v14_assured([""]), "option allowedEvents cannot be a list with \"\""),
         (Config::v9().allowed_events(["n".repeat(70_000)]), "option allowedEvents cannot be a list with \"nnnn"),
         (
-            Config::v9().delimiter(""),
-            "option delimiter cannot be \"\"",
-        ),
-        (
-            Config::v9().delimiter("}"),
-            "option delimiter cannot be \"}\"",
-        ),
-        (
-            Config::v14_guarded().raw_buffer(true),
-            "options rawBuffer and parser do not go together",
-        ),
-        (
-            Config::v14_assured([""; 0]),
-            "options parser and allowedEvents do not go together",
-        ),
-        (
-            Config::v14_assured(["a"]).malformed(OnMalformed::Report),
-            "options parser and malformed",
-        ),
-        (
-            Config::v14_assured(["a", "error"]),
-            "option allowedEvents cannot be a list with \"error\"",
-        ),
-        (
-            Config::v14_assured([""]),
-            "option allowedEvents cannot be a list with \"\"",
-        ),
-        (
-            Config::v9().allowed_events(["n".repeat(70_000)]),
-            "option allowedEvents cannot be a list with \"nnnn",
-        ),
-        (
-            Config::v9().interface(
-                Interface::default()
-                    .family(IpFamily::V6)
-                    .local_address([127, 0, 0, 1].into()),
-            ),
+            Config::v9().interface(Interface::default().family(IpFamily::V6).local_address([127, 0, 0, 1].into())),
             "options interface.localAddress and interface.family do not go together",
         ),
         (Config::v9().tls(TlsOptions::new().private("k.pem")), "options tls.private and tls.public"),
@@ -366,75 +338,54 @@ fn any_config() -> impl Strategy<Value = Config> {
     let numbers = (any::<u32>(), any::<u16>(), any::<u32>(), proptest::option::of(any::<u32>()));
     let times = (0_u64..1 << 40, proptest::option::of(1_u64..1 << 40));
     let choices = (0_u32..4, 0_u8..7, any::<[bool; 8]>());
-    (presets, texts, numbers, times, choices).prop_map(
-        |(config, texts, numbers, times, choices)| {
-            let mut config = config.appspace(texts.0).delimiter(texts.1);
-            config.id = texts.2.clone();
-            config.socket_root = texts.2;
-            config.network_host = Some(texts.3).filter(|host| !host.is_empty());
-            config.max_connections = numbers.0 as usize;
-            config.network_port = numbers.1;
-            config.max_message_size = numbers.2 as usize;
-            config.max_retries = numbers.3;
-            config.log_depth = numbers.3;
-            config.interface.hints = numbers.3;
-            config.interface.local_port = numbers.3.map(|number| number as u16);
-            config.interface.local_address = numbers
-                .3
-                .map(|number| std::net::IpAddr::from(number.to_be_bytes()));
-            config.retry = Duration::from_millis(times.0);
-            config.message_timeout = times.1.map(Duration::from_micros);
-            config.stop_retrying = match choices.0 {
-                0 => StopRetrying::No,
-                1 => StopRetrying::Yes,
-                n => StopRetrying::After(n),
-            };
-            config.backoff = match choices.0 {
-                0 => Backoff::Fixed,
-                n => Backoff::Exponential {
-                    factor: f64::from(n) * 1.7,
-                    max: Duration::from_millis(times.0),
-                    jitter: 0.3,
-                },
-            };
-            config.ip_type = [None, Some(IpFamily::V4), Some(IpFamily::V6)][choices.1 as usize % 3];
-            config.interface.family = config.ip_type;
-            config.offline =
-                [Offline::Refuse, Offline::Buffer, Offline::Drop][choices.1 as usize % 3];
-            config.encoding = [
-                Encoding::Utf8,
-                Encoding::Ascii,
-                Encoding::Latin1,
-                Encoding::Utf16le,
-                Encoding::Base64,
-                Encoding::Base64url,
-                Encoding::Hex,
-            ][choices.1 as usize];
-            let bools = choices.2;
-            config.raw_buffer = bools[0];
-            config.sync = bools[1];
-            config.take_over = bools[2];
-            config.identify_peer = bools[3];
-            config.tls = bools[4].then(|| {
-                let tls = TlsOptions::new()
-                    .private("a b/k.pem")
-                    .public("c.pem")
-                    .ca("x")
-                    .ca("y");
-                if bools[5] {
-                    tls.request_cert(bools[6]).server_name("s").dhparam("d")
-                } else {
-                    tls
-                }
-            });
-            config.malformed = if bools[7] {
-                OnMalformed::Report
-            } else {
-                OnMalformed::Close
-            };
-            config
-        },
-    )
+    (presets, texts, numbers, times, choices).prop_map(|(config, texts, numbers, times, choices)| {
+        let mut config = config.appspace(texts.0).delimiter(texts.1);
+        config.id = texts.2.clone();
+        config.socket_root = texts.2;
+        config.network_host = Some(texts.3).filter(|host| !host.is_empty());
+        config.max_connections = numbers.0 as usize;
+        config.network_port = numbers.1;
+        config.max_message_size = numbers.2 as usize;
+        config.max_retries = numbers.3;
+        config.log_depth = numbers.3;
+        config.interface.hints = numbers.3;
+        config.interface.local_port = numbers.3.map(|number| number as u16);
+        config.interface.local_address = numbers.3.map(|number| std::net::IpAddr::from(number.to_be_bytes()));
+        config.retry = Duration::from_millis(times.0);
+        config.message_timeout = times.1.map(Duration::from_micros);
+        config.stop_retrying = match choices.0 {
+            0 => StopRetrying::No,
+            1 => StopRetrying::Yes,
+            n => StopRetrying::After(n),
+        };
+        config.backoff = match choices.0 {
+            0 => Backoff::Fixed,
+            n => Backoff::Exponential { factor: f64::from(n) * 1.7, max: Duration::from_millis(times.0), jitter: 0.3 },
+        };
+        config.ip_type = [None, Some(IpFamily::V4), Some(IpFamily::V6)][choices.1 as usize % 3];
+        config.interface.family = config.ip_type;
+        config.offline = [Offline::Refuse, Offline::Buffer, Offline::Drop][choices.1 as usize % 3];
+        config.encoding = [
+            Encoding::Utf8,
+            Encoding::Ascii,
+            Encoding::Latin1,
+            Encoding::Utf16le,
+            Encoding::Base64,
+            Encoding::Base64url,
+            Encoding::Hex,
+        ][choices.1 as usize];
+        let bools = choices.2;
+        config.raw_buffer = bools[0];
+        config.sync = bools[1];
+        config.take_over = bools[2];
+        config.identify_peer = bools[3];
+        config.tls = bools[4].then(|| {
+            let tls = TlsOptions::new().private("a b/k.pem").public("c.pem").ca("x").ca("y");
+            if bools[5] { tls.request_cert(bools[6]).server_name("s").dhparam("d") } else { tls }
+        });
+        config.malformed = if bools[7] { OnMalformed::Report } else { OnMalformed::Close };
+        config
+    })
 }
 
 proptest! {

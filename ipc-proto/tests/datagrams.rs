@@ -7,17 +7,14 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use ipc_proto::{
-    Code, Config, DatagramError, DatagramEvent, Datagrams, Host, MAX_DATAGRAM, Message,
-    OnMalformed, PeerEvent, PeerRemoval, Platform,
+    Code, Config, DatagramError, DatagramEvent, Datagrams, Host, MAX_DATAGRAM, Message, OnMalformed, PeerEvent,
+    PeerRemoval, Platform,
 };
 use proptest::prelude::*;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an Instant has no other beginning; only differences to it matter"
-)]
+#[allow(clippy::disallowed_methods, reason = "an Instant has no other beginning; only differences to it matter")]
 fn start() -> Instant {
     Instant::now()
 }
@@ -69,11 +66,7 @@ fn a_sender_is_announced_before_its_first_message_and_once() {
     assert_eq!(receive(&mut udp, now, peer(1), &frame(1)), ["+1", "m=1"]);
     let both = [frame(2), frame(3)].concat();
     assert_eq!(receive(&mut udp, now, peer(1), &both), ["m=2", "m=3"]);
-    assert_eq!(
-        receive(&mut udp, now, peer(2), b""),
-        ["+2"],
-        "an empty datagram is heard too"
-    );
+    assert_eq!(receive(&mut udp, now, peer(2), b""), ["+2"], "an empty datagram is heard too");
     assert_eq!(udp.peers().collect::<Vec<_>>(), [peer(1), peer(2)]);
     assert!(udp.is_peer(peer(2)) && !udp.is_peer(peer(3)));
 }
@@ -94,10 +87,7 @@ fn a_silent_sender_is_forgotten_when_its_time_is_up() {
     assert_eq!(time_passes(&mut udp, now + 70 * SECOND), [gone(2)]);
     assert_eq!(time_passes(&mut udp, now + 500 * SECOND), [gone(1)]);
     assert_eq!((udp.peer_count(), udp.poll_timeout()), (0, None));
-    assert_eq!(
-        receive(&mut udp, now + 501 * SECOND, peer(1), &frame(1)),
-        ["+1", "m=1"]
-    );
+    assert_eq!(receive(&mut udp, now + 501 * SECOND, peer(1), &frame(1)), ["+1", "m=1"]);
     assert_eq!(udp.counters().peers_expired, 2);
 }
 
@@ -110,10 +100,7 @@ fn who_was_heard_longest_ago_makes_room() {
     receive(&mut udp, now, peer(1), &frame(0));
     let events = receive(&mut udp, now, peer(3), &frame(7));
     assert_eq!(events, ["-2 CrowdedOut", "+3", "m=7"]);
-    assert_eq!(
-        udp.peers().collect::<BTreeSet<_>>(),
-        BTreeSet::from([peer(1), peer(3)])
-    );
+    assert_eq!(udp.peers().collect::<BTreeSet<_>>(), BTreeSet::from([peer(1), peer(3)]));
     assert_eq!(udp.counters().peers_crowded_out, 1);
 }
 
@@ -135,21 +122,10 @@ fn a_pinned_peer_is_never_crowded_out_and_never_expires() {
     let now = start();
     receive(&mut udp, now, peer(3), &frame(0));
     assert_eq!(udp.add_peer(now, peer(1)).unwrap(), None);
-    assert_eq!(
-        udp.add_peer(now, peer(2)).unwrap(),
-        Some(peer(3)),
-        "it made room"
-    );
+    assert_eq!(udp.add_peer(now, peer(2)).unwrap(), Some(peer(3)), "it made room");
     let full = udp.add_peer(now, peer(3)).unwrap_err();
-    assert!(
-        matches!(full, DatagramError::TooManyPeers { limit: 2 }),
-        "{full}"
-    );
-    assert_eq!(
-        receive(&mut udp, now, peer(9), &frame(5)),
-        ["m=5"],
-        "heard, not remembered"
-    );
+    assert!(matches!(full, DatagramError::TooManyPeers { limit: 2 }), "{full}");
+    assert_eq!(receive(&mut udp, now, peer(9), &frame(5)), ["m=5"], "heard, not remembered");
     receive(&mut udp, now, peer(9), b"{\"ty");
     assert_eq!(udp.unfinished_bytes(), 0);
     assert_eq!(receive(&mut udp, now, peer(1), &frame(6)), ["m=6"]);
@@ -190,27 +166,14 @@ fn unfinished_messages_of_different_senders_do_not_mix() {
 
 #[test]
 fn an_unfinished_message_is_dropped_when_its_rest_is_late() {
-    for (config, wait) in [
-        (Config::v9(), 5 * SECOND),
-        (Config::v9().message_timeout(2 * SECOND), 2 * SECOND),
-    ] {
+    for (config, wait) in [(Config::v9(), 5 * SECOND), (Config::v9().message_timeout(2 * SECOND), 2 * SECOND)] {
         let mut udp = datagrams(config);
         let now = start();
         receive(&mut udp, now, peer(1), b"{\"type\"");
         receive(&mut udp, now + SECOND, peer(1), b":\"m");
-        assert_eq!(
-            udp.poll_timeout(),
-            Some(now + wait),
-            "counted from its first byte"
-        );
-        assert_eq!(
-            time_passes(&mut udp, now + wait - Duration::from_millis(1)),
-            []
-        );
-        let dropped = PeerEvent::MessageTimeout {
-            peer: peer(1),
-            bytes: 10,
-        };
+        assert_eq!(udp.poll_timeout(), Some(now + wait), "counted from its first byte");
+        assert_eq!(time_passes(&mut udp, now + wait - Duration::from_millis(1)), []);
+        let dropped = PeerEvent::MessageTimeout { peer: peer(1), bytes: 10 };
         assert_eq!(time_passes(&mut udp, now + wait), [dropped]);
         assert_eq!(udp.unfinished_bytes(), 0);
         assert_eq!(receive(&mut udp, now + wait, peer(1), &frame(4)), ["m=4"]);
@@ -245,15 +208,9 @@ fn what_does_not_fit_the_bound_of_unfinished_messages_is_dropped() {
     let now = start();
     receive(&mut udp, now, peer(1), &[b'x'; 6]);
     receive(&mut udp, now, peer(2), &[b'x'; 6]);
-    assert_eq!(
-        (udp.unfinished_bytes(), udp.counters().unfinished_dropped),
-        (6, 1)
-    );
+    assert_eq!((udp.unfinished_bytes(), udp.counters().unfinished_dropped), (6, 1));
     receive(&mut udp, now, peer(1), &[b'x'; 5]);
-    assert_eq!(
-        (udp.unfinished_bytes(), udp.counters().unfinished_dropped),
-        (0, 2)
-    );
+    assert_eq!((udp.unfinished_bytes(), udp.counters().unfinished_dropped), (0, 2));
     assert_eq!(receive(&mut udp, now, peer(1), &frame(4)), ["m=4"]);
 }
 
@@ -262,15 +219,7 @@ fn a_malformed_message_is_reported_and_the_next_one_read() {
     let mut udp = datagrams(Config::v9());
     let bytes = [b"junk\x0c5\x0c".to_vec(), frame(1)].concat();
     let events = receive(&mut udp, start(), peer(1), &bytes);
-    assert_eq!(
-        events,
-        [
-            "+1",
-            "ERR_IPC_INVALID_JSON",
-            "ERR_IPC_INVALID_MESSAGE",
-            "m=1"
-        ]
-    );
+    assert_eq!(events, ["+1", "ERR_IPC_INVALID_JSON", "ERR_IPC_INVALID_MESSAGE", "m=1"]);
     assert_eq!((udp.counters().malformed, udp.counters().messages), (2, 1));
 }
 
@@ -278,33 +227,16 @@ fn a_malformed_message_is_reported_and_the_next_one_read() {
 fn with_close_a_malformed_message_ends_the_datagram_and_its_sender() {
     let mut udp = datagrams(Config::v14_fast());
     let now = start();
-    let bytes = [
-        frame(1),
-        b"junk\x0c".to_vec(),
-        frame(2),
-        frame(3),
-        b"{".to_vec(),
-    ]
-    .concat();
+    let bytes = [frame(1), b"junk\x0c".to_vec(), frame(2), frame(3), b"{".to_vec()].concat();
     let events = receive(&mut udp, now, peer(1), &bytes);
-    assert_eq!(
-        events,
-        ["+1", "m=1", "ERR_IPC_INVALID_JSON", "-1 Malformed"]
-    );
+    assert_eq!(events, ["+1", "m=1", "ERR_IPC_INVALID_JSON", "-1 Malformed"]);
     assert_eq!((udp.peer_count(), udp.unfinished_bytes()), (0, 0));
     assert_eq!(udp.counters().discarded, 2);
     assert_eq!(receive(&mut udp, now, peer(1), &frame(4)), ["+1", "m=4"]);
 
     udp.add_peer(now, peer(1)).unwrap();
-    assert_eq!(
-        receive(&mut udp, now, peer(1), &bytes),
-        ["m=1", "ERR_IPC_INVALID_JSON"]
-    );
-    assert_eq!(
-        udp.peers().collect::<Vec<_>>(),
-        [peer(1)],
-        "the user added it"
-    );
+    assert_eq!(receive(&mut udp, now, peer(1), &bytes), ["m=1", "ERR_IPC_INVALID_JSON"]);
+    assert_eq!(udp.peers().collect::<Vec<_>>(), [peer(1)], "the user added it");
 }
 
 #[test]
@@ -313,24 +245,12 @@ fn a_message_too_large_is_reported_once_and_leaves_nothing_behind() {
         let mut udp = datagrams(Config::v9().max_message_size(25).malformed(close));
         let now = start();
         let mut events = receive(&mut udp, now, peer(1), &[b'x'; 15]);
-        events.extend(receive(
-            &mut udp,
-            now,
-            peer(1),
-            &[[b'x'; 15].to_vec(), frame(1)].concat(),
-        ));
-        let closed: &[&str] = if close == OnMalformed::Close {
-            &["-1 Malformed"]
-        } else {
-            &[]
-        };
+        events.extend(receive(&mut udp, now, peer(1), &[[b'x'; 15].to_vec(), frame(1)].concat()));
+        let closed: &[&str] = if close == OnMalformed::Close { &["-1 Malformed"] } else { &[] };
         assert_eq!(events[..2], ["+1", Code::FrameTooLarge.as_str()]);
         assert_eq!(&events[2..], closed);
         assert_eq!(udp.unfinished_bytes(), 0);
-        assert_eq!(
-            receive(&mut udp, now, peer(1), &frame(4)).last().unwrap(),
-            "m=4"
-        );
+        assert_eq!(receive(&mut udp, now, peer(1), &frame(4)).last().unwrap(), "m=4");
     }
 }
 
@@ -339,15 +259,7 @@ fn the_guarded_rules_hold_over_udp() {
     let mut udp = datagrams(Config::v14_guarded().malformed(OnMalformed::Report));
     let bytes = b"{\"type\":\"close\"}\x0c{\"type\":\"toString\"}\x0c{\"type\":\"ok\"}\x0c";
     let events = receive(&mut udp, start(), peer(1), bytes);
-    assert_eq!(
-        events,
-        [
-            "+1",
-            "ERR_IPC_RESERVED_EVENT",
-            "ERR_IPC_INVALID_EVENT",
-            "ok="
-        ]
-    );
+    assert_eq!(events, ["+1", "ERR_IPC_RESERVED_EVENT", "ERR_IPC_INVALID_EVENT", "ok="]);
     let error = udp.encode("error", &1, &mut Vec::new()).unwrap_err();
     assert!(matches!(error, DatagramError::Encode(_)));
 }
@@ -362,11 +274,7 @@ fn a_datagram_that_is_not_drained_is_discarded_and_counted() {
     assert!(matches!(received.next(), Some(DatagramEvent::Event(_))));
     drop(received);
     assert_eq!(udp.counters().discarded, 2);
-    assert_eq!(
-        udp.unfinished_bytes(),
-        4,
-        "the stream of that sender stays in step"
-    );
+    assert_eq!(udp.unfinished_bytes(), 4, "the stream of that sender stays in step");
     let rest = b"pe\":\"m\",\"data\":4}\x0c";
     assert_eq!(receive(&mut udp, now, peer(1), rest), ["m=4"]);
 
@@ -385,10 +293,7 @@ fn a_datagram_that_is_not_drained_is_discarded_and_counted() {
 fn raw_mode_hands_out_whole_datagrams() {
     let mut udp = datagrams(Config::v9().raw_buffer(true));
     let now = start();
-    assert_eq!(
-        receive(&mut udp, now, peer(1), b"\x00\xff\x0c"),
-        ["+1", "[0, 255, 12]"]
-    );
+    assert_eq!(receive(&mut udp, now, peer(1), b"\x00\xff\x0c"), ["+1", "[0, 255, 12]"]);
     assert_eq!(receive(&mut udp, now, peer(1), b""), ["[]"]);
     assert_eq!(udp.counters().messages, 2);
     assert!(udp.check_raw(&vec![0; MAX_DATAGRAM]).is_ok());
@@ -408,27 +313,18 @@ fn a_message_larger_than_a_datagram_is_refused_and_the_output_untouched() {
     assert_eq!(udp.encode("m", &fits, &mut out).unwrap(), MAX_DATAGRAM);
     out.truncate(6);
     let error = udp.encode("m", &(fits + "u"), &mut out).unwrap_err();
-    assert!(
-        matches!(error, DatagramError::TooLarge { length, limit } if length == limit + 1 && limit == MAX_DATAGRAM)
-    );
+    assert!(matches!(error, DatagramError::TooLarge { length, limit } if length == limit + 1 && limit == MAX_DATAGRAM));
     assert_eq!(out, b"before");
     let message = Message::new("m", &"u".repeat(MAX_DATAGRAM)).unwrap();
     assert!(udp.encode_message(&message, &mut out).is_err());
     let message = Message::new("m", &1).unwrap();
-    assert_eq!(
-        udp.encode_message(&message, &mut out).unwrap(),
-        frame(1).len()
-    );
+    assert_eq!(udp.encode_message(&message, &mut out).unwrap(), frame(1).len());
     assert_eq!(out, [b"before".to_vec(), frame(1)].concat());
 }
 
 #[test]
 fn an_endless_expiry_does_not_overflow() {
-    let mut udp = datagrams(
-        Config::v9()
-            .udp_peer_expiry(Duration::MAX)
-            .message_timeout(Duration::MAX),
-    );
+    let mut udp = datagrams(Config::v9().udp_peer_expiry(Duration::MAX).message_timeout(Duration::MAX));
     receive(&mut udp, start(), peer(1), b"{");
     assert_eq!(udp.poll_timeout(), None);
 }

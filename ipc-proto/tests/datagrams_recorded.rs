@@ -16,19 +16,13 @@ const RECORDED: &str = include_str!("../../ipc-conformance/vectors/sequences/udp
 
 /// Scenarios that need more than datagrams.
 const OF_THE_SOCKET: [(&str, &str); 7] = [
-    (
-        "udp/server-to-server",
-        "two processes; each of the two steps is in udp/wire",
-    ),
+    ("udp/server-to-server", "two processes; each of the two steps is in udp/wire"),
     ("udp/server-to-server-6", "as udp/server-to-server"),
     ("udp/emit-bad-port", "the socket refuses it"),
     ("udp/emit-unresolvable", "name lookup"),
     ("udp/stop", "closing the socket"),
     ("udp/port-in-use", "binding the socket"),
-    (
-        "udp/ipv6-host-with-udp4",
-        "the endpoint's; see tests/overloads.rs",
-    ),
+    ("udp/ipv6-host-with-udp4", "the endpoint's; see tests/overloads.rs"),
 ];
 
 /// The server "A" of a scenario, with what it did.
@@ -42,16 +36,11 @@ struct Replay {
 }
 
 fn address(port: &str) -> SocketAddr {
-    let port = ["$U1", "$U2", "$U3"]
-        .iter()
-        .position(|known| *known == port);
+    let port = ["$U1", "$U2", "$U3"].iter().position(|known| *known == port);
     SocketAddr::from(([127, 0, 0, 1], u16::try_from(port.unwrap()).unwrap() + 8001))
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "an Instant has no other beginning; only differences to it matter"
-)]
+#[allow(clippy::disallowed_methods, reason = "an Instant has no other beginning; only differences to it matter")]
 fn start() -> Instant {
     Instant::now()
 }
@@ -75,11 +64,7 @@ fn bytes(input: &Value) -> Vec<u8> {
     parts
         .flat_map(|part| {
             let times = part["times"].as_u64().unwrap_or(1);
-            part["utf8"]
-                .as_str()
-                .unwrap()
-                .repeat(times.try_into().unwrap())
-                .into_bytes()
+            part["utf8"].as_str().unwrap().repeat(times.try_into().unwrap()).into_bytes()
         })
         .collect()
 }
@@ -87,9 +72,7 @@ fn bytes(input: &Value) -> Vec<u8> {
 /// A value to emit: long texts are written shortly in the recording.
 fn data(recorded: &Value) -> Value {
     match recorded["s"].as_str() {
-        Some(text) => text
-            .repeat(recorded["n"].as_u64().unwrap().try_into().unwrap())
-            .into(),
+        Some(text) => text.repeat(recorded["n"].as_u64().unwrap().try_into().unwrap()).into(),
         None => recorded.clone(),
     }
 }
@@ -197,11 +180,7 @@ fn recorded_events(timeline: &[Value]) -> Vec<Value> {
             (_, Some("error")) => Some(json!([name, argument["code"]])),
             (_, Some("buffer")) => Some(json!([name, argument["hex"]])),
             (_, Some("longstring")) => {
-                let length = argument["utf16_length"]
-                    .as_u64()
-                    .unwrap()
-                    .try_into()
-                    .unwrap();
+                let length = argument["utf16_length"].as_u64().unwrap().try_into().unwrap();
                 let letter = &argument["head"].as_str().unwrap()[..1];
                 Some(json!([name, letter.repeat(length)]))
             }

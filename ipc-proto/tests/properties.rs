@@ -18,8 +18,7 @@ fn values() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(5, 40, 6, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            prop::collection::hash_map(any::<String>(), inner, 0..6)
-                .prop_map(|members| members.into_iter().collect()),
+            prop::collection::hash_map(any::<String>(), inner, 0..6).prop_map(|members| members.into_iter().collect()),
         ]
     })
 }
@@ -29,8 +28,8 @@ fn delimiters() -> impl Strategy<Value = Delimiter> {
     prop_oneof![
         prop::sample::select(
             &[
-                "\u{c}", "\n", "\r\n", "||", "|", "x", " ", "€", "😀", "END", "<EOM>", "}x}",
-                "é\n", "\"x\"", "x\"}x\"}", "\u{7f}"
+                "\u{c}", "\n", "\r\n", "||", "|", "x", " ", "€", "😀", "END", "<EOM>", "}x}", "é\n", "\"x\"",
+                "x\"}x\"}", "\u{7f}"
             ][..]
         )
         .prop_map(|text| text.as_bytes().to_vec()),
@@ -74,10 +73,7 @@ fn outcome(
         loop {
             match decoder.next_frame(&mut input) {
                 Ok(Some(frame)) => outcome.push(match Event::parse(frame, &Rules::default()) {
-                    Ok(event) => Ok((
-                        event.name().to_owned(),
-                        event.data_json().map(str::to_owned),
-                    )),
+                    Ok(event) => Ok((event.name().to_owned(), event.data_json().map(str::to_owned))),
                     Err(malformed) => Err(malformed.error().clone()),
                 }),
                 Ok(None) => break,

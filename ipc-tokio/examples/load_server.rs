@@ -8,6 +8,8 @@
 //! last time. `publish` echoes, and on `go` {count, size} broadcasts that many messages `{"n":…,"p":…}`, numbered from
 //! 1,000,000,000. `--runtime-threads N` (default 1) takes a multi-thread runtime for N > 1.
 
+#![allow(clippy::print_stderr, reason = "a program, not a library")]
+
 use ipc_tokio::{Config, Endpoint, Frame, Peer, Server};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;

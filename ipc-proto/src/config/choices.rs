@@ -35,7 +35,7 @@ pub enum OnMalformed {
 /// What becomes of an event emitted while a client is not connected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum OfflinePolicy {
+pub enum Offline {
     /// The emit fails with an error that says so.
     #[default]
     Refuse,

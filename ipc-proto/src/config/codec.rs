@@ -10,9 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::table::{self, INTERFACE_OPTIONS, Row, TLS_OPTIONS};
-use super::{
-    ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions,
-};
+use super::{ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
 use crate::{Backoff, Encoding};
 
 /// Why a value was not read.
@@ -174,15 +172,7 @@ pub(super) const PARSER: Codec<Parser> = Codec {
 
 pub(super) const MALFORMED: Codec<OnMalformed> = Codec {
     allowed: "\"report\" or \"close\"",
-    read: |value| {
-        named(
-            value,
-            &[
-                ("report", OnMalformed::Report),
-                ("close", OnMalformed::Close),
-            ],
-        )
-    },
+    read: |value| named(value, &[("report", OnMalformed::Report), ("close", OnMalformed::Close)]),
     write: |malformed| {
         Value::from(match malformed {
             OnMalformed::Report => "report",
@@ -191,19 +181,14 @@ pub(super) const MALFORMED: Codec<OnMalformed> = Codec {
     },
 };
 
-pub(super) const OFFLINE: Codec<OfflinePolicy> = Codec {
+pub(super) const OFFLINE: Codec<Offline> = Codec {
     allowed: "\"refuse\", \"buffer\" or \"drop\"",
-    read: |value| {
-        named(
-            value,
-            &[("refuse", OfflinePolicy::Refuse), ("buffer", OfflinePolicy::Buffer), ("drop", OfflinePolicy::Drop)],
-        )
-    },
+    read: |value| named(value, &[("refuse", Offline::Refuse), ("buffer", Offline::Buffer), ("drop", Offline::Drop)]),
     write: |offline| {
         Value::from(match offline {
-            OfflinePolicy::Refuse => "refuse",
-            OfflinePolicy::Buffer => "buffer",
-            OfflinePolicy::Drop => "drop",
+            Offline::Refuse => "refuse",
+            Offline::Buffer => "buffer",
+            Offline::Drop => "drop",
         })
     },
 };

@@ -160,9 +160,9 @@ pub struct Config {
     /// parser requires it.
     pub allowed_events: Option<BTreeSet<String>>,
     /// What becomes of an event emitted while a client is not connected. Default
-    /// [`OfflinePolicy::Refuse`]. Not an option of node-ipc, which loses it in silence.
-    pub offline: OfflinePolicy,
-    /// Bytes that [`OfflinePolicy::Buffer`] holds per client; at least 1. Default 1 MiB. Not an option of
+    /// [`Offline::Refuse`]. Not an option of node-ipc, which loses it in silence.
+    pub offline: Offline,
+    /// Bytes that [`Offline::Buffer`] holds per client; at least 1. Default 1 MiB. Not an option of
     /// node-ipc.
     pub max_offline_bytes: usize,
     /// Connections the system may hold before a server accepts them; at least 1. Default 511, which

@@ -56,7 +56,7 @@ impl Config {
             message_timeout: None,
             allow_reserved_events: false,
             allowed_events: None,
-            offline: OfflinePolicy::Refuse,
+            offline: Offline::Refuse,
             max_offline_bytes: MIB,
             accept_backlog: 511,
             event_queue: 1024,

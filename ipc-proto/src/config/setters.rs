@@ -57,7 +57,7 @@ setters! {
     max_event_name_length: usize => same;
     message_timeout: impl Into<Option<Duration>> => Into::into;
     allow_reserved_events: bool => same;
-    offline: OfflinePolicy => same;
+    offline: Offline => same;
     max_offline_bytes: usize => same;
     accept_backlog: u32 => same;
     event_queue: usize => same;

@@ -70,16 +70,7 @@ impl<'a> Datagram<'a> {
                 (Some(decoder), now)
             }
         };
-        Self {
-            datagrams,
-            from,
-            input,
-            learnt,
-            decoder,
-            since,
-            now,
-            state: State::Open,
-        }
+        Self { datagrams, from, input, learnt, decoder, since, now, state: State::Open }
     }
 
     /// Who sent it.
@@ -89,10 +80,7 @@ impl<'a> Datagram<'a> {
     }
 
     /// The next thing in the datagram; `None` at its end.
-    #[expect(
-        clippy::should_implement_trait,
-        reason = "an Iterator cannot lend from itself"
-    )]
+    #[expect(clippy::should_implement_trait, reason = "an Iterator cannot lend from itself")]
     pub fn next(&mut self) -> Option<DatagramEvent<'_>> {
         if let Some(removed) = self.learnt.removed.take() {
             let event = PeerEvent::Removed(removed, PeerRemoval::CrowdedOut);
@@ -204,8 +192,7 @@ impl Drop for Datagram<'_> {
             decoder.take_buffer();
             self.datagrams.spare = Some(decoder);
         } else {
-            self.datagrams
-                .keep_unfinished(self.from, decoder, self.since);
+            self.datagrams.keep_unfinished(self.from, decoder, self.since);
         }
     }
 }

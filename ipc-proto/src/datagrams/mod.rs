@@ -145,9 +145,7 @@ pub enum DatagramError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The message does not fit into one datagram.
-    #[error(
-        "the message takes {length} bytes and a datagram holds {limit}; send less at a time, or use TCP"
-    )]
+    #[error("the message takes {length} bytes and a datagram holds {limit}; send less at a time, or use TCP")]
     TooLarge {
         /// Its length in bytes, delimiter included.
         length: usize,
@@ -216,20 +214,11 @@ impl Datagrams {
     /// Takes a datagram and its sender. Drain the result; what is left in it when it is dropped is
     /// discarded and counted.
     #[must_use = "the messages of the datagram are in the result"]
-    pub fn handle_datagram<'a>(
-        &'a mut self,
-        now: Instant,
-        from: SocketAddr,
-        bytes: &'a [u8],
-    ) -> Datagram<'a> {
+    pub fn handle_datagram<'a>(&'a mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Datagram<'a> {
         self.counters.datagrams += 1;
         let now = self.advance(now);
         let known = self.peers.hear(from, now);
-        let learnt = if known {
-            Learnt::default()
-        } else {
-            self.learn(from, now)
-        };
+        let learnt = if known { Learnt::default() } else { self.learn(from, now) };
         Datagram::new(self, now, from, bytes, learnt)
     }
 
@@ -243,10 +232,7 @@ impl Datagrams {
     pub fn poll_event(&mut self) -> Option<PeerEvent> {
         let now = self.now?;
         if let Some(&(since, peer)) = self.unfinished.first() {
-            if self
-                .unfinished_deadline(since)
-                .is_some_and(|deadline| deadline <= now)
-            {
+            if self.unfinished_deadline(since).is_some_and(|deadline| deadline <= now) {
                 let bytes = self.drop_unfinished(peer);
                 return Some(PeerEvent::MessageTimeout { peer, bytes });
             }
@@ -278,11 +264,7 @@ impl Datagrams {
     /// # Errors
     ///
     /// [`DatagramError::TooManyPeers`] when all `maxUdpPeers` places are taken for good.
-    pub fn add_peer(
-        &mut self,
-        now: Instant,
-        address: SocketAddr,
-    ) -> Result<Option<SocketAddr>, DatagramError> {
+    pub fn add_peer(&mut self, now: Instant, address: SocketAddr) -> Result<Option<SocketAddr>, DatagramError> {
         let now = self.advance(now);
         if self.peers.contains(address) {
             self.peers.pin(address);
@@ -328,11 +310,7 @@ impl Datagrams {
     /// # Errors
     ///
     /// As [`encode`](Self::encode).
-    pub fn encode_message(
-        &self,
-        message: &Message,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, DatagramError> {
+    pub fn encode_message(&self, message: &Message, out: &mut Vec<u8>) -> Result<usize, DatagramError> {
         let length = self.encoder.encode_message(message, out)?;
         cut_to_fit(length, out)
     }
@@ -361,10 +339,7 @@ impl Datagrams {
         }
         self.peers.insert(from, now, false);
         self.counters.peers_added += 1;
-        Learnt {
-            removed,
-            added: Some(from),
-        }
+        Learnt { removed, added: Some(from) }
     }
 
     /// Makes a place for one more peer if it can, and says who had to go.
@@ -406,10 +381,7 @@ impl Datagrams {
     /// Keeps the beginning of a message, if its sender is known and there is room for it.
     fn keep_unfinished(&mut self, address: SocketAddr, decoder: Decoder, since: Instant) {
         let bytes = decoder.buffered();
-        let room = self
-            .settings
-            .max_pending_bytes()
-            .saturating_sub(self.unfinished_bytes);
+        let room = self.settings.max_pending_bytes().saturating_sub(self.unfinished_bytes);
         match self.peers.get_mut(address) {
             Some(peer) if bytes <= room => {
                 peer.unfinished = Some(peers::Unfinished { decoder, since });
@@ -421,15 +393,11 @@ impl Datagrams {
     }
 
     fn expiry(&self, peer: &Peer) -> Option<Instant> {
-        peer.heard
-            .checked_add(self.settings.config().udp_peer_expiry)
+        peer.heard.checked_add(self.settings.config().udp_peer_expiry)
     }
 
     fn unfinished_deadline(&self, since: Instant) -> Option<Instant> {
-        let timeout = self
-            .settings
-            .message_timeout()
-            .unwrap_or(UNFINISHED_TIMEOUT);
+        let timeout = self.settings.message_timeout().unwrap_or(UNFINISHED_TIMEOUT);
         since.checked_add(timeout)
     }
 }

@@ -71,13 +71,7 @@ impl Peers {
 
     /// Adds a peer that is not known yet.
     pub(super) fn insert(&mut self, address: SocketAddr, heard: Instant, pinned: bool) {
-        let peer = Peer {
-            address,
-            heard,
-            pinned,
-            unfinished: None,
-            links: Links::default(),
-        };
+        let peer = Peer { address, heard, pinned, unfinished: None, links: Links::default() };
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.slots[slot] = Some(peer);
@@ -131,10 +125,7 @@ impl Peers {
     }
 
     fn link_newest(&mut self, slot: usize) {
-        let links = Links {
-            older: self.newest,
-            newer: None,
-        };
+        let links = Links { older: self.newest, newer: None };
         self.set_links(slot, |own| *own = links);
         match self.newest {
             Some(newest) => self.set_links(newest, |links| links.newer = Some(slot)),

@@ -290,10 +290,7 @@ impl<'a> Scanner<'a> {
 
     #[cold]
     fn expected(self, expected: &'static str) -> Invalid {
-        Invalid {
-            offset: self.at.min(self.text.len()),
-            expected,
-        }
+        Invalid { offset: self.at.min(self.text.len()), expected }
     }
 }
 

@@ -20,8 +20,7 @@ fn values() -> impl Strategy<Value = Value> {
     let bush = leaf.prop_recursive(6, 64, 8, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
-            prop::collection::hash_map(any::<String>(), inner, 0..8)
-                .prop_map(|members| members.into_iter().collect()),
+            prop::collection::hash_map(any::<String>(), inner, 0..8).prop_map(|members| members.into_iter().collect()),
         ]
     });
     (bush, 0..90usize, any::<u64>()).prop_map(|(value, depth, kinds)| {
@@ -68,30 +67,13 @@ fn changed(text: &str, changes: &[(prop::sample::Index, usize, String)]) -> Stri
 fn agrees_with_serde_json(text: &str) -> Result<(), TestCaseError> {
     let ours = validate(text);
     let skimmed = serde_json::from_str::<IgnoredAny>(text);
-    prop_assert_eq!(
-        ours.is_ok(),
-        skimmed.is_ok(),
-        "{:?}: {:?} against {:?}",
-        text,
-        ours,
-        skimmed.err()
-    );
+    prop_assert_eq!(ours.is_ok(), skimmed.is_ok(), "{:?}: {:?} against {:?}", text, ours, skimmed.err());
     match (ours, serde_json::from_str::<Value>(text)) {
         (Ok(()), Ok(_)) => {}
         (Ok(()), Err(error)) => {
             let error = error.to_string();
-            let known = [
-                "recursion limit",
-                "surrogate",
-                "unexpected end of hex escape",
-                "number out of range",
-            ];
-            prop_assert!(
-                known.iter().any(|reason| error.contains(reason)),
-                "{:?}: {}",
-                text,
-                error
-            );
+            let known = ["recursion limit", "surrogate", "unexpected end of hex escape", "number out of range"];
+            prop_assert!(known.iter().any(|reason| error.contains(reason)), "{:?}: {}", text, error);
         }
         (Err(invalid), parsed) => {
             prop_assert!(parsed.is_err(), "{:?}: {:?}", text, invalid);
