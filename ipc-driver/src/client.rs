@@ -186,7 +186,7 @@ impl<R: Ambient> Client<R> {
 impl<R: Runtime> Client<R> {
     /// A client on a given runtime, not connecting yet.
     pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Self {
-        let seed = crate::host::seed();
+        let seed = runtime.seed();
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Client::new(settings.clone(), endpoint.clone(), seed)),
             settings,

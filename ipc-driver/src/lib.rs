@@ -9,6 +9,8 @@
 mod client;
 mod emit;
 mod error;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 mod handlers;
 pub mod host;
 mod ipc;
