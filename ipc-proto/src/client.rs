@@ -77,6 +77,8 @@ pub struct Client {
     /// The queue, while no connection has it.
     outbound: Option<Outbound>,
     dropped: Unsent,
+    /// What was lost by the end of the client itself.
+    unsent: Unsent,
     events: VecDeque<ClientEvent>,
 }
 
@@ -96,6 +98,7 @@ impl Client {
             rng: SplitMix64::new(seed),
             outbound: Some(outbound),
             dropped: Unsent::default(),
+            unsent: Unsent::default(),
             events: VecDeque::new(),
             settings,
         }
@@ -145,6 +148,12 @@ impl Client {
         self.dropped
     }
 
+    /// Events that were queued when the client came to its end, and are lost with it.
+    #[must_use]
+    pub fn unsent(&self) -> Unsent {
+        self.unsent
+    }
+
     /// Messages in the queue that `sync` holds back, while no connection has the queue.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -171,19 +180,21 @@ impl Client {
                 return;
             }
             State::Idle | State::Waiting { .. } => {
-                self.discard_queue();
+                self.unsent = self.discard_queue();
                 State::Destroyed
             }
             ended => ended,
         };
     }
 
-    /// Changes `stopRetrying` now. Set to [`StopRetrying::Yes`] while the client waits, it gives up at once, as the
+    /// Changes `stopRetrying` now. A client that waits for a retry which it no longer allows gives up at once, as the
     /// README of node-ipc promises (14.0.0 gives up when the wait is over; 9.2.1 tries once more).
     pub fn set_stop_retrying(&mut self, stop: StopRetrying) {
         self.stop_retrying = stop;
-        if matches!(self.state, State::Waiting { .. }) && stop == StopRetrying::Yes {
-            self.discard_queue();
+        // The retry that is waited for has been counted already.
+        let forbidden = self.budget().is_some_and(|budget| self.attempts > budget);
+        if matches!(self.state, State::Waiting { .. }) && forbidden {
+            self.unsent = self.discard_queue();
             self.state = State::Destroyed;
             self.events.push_back(ClientEvent::Destroyed);
         }
@@ -308,6 +319,7 @@ impl Client {
     fn finish(&mut self, torn: Unsent) {
         let mut unsent = torn;
         unsent += self.discard_queue();
+        self.unsent = unsent;
         self.state = State::Destroyed;
         self.events.push_back(ClientEvent::Disconnected { retry_in: None, unsent });
         self.events.push_back(ClientEvent::Destroyed);

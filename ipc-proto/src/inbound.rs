@@ -29,6 +29,8 @@ pub struct Inbound {
     timeout: Option<Duration>,
     /// When the unfinished message in the decoder, if there is one, began to arrive.
     started: Option<Instant>,
+    /// The caller has stopped to take events: what is unfinished meanwhile is not the peer's fault.
+    paused: bool,
     failed: bool,
 }
 
@@ -51,7 +53,7 @@ impl Inbound {
                 malformed: settings.config().malformed,
             }
         };
-        Self { framing, timeout: settings.message_timeout(), started: None, failed: false }
+        Self { framing, timeout: settings.message_timeout(), started: None, paused: false, failed: false }
     }
 
     /// The next event out of `input`, which is advanced past what was used.
@@ -64,6 +66,9 @@ impl Inbound {
         if self.failed {
             *input = &[];
             return None;
+        }
+        if std::mem::take(&mut self.paused) {
+            self.started = Some(now);
         }
         match &mut self.framing {
             Framing::Raw { deferred, lent } => {
@@ -100,8 +105,11 @@ impl Inbound {
         }
     }
 
-    /// Keeps unread input for later, when events cannot be taken now.
+    /// Keeps unread input for later, when events cannot be taken now, and stops the clock of `messageTimeout` until
+    /// [`poll_event`](Self::poll_event) is called again, if only with an empty `input`: a peer is not to blame for what
+    /// we do not read.
     pub fn defer(&mut self, input: &[u8]) {
+        self.paused = true;
         match &mut self.framing {
             Framing::Framed { decoder, .. } => decoder.defer(input),
             Framing::Raw { deferred, lent } => {
@@ -157,7 +165,7 @@ impl Inbound {
     /// When to call [`handle_timeout`](Self::handle_timeout): `messageTimeout` after an unfinished message began.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.failed || self.unfinished() == 0 {
+        if self.failed || self.paused || self.unfinished() == 0 {
             return None;
         }
         self.started?.checked_add(self.timeout?)

@@ -76,7 +76,8 @@ impl Transmit {
         let mut torn = 0;
         if let Some(first) = self.segments.front_mut() {
             let bytes = first.as_slice();
-            if self.offset > 0 && !bytes[..self.offset].ends_with(delimiter) {
+            let at_border = !delimiter.is_empty() && bytes[..self.offset].ends_with(delimiter);
+            if self.offset > 0 && !at_border {
                 let rest = &bytes[self.offset..];
                 // Frames end in the delimiter, so one is found; a raw stream has no borders and loses the segment.
                 torn = memchr::memmem::find(rest, delimiter)
@@ -184,5 +185,17 @@ mod tests {
         let (rest, lost) = at_border.into_unwritten(b";");
         assert_eq!(lost, 0);
         assert_eq!(rest[0].as_slice(), b"cd;");
+    }
+
+    #[test]
+    fn a_raw_segment_of_which_some_bytes_left_is_dropped_whole() {
+        let mut torn = transmit(&["abcd", "ef"]);
+        torn.advance(1);
+        let (rest, lost) = torn.into_unwritten(b"");
+        assert_eq!(lost, 3);
+        assert_eq!(rest[0].as_slice(), b"ef");
+
+        let (rest, lost) = transmit(&["abcd"]).into_unwritten(b"");
+        assert_eq!((rest[0].as_slice(), lost), (&b"abcd"[..], 0));
     }
 }
