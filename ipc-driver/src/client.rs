@@ -13,6 +13,7 @@ use crate::peer::unsent;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Ambient, Runtime, Timer};
 use crate::stream::{Events, Outlet, Tap};
+use crate::wakers::Ticket;
 use bytes::Bytes;
 use ipc_proto::{
     ClientAction, Config, Connection, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Received, Settings,
@@ -211,7 +212,10 @@ impl<R: Runtime> Client<R> {
         let shared = self.shared();
         if !shared.started.swap(true, Ordering::Relaxed) {
             shared.lock_core().connect();
-            self.runtime.spawn(run(self.runtime.clone(), Arc::clone(shared)));
+            let dispatch =
+                ClientDispatch { seen: Seen::default(), tap: shared.outlet.tap(), shared: Arc::clone(shared) };
+            let running = Running { runtime: self.runtime.clone(), dispatch, pump: None, ended: false };
+            self.runtime.spawn(running.run());
         }
     }
 
@@ -310,7 +314,7 @@ impl<R: Runtime> Client<R> {
         let shared = self.shared();
         shared.begin_close(limit);
         if !shared.started.load(Ordering::Relaxed) {
-            return unsent(shared.lock_core().dropped());
+            return unsent(shared.lock_core().unsent());
         }
         unsent(shared.ended.wait().await)
     }
@@ -444,6 +448,10 @@ impl<R: Runtime> Client<R> {
 
     emit_methods!();
 
+    fn link(&self) -> &Link {
+        &self.shared().link
+    }
+
     fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
         self.shared().emit(emit)
     }
@@ -451,14 +459,19 @@ impl<R: Runtime> Client<R> {
     fn poll_emit_with(
         &self,
         cx: &mut Context<'_>,
+        ticket: &mut Ticket,
         emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        self.shared().poll_emit(cx, emit)
+        self.shared().poll_emit(cx, ticket, emit)
     }
 }
 
 impl Emitter {
     emit_methods!();
+
+    fn link(&self) -> &Link {
+        &self.shared.link
+    }
 
     fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
         self.shared.emit(emit)
@@ -467,9 +480,10 @@ impl Emitter {
     fn poll_emit_with(
         &self,
         cx: &mut Context<'_>,
+        ticket: &mut Ticket,
         emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        self.shared.poll_emit(cx, emit)
+        self.shared.poll_emit(cx, ticket, emit)
     }
 
     /// Ends the client at once, as [`Client::disconnect`].
@@ -498,22 +512,23 @@ impl Shared {
     fn poll_emit(
         &self,
         cx: &mut Context<'_>,
+        ticket: &mut Ticket,
         mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        match self.link.poll_emit(cx, &mut emit) {
+        match self.link.poll_emit(cx, ticket, &mut emit) {
             Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) => {}
         }
         let mut core = self.lock_core();
-        match self.link.poll_emit(cx, &mut emit) {
+        match self.link.poll_emit(cx, ticket, &mut emit) {
             Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) => {}
         }
         match core.emit_offline(emit) {
             Err(EmitError::Full { .. }) => {
-                self.link.wait(cx);
+                self.link.wait(cx, ticket);
                 Poll::Pending
             }
             outcome => Poll::Ready(outcome),
@@ -521,72 +536,191 @@ impl Shared {
     }
 
     fn disconnect(&self) {
-        let silent = {
-            let mut core = self.lock_core();
-            core.disconnect();
-            core.is_destroyed()
-        };
+        self.lock_core().disconnect();
         self.link.close(CloseOrder::Abort);
-        if silent && !self.started.load(Ordering::Relaxed) {
-            self.end(Unsent::default());
-        }
+        self.end_unstarted();
     }
 
     /// Flushes and closes if connected, ends at once if not.
     fn begin_close(&self, within: Duration) {
-        let connected = {
+        {
             let mut core = self.lock_core();
-            if !core.is_connected() {
+            if core.is_connected() {
+                // Under the lock of the core: the connection cannot end between the look and the order, which would then
+                // be for the next one.
+                self.link.close(CloseOrder::Flush(within));
+            } else {
                 core.disconnect();
+                self.link.close(CloseOrder::Abort);
             }
-            core.is_connected()
-        };
-        self.link.close(if connected { CloseOrder::Flush(within) } else { CloseOrder::Abort });
+        }
+        self.end_unstarted();
+    }
+
+    /// A client that was never started has no task to see to its end.
+    fn end_unstarted(&self) {
         if !self.started.load(Ordering::Relaxed) {
-            self.end(Unsent::default());
+            self.end();
         }
     }
 
     /// The very end.
-    fn end(&self, unsent: Unsent) {
+    fn end(&self) {
         self.link.close(CloseOrder::Abort);
         self.first.set(false);
+        let unsent = self.lock_core().unsent();
         self.ended.set(unsent);
         self.outlet.close();
+        // They may hold an emitter, which holds them.
+        self.handlers.clear();
     }
 }
 
-/// The life of a client, from `start` to its end.
-async fn run<R: Runtime>(runtime: R, shared: Arc<Shared>) {
-    let mut dispatch =
-        ClientDispatch { seen: Seen::default(), tap: shared.outlet.tap(), unsent: Unsent::default(), shared };
-    let shared = Arc::clone(&dispatch.shared);
-    let mut timer = runtime.timer();
-    loop {
-        dispatch.report();
-        if shared.lock_core().is_destroyed() {
-            break;
-        }
-        // Lifecycle events wait for room in the stream like all others; a client that nobody hears makes no new ones.
-        wait(&shared, |cx| dispatch.tap.poll_ready(cx)).await;
-        let (action, timeout) = {
-            let mut core = shared.lock_core();
-            (core.poll_action(), core.poll_timeout())
-        };
-        match action {
-            Some(ClientAction::Connect(endpoint)) => attempt(&runtime, &endpoint, &mut dispatch).await,
-            // Told to end between two attempts.
-            Some(_) => shared.lock_core().handle_connect_failed(runtime.now()),
-            None => {
-                timer.set(timeout);
-                wait(&shared, |cx| timer.poll_expired(cx)).await;
-                shared.lock_core().handle_timeout(runtime.now());
+/// The life of a client, from `start` to its end. However its task ends, by a panic of a handler or dropped by the
+/// runtime, the client has ended too and nobody waits for it in vain.
+struct Running<R: Runtime> {
+    runtime: R,
+    dispatch: ClientDispatch,
+    /// Present while connected.
+    pump: Option<Pump<R>>,
+    ended: bool,
+}
+
+impl<R: Runtime> Running<R> {
+    async fn run(mut self) {
+        let shared = Arc::clone(&self.dispatch.shared);
+        let mut timer = self.runtime.timer();
+        loop {
+            self.dispatch.report();
+            if shared.lock_core().is_destroyed() {
+                break;
+            }
+            // Lifecycle events wait for room in the stream like all others; a client that nobody hears makes no new ones.
+            wait(&shared, |cx| self.dispatch.poll_ready(cx)).await;
+            let (action, timeout) = {
+                let mut core = shared.lock_core();
+                (core.poll_action(), core.poll_timeout())
+            };
+            match action {
+                Some(ClientAction::Connect(endpoint)) => self.attempt(&shared, &endpoint).await,
+                // Told to end between two attempts.
+                Some(_) => shared.lock_core().handle_connect_failed(self.runtime.now()),
+                None => {
+                    timer.set(timeout);
+                    wait(&shared, |cx| timer.poll_expired(cx)).await;
+                    shared.lock_core().handle_timeout(self.runtime.now());
+                }
             }
         }
+        self.ended = true;
+        shared.end();
+        poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
     }
-    let unsent = dispatch.unsent;
-    shared.end(unsent);
-    poll_fn(|cx| dispatch.tap.poll_ready(cx)).await;
+
+    /// One attempt to connect, and the connection if it succeeds.
+    async fn attempt(&mut self, shared: &Shared, endpoint: &Endpoint) {
+        let mut outcome = None;
+        {
+            let mut connecting = pin!(self.runtime.connect(endpoint, &shared.settings));
+            wait(shared, |cx| connecting.as_mut().poll(cx).map(|done| outcome = Some(done))).await;
+        }
+        let stream = match outcome {
+            Some(Ok(stream)) => stream,
+            Some(Err(error)) => {
+                let source = Arc::new(error);
+                *shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&source));
+                let endpoint = endpoint.clone();
+                self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint, source }));
+                shared.lock_core().handle_connect_failed(self.runtime.now());
+                return;
+            }
+            // Told to end.
+            None => {
+                shared.lock_core().handle_connect_failed(self.runtime.now());
+                return;
+            }
+        };
+        {
+            let mut core = shared.lock_core();
+            let Some(connection) = core.handle_connected(self.runtime.now()) else {
+                core.handle_connect_failed(self.runtime.now());
+                return;
+            };
+            let Connection { inbound, outbound, .. } = connection;
+            shared.link.attach(outbound);
+            self.pump = Some(Pump::new(self.runtime.clone(), stream, inbound, shared.settings.config().sync));
+        }
+        tracing::debug!(target: "ipc", %endpoint, "connected");
+        shared.first.set(true);
+        shared.link.dispatch(|| self.dispatch.report());
+        let Self { pump, dispatch, .. } = self;
+        let why = poll_fn(|cx| match pump {
+            Some(pump) => pump.poll(cx, &shared.link, dispatch),
+            None => Poll::Ready(Why::Aborted),
+        })
+        .await;
+        let retry = !matches!(why, Why::Protocol);
+        let ours = matches!(why, Why::Flushed | Why::Aborted);
+        tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
+        if let Why::Io(error) = why {
+            self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
+        }
+        self.disconnected(retry, ours);
+    }
+
+    /// The connection has ended; `ours` if that was our wish.
+    fn disconnected(&mut self, retry: bool, ours: bool) {
+        let Some(pump) = self.pump.take() else { return };
+        let shared = &self.dispatch.shared;
+        let transmit = pump.into_transmit();
+        let mut core = shared.lock_core();
+        if let Some(outbound) = shared.link.detach() {
+            if ours || shared.link.order() != CloseOrder::Open {
+                core.disconnect();
+            }
+            core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
+        }
+    }
+}
+
+impl<R: Runtime> Drop for Running<R> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.disconnected(false, true);
+        let shared = Arc::clone(&self.dispatch.shared);
+        {
+            let mut core = shared.lock_core();
+            core.disconnect();
+            core.handle_connect_failed(self.runtime.now());
+        }
+        let mut rest = Vec::new();
+        while let Some(event) = self.dispatch.next_lifecycle() {
+            shared.outlet.send_now(event.clone());
+            rest.push(event);
+        }
+        if std::thread::panicking() {
+            // Handlers are told too, but not while the stack unwinds: another panic would end the process.
+            self.runtime.spawn(async move {
+                let _ended = End(&shared);
+                for event in &rest {
+                    shared.handlers.lifecycle(event);
+                }
+            });
+        } else {
+            shared.end();
+        }
+    }
+}
+
+/// Ends a client when it is dropped.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// Waits for `ready`, or until the client is told to end.
@@ -600,86 +734,26 @@ async fn wait(shared: &Shared, mut ready: impl FnMut(&mut Context<'_>) -> Poll<(
     .await;
 }
 
-/// One attempt to connect, and the connection if it succeeds.
-async fn attempt<R: Runtime>(runtime: &R, endpoint: &Endpoint, dispatch: &mut ClientDispatch) {
-    let shared = Arc::clone(&dispatch.shared);
-    let mut outcome = None;
-    {
-        let mut connecting = pin!(runtime.connect(endpoint, &shared.settings));
-        wait(&shared, |cx| connecting.as_mut().poll(cx).map(|done| outcome = Some(done))).await;
-    }
-    let stream = match outcome {
-        Some(Ok(stream)) => stream,
-        Some(Err(error)) => {
-            let source = Arc::new(error);
-            *shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&source));
-            dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint: endpoint.clone(), source }));
-            shared.lock_core().handle_connect_failed(runtime.now());
-            return;
-        }
-        // Told to end.
-        None => {
-            shared.lock_core().handle_connect_failed(runtime.now());
-            return;
-        }
-    };
-    let connected = {
-        let mut core = shared.lock_core();
-        let connected = core.handle_connected(runtime.now());
-        connected.map(|Connection { inbound, outbound, .. }| {
-            shared.link.attach(outbound);
-            inbound
-        })
-    };
-    let Some(inbound) = connected else {
-        shared.lock_core().handle_connect_failed(runtime.now());
-        return;
-    };
-    tracing::debug!(target: "ipc", %endpoint, "connected");
-    shared.first.set(true);
-    shared.link.dispatch(|| dispatch.report());
-    let mut pump = Pump::new(runtime.clone(), stream, inbound, shared.settings.config().sync);
-    let why = poll_fn(|cx| pump.poll(cx, &shared.link, dispatch)).await;
-    let retry = !matches!(why, Why::Protocol);
-    let ours = matches!(why, Why::Flushed | Why::Aborted);
-    tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
-    if let Why::Io(error) = why {
-        dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
-    }
-    let transmit = pump.into_transmit();
-    let mut core = shared.lock_core();
-    if let Some(outbound) = shared.link.detach() {
-        if ours || shared.link.order() != CloseOrder::Open {
-            core.disconnect();
-        }
-        core.handle_disconnected(runtime.now(), outbound, transmit, retry);
-    }
-}
-
 struct ClientDispatch {
     shared: Arc<Shared>,
     seen: Seen<(), ClientEvent>,
     tap: Tap<ClientEvent>,
-    /// What was lost when the client ended.
-    unsent: Unsent,
 }
 
 impl ClientDispatch {
     /// Reports what the core has to tell.
     fn report(&mut self) {
-        loop {
-            let event = self.shared.lock_core().poll_event();
-            let event = match event {
-                None => return,
-                Some(ipc_proto::ClientEvent::Connected) => ClientEvent::Connected,
-                Some(ipc_proto::ClientEvent::Disconnected { retry_in, unsent }) => {
-                    self.unsent = unsent;
-                    ClientEvent::Disconnected { retry_in, unsent }
-                }
-                Some(_) => ClientEvent::Destroyed,
-            };
+        while let Some(event) = self.next_lifecycle() {
             self.lifecycle(event);
         }
+    }
+
+    fn next_lifecycle(&self) -> Option<ClientEvent> {
+        Some(match self.shared.lock_core().poll_event()? {
+            ipc_proto::ClientEvent::Connected => ClientEvent::Connected,
+            ipc_proto::ClientEvent::Disconnected { retry_in, unsent } => ClientEvent::Disconnected { retry_in, unsent },
+            _ => ClientEvent::Destroyed,
+        })
     }
 
     /// Reports a lifecycle event: to its handlers, and to the stream.
@@ -702,7 +776,7 @@ impl ClientDispatch {
 
 impl Dispatch for ClientDispatch {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.tap.poll_ready(cx)
+        self.tap.poll_ready(cx, &self.shared.outlet)
     }
 
     fn begin(&mut self) {
@@ -714,7 +788,7 @@ impl Dispatch for ClientDispatch {
         let mut errors = Vec::new();
         match received {
             Received::Event(event) => {
-                let taken = self.seen.event(&(), &event, |error| errors.push(error));
+                let taken = self.seen.event(&self.shared.handlers, &(), &event, |error| errors.push(error));
                 for error in errors {
                     self.failed(event.name(), error);
                 }

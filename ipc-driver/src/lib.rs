@@ -23,6 +23,7 @@ pub mod runtime;
 mod scratch;
 mod server;
 mod stream;
+mod wakers;
 
 pub use client::Client;
 pub use ipc::Ipc;

@@ -12,14 +12,13 @@ use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Ambient, Listener, Remote, Runtime, Timer};
 use crate::stream::{Events, Outlet, Tap};
 use bytes::Bytes;
-use ipc_proto::{
-    Config, EmitError, Endpoint, Event, Frame, FromEvent, Inbound, Message, PeerId, Received, Settings, Unsent,
-};
+use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Received, Settings, Unsent};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::marker::PhantomData;
-use std::pin::pin;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -97,15 +96,54 @@ pub(crate) struct Shared {
     peers: RwLock<BTreeMap<PeerId, Peer>>,
     handlers: Handlers<Peer, ServerEvent>,
     outlet: Outlet<ServerEvent>,
-    /// The order to stop listening, while it listens, and where.
-    listening: Mutex<Option<Listening>>,
+    listening: Mutex<Listening>,
 }
 
-struct Listening {
+/// Whether a server listens.
+enum Listening {
+    No,
+    /// A call of `start` is under way.
+    Starting,
+    /// It does, or did last.
+    At(Socket),
+}
+
+#[derive(Clone)]
+struct Socket {
     endpoint: Endpoint,
+    /// The order to stop.
     stop: Arc<Latch<()>>,
     /// Set when the socket is closed and its file gone.
     stopped: Arc<Latch<()>>,
+}
+
+impl Listening {
+    fn socket(&self) -> Option<&Socket> {
+        match self {
+            Self::At(socket) => Some(socket),
+            _ => None,
+        }
+    }
+}
+
+/// A call of `start`. Dropped before its end, it leaves everything as it was.
+struct Starting<'a> {
+    shared: &'a Shared,
+    before: Option<Listening>,
+}
+
+impl Starting<'_> {
+    fn done(mut self, socket: Socket) {
+        self.before = Some(Listening::At(socket));
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        if let Some(listening) = self.before.take() {
+            *self.shared.lock_listening() = listening;
+        }
+    }
 }
 
 struct Alive(Arc<Shared>);
@@ -213,7 +251,7 @@ impl<R: Runtime> Server<R> {
             peers: RwLock::default(),
             handlers: Handlers::default(),
             outlet: Outlet::default(),
-            listening: Mutex::new(None),
+            listening: Mutex::new(Listening::No),
         });
         Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime, marker: PhantomData }
     }
@@ -229,13 +267,10 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError::AlreadyListening`].
     pub async fn start(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
-        let before =
-            shared.lock_listening().as_ref().map(|it| (it.endpoint.clone(), it.stop.get(), Arc::clone(&it.stopped)));
-        match before {
-            Some((endpoint, None, _)) => return Err(ServeError::AlreadyListening { endpoint }),
+        let starting = shared.begin_start()?;
+        if let Some(socket) = starting.before.as_ref().and_then(Listening::socket) {
             // A stop is under way: its socket must be gone before another takes its place.
-            Some((_, Some(()), stopped)) => stopped.wait().await,
-            None => {}
+            socket.stopped.wait().await;
         }
         let endpoint = shared.endpoint.clone();
         let listener = self
@@ -244,23 +279,20 @@ impl<R: Runtime> Server<R> {
             .await
             .map_err(|source| ServeError::Listen { endpoint, source })?;
         let endpoint = listener.local_endpoint();
-        let (stop, stopped) = (Arc::new(Latch::default()), Arc::new(Latch::default()));
-        *shared.lock_listening() =
-            Some(Listening { endpoint: endpoint.clone(), stop: Arc::clone(&stop), stopped: Arc::clone(&stopped) });
+        let socket = Socket { endpoint: endpoint.clone(), stop: Arc::default(), stopped: Arc::default() };
+        starting.done(socket.clone());
         tracing::info!(target: "ipc", %endpoint, "listening");
-        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint.clone()));
-        let accept = accept(self.runtime.clone(), listener, Arc::clone(shared), stop);
-        self.runtime.spawn(async move {
-            accept.await;
-            stopped.set(());
-        });
+        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
+        let accepting = Accepting { runtime: self.runtime.clone(), shared: Arc::clone(shared), socket };
+        self.runtime.spawn(accepting.run(listener));
         Ok(())
     }
 
     /// Where it listens, with the real port; where it would listen if it does not.
     #[must_use]
     pub fn local_endpoint(&self) -> Endpoint {
-        self.shared.lock_listening().as_ref().map_or_else(|| self.shared.endpoint.clone(), |it| it.endpoint.clone())
+        let listening = self.shared.lock_listening();
+        listening.socket().map_or_else(|| self.shared.endpoint.clone(), |socket| socket.endpoint.clone())
     }
 
     /// Whether it accepts peers.
@@ -286,7 +318,7 @@ impl<R: Runtime> Server<R> {
     /// After `deadline` what is left is cut. Cancel safe: a dropped call leaves the connections closing, with the
     /// deadline.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let listening = self.shared.lock_listening().as_ref().map(|listening| Arc::clone(&listening.stopped));
+        let socket = self.shared.lock_listening().socket().cloned();
         self.shared.stop();
         let peers = self.peers();
         self.shared.close_all(CloseOrder::Flush(deadline));
@@ -300,8 +332,8 @@ impl<R: Runtime> Server<R> {
                 report.cut += 1;
             }
         }
-        if let Some(stopped) = listening {
-            stopped.wait().await;
+        if let Some(socket) = socket {
+            socket.stopped.wait().await;
         }
         report
     }
@@ -500,8 +532,24 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_listening(&self) -> MutexGuard<'_, Option<Listening>> {
+    fn lock_listening(&self) -> MutexGuard<'_, Listening> {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_start(&self) -> Result<Starting<'_>, ServeError> {
+        let mut listening = self.lock_listening();
+        let busy = match &*listening {
+            Listening::No => None,
+            Listening::Starting => Some(self.endpoint.clone()),
+            Listening::At(socket) => socket.stop.get().is_none().then(|| socket.endpoint.clone()),
+        };
+        match busy {
+            Some(endpoint) => Err(ServeError::AlreadyListening { endpoint }),
+            None => {
+                let before = std::mem::replace(&mut *listening, Listening::Starting);
+                Ok(Starting { shared: self, before: Some(before) })
+            }
+        }
     }
 
     fn read_peers<T>(&self, read: impl FnOnce(&BTreeMap<PeerId, Peer>) -> T) -> T {
@@ -527,8 +575,9 @@ impl Shared {
     }
 
     fn stop(&self) {
-        if let Some(listening) = &*self.lock_listening() {
-            listening.stop.set(());
+        let socket = self.lock_listening().socket().cloned();
+        if let Some(socket) = socket {
+            socket.stop.set(());
         }
         self.lifecycle(ipc_proto::Server::stop, || ServerEvent::Stopped);
     }
@@ -537,31 +586,76 @@ impl Shared {
 /// After an error of `accept` (no descriptors left, most often) the loop waits so long instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-async fn accept<R: Runtime>(runtime: R, mut listener: R::Listener, shared: Arc<Shared>, stop: Arc<Latch<()>>) {
-    let mut pause = runtime.timer();
-    let mut paused = false;
-    loop {
-        let accepted = poll_fn(|cx| {
-            if stop.poll(cx).is_ready() {
-                return Poll::Ready(None);
-            }
-            if paused && pause.poll_expired(cx).is_pending() {
-                return Poll::Pending;
-            }
-            paused = false;
-            listener.poll_accept(cx).map(Some)
-        })
-        .await;
-        match accepted {
-            None => return,
-            Some(Ok((stream, remote))) => admit(&runtime, stream, remote, &shared),
-            Some(Err(error)) => {
-                tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
-                pause.set(Some(runtime.now() + ACCEPT_PAUSE));
-                paused = true;
+/// After so many connections in a row the loop lets other tasks run.
+const ACCEPTS_IN_A_ROW: usize = 64;
+
+/// The task that accepts. When it ends, or is dropped by the runtime, the server listens no more.
+struct Accepting<R: Runtime> {
+    runtime: R,
+    shared: Arc<Shared>,
+    socket: Socket,
+}
+
+impl<R: Runtime> Accepting<R> {
+    async fn run(self, mut listener: R::Listener) {
+        let mut pause = self.runtime.timer();
+        let mut paused = false;
+        let mut in_a_row = 0;
+        let mut stop = self.socket.stop.wait();
+        loop {
+            let accepted = poll_fn(|cx| {
+                if Pin::new(&mut stop).poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                if paused && pause.poll_expired(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                paused = false;
+                if in_a_row == ACCEPTS_IN_A_ROW {
+                    in_a_row = 0;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                let accepted = listener.poll_accept(cx).map(Some);
+                in_a_row = if accepted.is_ready() { in_a_row + 1 } else { 0 };
+                accepted
+            })
+            .await;
+            match accepted {
+                // The socket is closed before `self` says so.
+                None => return drop(listener),
+                Some(Ok((stream, remote))) => admit(&self.runtime, stream, remote, &self.shared),
+                Some(Err(error)) if is_of_one_connection(&error) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
+                    pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
+                    paused = true;
+                }
             }
         }
     }
+}
+
+impl<R: Runtime> Drop for Accepting<R> {
+    fn drop(&mut self) {
+        if self.socket.stop.get().is_none() {
+            // The runtime has ended, or a handler of ours panicked.
+            self.socket.stop.set(());
+            let mut core = self.shared.lock_core();
+            core.stop();
+            if core.poll_event().is_some() {
+                drop(core);
+                self.shared.outlet.send_now(ServerEvent::Stopped);
+            }
+        }
+        self.socket.stopped.set(());
+    }
+}
+
+/// Whether only the connection that would have been accepted is broken.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
 }
 
 fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Arc<Shared>) {
@@ -583,36 +677,78 @@ fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Ar
             }
         }
     };
-    runtime.spawn(serve(runtime.clone(), stream, inbound, peer, Arc::clone(shared)));
-}
-
-/// The life of one accepted connection.
-async fn serve<R: Runtime>(runtime: R, stream: R::Stream, inbound: Inbound, peer: Peer, shared: Arc<Shared>) {
-    let mut dispatch = ServerDispatch {
+    let dispatch = ServerDispatch {
         seen: Seen::default(),
         tap: shared.outlet.tap(),
         identify: shared.settings.config().identify_peer,
-        peer: peer.clone(),
-        shared,
+        peer,
+        shared: Arc::clone(shared),
     };
-    let link = &peer.inner.link;
-    tracing::debug!(target: "ipc", peer = %peer.id(), "connected");
-    link.dispatch(|| dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
-    let mut pump = Pump::new(runtime, stream, inbound, false);
-    let why = poll_fn(|cx| pump.poll(cx, link, &mut dispatch)).await;
-    let mut unsent = Unsent::default();
-    if let Some(mut outbound) = link.detach() {
-        unsent = outbound.end(pump.into_transmit());
+    let pump = Some(Pump::new(runtime.clone(), stream, inbound, false));
+    let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default() };
+    runtime.spawn(serving.run());
+}
+
+/// The life of one accepted connection. However its task ends, by a panic of a handler or dropped by the runtime, the
+/// peer leaves the book and nobody waits for it in vain.
+struct Serving<R: Runtime> {
+    runtime: R,
+    dispatch: ServerDispatch,
+    /// Absent once the connection has ended.
+    pump: Option<Pump<R>>,
+    unsent: Unsent,
+}
+
+impl<R: Runtime> Serving<R> {
+    async fn run(mut self) {
+        let peer = self.dispatch.peer.clone();
+        let link = &peer.inner.link;
+        tracing::debug!(target: "ipc", peer = %peer.id(), "connected");
+        link.dispatch(|| self.dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
+        let Self { pump, dispatch, .. } = &mut self;
+        let why = poll_fn(|cx| match pump {
+            Some(pump) => pump.poll(cx, link, dispatch),
+            None => Poll::Ready(Why::Aborted),
+        })
+        .await;
+        self.end();
+        let had_error = matches!(why, Why::Io(_));
+        if let Why::Io(error) = why {
+            self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
+        }
+        let gone = self.dispatch.leave(had_error, self.unsent);
+        self.dispatch.lifecycle(gone);
+        peer.inner.ended.set(self.unsent);
+        // The last events of a peer wait for room in the stream like all others.
+        poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
     }
-    let had_error = matches!(why, Why::Io(_));
-    if let Why::Io(error) = why {
-        dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
+
+    /// Closes the stream and counts what was not sent. `false` if that was done before.
+    fn end(&mut self) -> bool {
+        let Some(pump) = self.pump.take() else { return false };
+        let transmit = pump.into_transmit();
+        if let Some(mut outbound) = self.dispatch.peer.inner.link.detach() {
+            self.unsent = outbound.end(transmit);
+        }
+        true
     }
-    dispatch.leave(had_error, unsent);
-    peer.inner.ended.set(unsent);
-    // The last events of a peer wait for room in the stream like all others.
-    let mut rest = pin!(poll_fn(|cx| dispatch.tap.poll_ready(cx)));
-    poll_fn(|cx| rest.as_mut().poll(cx)).await;
+}
+
+impl<R: Runtime> Drop for Serving<R> {
+    fn drop(&mut self) {
+        if self.end() {
+            let gone = self.dispatch.leave(true, self.unsent);
+            self.dispatch.shared.outlet.send_now(gone.clone());
+            if std::thread::panicking() {
+                // Handlers are told too, but not while the stack unwinds: another panic would end the process.
+                let shared = Arc::clone(&self.dispatch.shared);
+                self.runtime.spawn(async move {
+                    shared.handlers.lifecycle(&gone);
+                });
+            }
+        }
+        self.dispatch.peer.inner.ended.set(self.unsent);
+    }
 }
 
 struct ServerDispatch {
@@ -636,18 +772,19 @@ impl ServerDispatch {
         self.tap.push(event);
     }
 
-    fn leave(&mut self, had_error: bool, unsent: Unsent) {
+    /// Takes the peer out of the book, and says so.
+    fn leave(&self, had_error: bool, unsent: Unsent) -> ServerEvent {
         let peer = self.peer.clone();
         {
             let mut core = self.shared.lock_core();
             let mut peers = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner);
             peers.remove(&peer.id());
             core.handle_disconnected(peer.id());
-            let _reported_below = core.poll_event();
+            let _reported_by_the_caller = core.poll_event();
         }
         tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, "disconnected");
         let claimed_id = peer.claimed_id();
-        self.lifecycle(ServerEvent::Disconnected { peer, claimed_id, had_error, unsent });
+        ServerEvent::Disconnected { peer, claimed_id, had_error, unsent }
     }
 
     fn failed(&mut self, event: &str, error: BoxError) {
@@ -658,7 +795,7 @@ impl ServerDispatch {
 
 impl Dispatch for ServerDispatch {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.tap.poll_ready(cx)
+        self.tap.poll_ready(cx, &self.shared.outlet)
     }
 
     fn begin(&mut self) {
@@ -677,7 +814,7 @@ impl Dispatch for ServerDispatch {
                         }
                     }
                 }
-                let taken = self.seen.event(&self.peer, &event, |error| errors.push(error));
+                let taken = self.seen.event(&self.shared.handlers, &self.peer, &event, |error| errors.push(error));
                 for error in errors {
                     self.failed(event.name(), error);
                 }

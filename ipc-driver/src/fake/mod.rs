@@ -192,6 +192,10 @@ impl Runtime for Fake {
     }
 
     async fn listen(&self, endpoint: &Endpoint, settings: &Settings) -> io::Result<Listener> {
+        let delay = self.inner.network.listen_delay();
+        if delay > Duration::ZERO {
+            self.sleep(delay).await;
+        }
         self.inner.network.listen(endpoint, settings.config().accept_backlog as usize)
     }
 }

@@ -12,6 +12,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 /// The network of a fake runtime. Cheap to clone; a clone is the same network.
 #[derive(Clone, Debug)]
@@ -31,6 +32,7 @@ struct State {
     failed: usize,
     connections: Vec<Connection>,
     ports: u16,
+    listen_delay: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -52,6 +54,7 @@ impl Network {
             failed: 0,
             connections: Vec::new(),
             ports: 49_152,
+            listen_delay: Duration::ZERO,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -70,6 +73,15 @@ impl Network {
     /// connection staying where it is: 24, `EMFILE`, for instance.
     pub fn fail_accepts(&self, os_error: i32, times: usize) {
         lock(&self.state).failures.extend(std::iter::repeat_n(os_error, times));
+    }
+
+    /// Lets it take so long to begin to listen.
+    pub fn delay_listening(&self, delay: Duration) {
+        lock(&self.state).listen_delay = delay;
+    }
+
+    pub(super) fn listen_delay(&self) -> Duration {
+        lock(&self.state).listen_delay
     }
 
     /// How many calls of `accept` have failed.
