@@ -126,6 +126,8 @@ impl<R: Runtime> Pump<R> {
             };
             let congested = link.is_congested();
             if self.broken.is_some() {
+                // Counted as unsent in the end; in the queue it would keep us from going to sleep.
+                link.poll_transmit(&mut self.transmit);
                 if (self.eof || !read) && !self.deferred {
                     return Poll::Ready(self.why_broken());
                 }

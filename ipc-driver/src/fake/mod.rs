@@ -88,7 +88,7 @@ impl Fake {
     ///
     /// # Panics
     ///
-    /// If all wait and no timer is set, if `main` takes more than a day of virtual time, if tasks are polled ten million
+    /// If all wait and no timer is set, if `main` takes more than a day of virtual time, if tasks are polled a million
     /// times, or if `main` panics. A panic of another task ends that task only, see [`panics`](Self::panics).
     pub fn block_on<T>(&self, main: impl Future<Output = T>) -> T {
         let _entered = self.enter();

@@ -383,3 +383,30 @@ fn an_open_stream_that_nobody_reads_holds_no_more_than_its_bound() {
     }
     assert!(held <= 3 + 4 + 1, "{held}");
 }
+
+#[test]
+fn a_connection_that_cannot_write_and_has_nobody_to_tell_does_not_spin() {
+    let runtime = Fake::new(16);
+    let server = serve(&runtime, config().event_queue(1));
+    let mut events = server.events();
+    let mut end = dial(&runtime);
+    let all: String = (0..10).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    drop(end);
+    server.broadcast("n", &1).unwrap();
+    runtime.run();
+    server.broadcast("n", &2).unwrap();
+    runtime.advance(SECOND * 60);
+    let polls: usize = runtime.tasks().iter().map(|task| task.polls).sum();
+    assert!(polls < 20, "{polls}");
+    let mut got = Vec::new();
+    let last = loop {
+        match runtime.block_on(events.recv()) {
+            Some(ServerEvent::Message(_, message)) => got.push(message.data::<u64>().unwrap()),
+            Some(event @ ServerEvent::Disconnected { .. }) => break server_event(&event),
+            _ => {}
+        }
+    };
+    assert_eq!(got, (0..10).collect::<Vec<_>>());
+    assert_eq!(last, "disconnected #0, 2 unsent");
+}

@@ -9,6 +9,7 @@ mod closing;
 mod emitting;
 mod events;
 mod handlers;
+mod instance;
 mod panics;
 mod protocol;
 mod reconnecting;

@@ -2,6 +2,7 @@
 
 use crate::world::*;
 use ipc_driver::fake::{Fake, Script, Wire};
+use ipc_driver::runtime::Runtime;
 use ipc_driver::{Offline, ShutdownReport};
 use std::pin::pin;
 use std::sync::Arc;
@@ -95,26 +96,80 @@ fn a_dropped_wait_for_an_end_leaves_no_waker_behind() {
 }
 
 #[test]
-fn many_who_wait_for_room_are_served_in_the_order_in_which_they_came() {
+fn all_who_wait_for_room_are_served_and_those_left_at_the_end_are_told() {
     let runtime = Fake::new(4);
     runtime.network().set_script(Script::both(Wire::default().capacity(30)));
     let server = serve(&runtime, config().max_pending_bytes(60));
     let mut end = dial(&runtime);
     let peer = server.peers().remove(0);
-    while peer.emit("n", &0).is_ok() {}
-    for n in 1..=50_u64 {
-        let peer = peer.clone();
-        ipc_driver::runtime::Runtime::spawn(&runtime, async move { peer.send("n", &n).await.unwrap() });
+    let told = Log::default();
+    let crowd = |from: u64| {
+        for n in from..from + 50 {
+            let (peer, to) = (peer.clone(), told.clone());
+            runtime.spawn(async move { to.push(peer.send("n", &n).await.is_ok()) });
+        }
         runtime.run();
+    };
+    crowd(0);
+    assert!(told.len() < 10);
+    let mut got = Vec::new();
+    while numbers(&got).len() < 50 {
+        got.extend(runtime.block_on(end.receive()).unwrap());
     }
+    runtime.run();
+    assert_eq!(told.take(), [true; 50]);
+    let mut got = numbers(&got);
+    got.sort_unstable();
+    assert_eq!(got, (0..50).collect::<Vec<_>>());
+    crowd(100);
     drop(server);
-    let (bytes, _) = runtime.block_on(drain(&mut end));
+    runtime.run();
+    let told = told.take();
+    let sent = numbers(&runtime.block_on(drain(&mut end)).0).len();
+    assert_eq!((told.len(), told.iter().filter(|ok| **ok).count()), (50, sent));
     drop(end);
     runtime.run();
-    let mut got = numbers(&bytes);
-    got.retain(|n| *n > 0);
-    assert!(got.len() < 50, "a closing connection refuses who still waits");
     assert_eq!(runtime.tasks(), []);
+}
+
+#[test]
+fn a_dropped_send_of_a_client_is_safe_across_a_lost_connection() {
+    for polls in 0..4 {
+        for seed in 0..10 {
+            let runtime = Fake::new(seed);
+            runtime.network().set_script(Script::both(Wire::default().capacity(80).hiccups(30)));
+            let server = serve(&runtime, config());
+            let got = Log::default();
+            let to = got.clone();
+            server.on("n", move |_, n: u64| to.push(n));
+            let client =
+                connect(&runtime, config().max_pending_bytes(60).max_offline_bytes(60).offline(Offline::Buffer));
+            let mut done = Vec::new();
+            for n in 0..40_u64 {
+                if n == 20 {
+                    // Everything sent so far has arrived, so that the cut itself loses nothing.
+                    runtime.advance(SECOND);
+                    server.abort();
+                    runtime.run();
+                    runtime.block_on(server.start()).unwrap();
+                }
+                let mut send = pin!(client.send("n", &n));
+                for _ in 0..polls {
+                    if send.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                        done.push(n);
+                        break;
+                    }
+                    runtime.advance(MILLISECOND * 20);
+                }
+            }
+            drop(client);
+            runtime.advance(SECOND);
+            // A client dropped while it is offline cannot send what it has buffered.
+            let got = got.take();
+            assert!(done.starts_with(&got), "{polls} polls, seed {seed}: {got:?} of {done:?}");
+            assert_eq!(runtime.tasks().len(), 1, "{:?}", runtime.tasks());
+        }
+    }
 }
 
 #[test]

@@ -1,31 +1,28 @@
 //! The client handle: connect, emit, hear, reconnect, close.
 //!
-//! One task owns a client's socket and its life; [`ipc_proto::Client`] decides, this file dials and reports. Emitting
+//! One task owns a client's socket and its life (`task`); [`ipc_proto::Client`] decides. Emitting
 //! from any thread goes through the [`Link`] while connected and through the core's offline policy while not. Where both
 //! locks are taken, the core's comes first.
 
+mod task;
+
 use crate::emit::emit_methods;
-use crate::error::{BoxError, CloseError, ConnectError, ConnectionError};
-use crate::handlers::{HandlerId, Handlers, Outcome, Seen, extract};
+use crate::error::{CloseError, ConnectError, ConnectionError};
+use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::peer::unsent;
-use crate::pump::{Dispatch, Pump, Why};
-use crate::runtime::{Ambient, Runtime, Timer};
-use crate::stream::{Events, Outlet, Tap};
+use crate::runtime::{Ambient, Runtime};
+use crate::stream::{Events, Outlet};
 use crate::wakers::Ticket;
 use bytes::Bytes;
-use ipc_proto::{
-    ClientAction, Config, Connection, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Received, Settings,
-    StopRetrying, Unsent,
-};
-use std::future::{Future, poll_fn};
+use ipc_proto::{Config, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Settings, StopRetrying, Unsent};
 use std::io;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use task::Running;
 
 /// What a client's event stream gives. Lifecycle and wire events are different variants: an event that the server calls
 /// `connect` arrives as a [`Message`](Self::Message) of that name.
@@ -212,9 +209,7 @@ impl<R: Runtime> Client<R> {
         let shared = self.shared();
         if !shared.started.swap(true, Ordering::Relaxed) {
             shared.lock_core().connect();
-            let dispatch =
-                ClientDispatch { seen: Seen::default(), tap: shared.outlet.tap(), shared: Arc::clone(shared) };
-            let running = Running { runtime: self.runtime.clone(), dispatch, pump: None, ended: false };
+            let running = Running::new(self.runtime.clone(), Arc::clone(shared));
             self.runtime.spawn(running.run());
         }
     }
@@ -573,247 +568,5 @@ impl Shared {
         self.outlet.close();
         // They may hold an emitter, which holds them.
         self.handlers.clear();
-    }
-}
-
-/// The life of a client, from `start` to its end. However its task ends, by a panic of a handler or dropped by the
-/// runtime, the client has ended too and nobody waits for it in vain.
-struct Running<R: Runtime> {
-    runtime: R,
-    dispatch: ClientDispatch,
-    /// Present while connected.
-    pump: Option<Pump<R>>,
-    ended: bool,
-}
-
-impl<R: Runtime> Running<R> {
-    async fn run(mut self) {
-        let shared = Arc::clone(&self.dispatch.shared);
-        let mut timer = self.runtime.timer();
-        loop {
-            self.dispatch.report();
-            if shared.lock_core().is_destroyed() {
-                break;
-            }
-            // Lifecycle events wait for room in the stream like all others; a client that nobody hears makes no new ones.
-            wait(&shared, |cx| self.dispatch.poll_ready(cx)).await;
-            let (action, timeout) = {
-                let mut core = shared.lock_core();
-                (core.poll_action(), core.poll_timeout())
-            };
-            match action {
-                Some(ClientAction::Connect(endpoint)) => self.attempt(&shared, &endpoint).await,
-                // Told to end between two attempts.
-                Some(_) => shared.lock_core().handle_connect_failed(self.runtime.now()),
-                None => {
-                    timer.set(timeout);
-                    wait(&shared, |cx| timer.poll_expired(cx)).await;
-                    shared.lock_core().handle_timeout(self.runtime.now());
-                }
-            }
-        }
-        self.ended = true;
-        shared.end();
-        poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
-    }
-
-    /// One attempt to connect, and the connection if it succeeds.
-    async fn attempt(&mut self, shared: &Shared, endpoint: &Endpoint) {
-        let mut outcome = None;
-        {
-            let mut connecting = pin!(self.runtime.connect(endpoint, &shared.settings));
-            wait(shared, |cx| connecting.as_mut().poll(cx).map(|done| outcome = Some(done))).await;
-        }
-        let stream = match outcome {
-            Some(Ok(stream)) => stream,
-            Some(Err(error)) => {
-                let source = Arc::new(error);
-                *shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&source));
-                let endpoint = endpoint.clone();
-                self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint, source }));
-                shared.lock_core().handle_connect_failed(self.runtime.now());
-                return;
-            }
-            // Told to end.
-            None => {
-                shared.lock_core().handle_connect_failed(self.runtime.now());
-                return;
-            }
-        };
-        {
-            let mut core = shared.lock_core();
-            let Some(connection) = core.handle_connected(self.runtime.now()) else {
-                core.handle_connect_failed(self.runtime.now());
-                return;
-            };
-            let Connection { inbound, outbound, .. } = connection;
-            shared.link.attach(outbound);
-            self.pump = Some(Pump::new(self.runtime.clone(), stream, inbound, shared.settings.config().sync));
-        }
-        tracing::debug!(target: "ipc", %endpoint, "connected");
-        shared.first.set(true);
-        shared.link.dispatch(|| self.dispatch.report());
-        let Self { pump, dispatch, .. } = self;
-        let why = poll_fn(|cx| match pump {
-            Some(pump) => pump.poll(cx, &shared.link, dispatch),
-            None => Poll::Ready(Why::Aborted),
-        })
-        .await;
-        let retry = !matches!(why, Why::Protocol);
-        let ours = matches!(why, Why::Flushed | Why::Aborted);
-        tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
-        if let Why::Io(error) = why {
-            self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
-        }
-        self.disconnected(retry, ours);
-    }
-
-    /// The connection has ended; `ours` if that was our wish.
-    fn disconnected(&mut self, retry: bool, ours: bool) {
-        let Some(pump) = self.pump.take() else { return };
-        let shared = &self.dispatch.shared;
-        let transmit = pump.into_transmit();
-        let mut core = shared.lock_core();
-        if let Some(outbound) = shared.link.detach() {
-            if ours || shared.link.order() != CloseOrder::Open {
-                core.disconnect();
-            }
-            core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
-        }
-    }
-}
-
-impl<R: Runtime> Drop for Running<R> {
-    fn drop(&mut self) {
-        if self.ended {
-            return;
-        }
-        self.disconnected(false, true);
-        let shared = Arc::clone(&self.dispatch.shared);
-        {
-            let mut core = shared.lock_core();
-            core.disconnect();
-            core.handle_connect_failed(self.runtime.now());
-        }
-        let mut rest = Vec::new();
-        while let Some(event) = self.dispatch.next_lifecycle() {
-            shared.outlet.send_now(event.clone());
-            rest.push(event);
-        }
-        if std::thread::panicking() {
-            // Handlers are told too, but not while the stack unwinds: another panic would end the process.
-            self.runtime.spawn(async move {
-                let _ended = End(&shared);
-                for event in &rest {
-                    shared.handlers.lifecycle(event);
-                }
-            });
-        } else {
-            shared.end();
-        }
-    }
-}
-
-/// Ends a client when it is dropped.
-struct End<'a>(&'a Shared);
-
-impl Drop for End<'_> {
-    fn drop(&mut self) {
-        self.0.end();
-    }
-}
-
-/// Waits for `ready`, or until the client is told to end.
-async fn wait(shared: &Shared, mut ready: impl FnMut(&mut Context<'_>) -> Poll<()>) {
-    poll_fn(|cx| {
-        let order = shared.link.order();
-        // Parked before the look, so that an end that comes after the look wakes us.
-        shared.link.park(cx, order);
-        if shared.lock_core().is_closing() { Poll::Ready(()) } else { ready(cx) }
-    })
-    .await;
-}
-
-struct ClientDispatch {
-    shared: Arc<Shared>,
-    seen: Seen<(), ClientEvent>,
-    tap: Tap<ClientEvent>,
-}
-
-impl ClientDispatch {
-    /// Reports what the core has to tell.
-    fn report(&mut self) {
-        while let Some(event) = self.next_lifecycle() {
-            self.lifecycle(event);
-        }
-    }
-
-    fn next_lifecycle(&self) -> Option<ClientEvent> {
-        Some(match self.shared.lock_core().poll_event()? {
-            ipc_proto::ClientEvent::Connected => ClientEvent::Connected,
-            ipc_proto::ClientEvent::Disconnected { retry_in, unsent } => ClientEvent::Disconnected { retry_in, unsent },
-            _ => ClientEvent::Destroyed,
-        })
-    }
-
-    /// Reports a lifecycle event: to its handlers, and to the stream.
-    fn lifecycle(&mut self, event: ClientEvent) {
-        let heard = self.shared.handlers.lifecycle(&event);
-        self.tap.refresh(&self.shared.outlet);
-        if let ClientEvent::Error(error) = &event {
-            if !heard && !self.tap.is_open() {
-                tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, %error, "unheard error");
-            }
-        }
-        self.tap.push(event);
-    }
-
-    fn failed(&mut self, event: &str, error: BoxError) {
-        let source = Arc::new(error);
-        self.lifecycle(ClientEvent::Error(ConnectionError::Handler { event: event.into(), source }));
-    }
-}
-
-impl Dispatch for ClientDispatch {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.tap.poll_ready(cx, &self.shared.outlet)
-    }
-
-    fn begin(&mut self) {
-        self.tap.refresh(&self.shared.outlet);
-    }
-
-    fn received(&mut self, received: Received<'_>) {
-        self.shared.handlers.refresh(&mut self.seen);
-        let mut errors = Vec::new();
-        match received {
-            Received::Event(event) => {
-                let taken = self.seen.event(&self.shared.handlers, &(), &event, |error| errors.push(error));
-                for error in errors {
-                    self.failed(event.name(), error);
-                }
-                if !taken {
-                    if self.tap.is_open() {
-                        self.tap.push(ClientEvent::Message(event.into_message()));
-                    } else {
-                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
-                    }
-                }
-            }
-            Received::Raw(bytes) => {
-                let taken = self.seen.data(&(), bytes, |error| errors.push(error));
-                for error in errors {
-                    self.failed("data", error);
-                }
-                if !taken && self.tap.is_open() {
-                    self.tap.push(ClientEvent::Data(Bytes::copy_from_slice(bytes)));
-                }
-            }
-            Received::Malformed(report) => {
-                self.lifecycle(ClientEvent::Error(crate::error::protocol(&report, false)));
-            }
-            Received::Failed(report) => self.lifecycle(ClientEvent::Error(crate::error::protocol(&report, true))),
-            _ => {}
-        }
     }
 }

@@ -3,24 +3,23 @@
 //! Every accepted connection runs in a task of its own; the book of peers is locked when one comes or goes, never to
 //! move data.
 
-use crate::error::{BoxError, ConnectionError, ServeError};
-use crate::handlers::{HandlerId, Handlers, Outcome, Seen, extract};
+mod accept;
+mod serve;
+
+use crate::error::{ConnectionError, ServeError};
+use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
 use crate::link::CloseOrder;
 use crate::peer::Peer;
-use crate::pump::{Dispatch, Pump, Why};
-use crate::runtime::{Ambient, Listener, Remote, Runtime, Timer};
-use crate::stream::{Events, Outlet, Tap};
+use crate::runtime::{Ambient, Listener, Runtime};
+use crate::stream::{Events, Outlet};
+use accept::Accepting;
 use bytes::Bytes;
-use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Received, Settings, Unsent};
+use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Settings, Unsent};
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
-use std::io;
 use std::marker::PhantomData;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// What a server's event stream gives. Lifecycle and wire events are different variants: an event that a peer calls
@@ -283,7 +282,7 @@ impl<R: Runtime> Server<R> {
         starting.done(socket.clone());
         tracing::info!(target: "ipc", %endpoint, "listening");
         shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
-        let accepting = Accepting { runtime: self.runtime.clone(), shared: Arc::clone(shared), socket };
+        let accepting = Accepting::new(self.runtime.clone(), Arc::clone(shared), socket);
         self.runtime.spawn(accepting.run(listener));
         Ok(())
     }
@@ -580,268 +579,5 @@ impl Shared {
             socket.stop.set(());
         }
         self.lifecycle(ipc_proto::Server::stop, || ServerEvent::Stopped);
-    }
-}
-
-/// After an error of `accept` (no descriptors left, most often) the loop waits so long instead of spinning.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// After so many connections in a row the loop lets other tasks run.
-const ACCEPTS_IN_A_ROW: usize = 64;
-
-/// The task that accepts. When it ends, or is dropped by the runtime, the server listens no more.
-struct Accepting<R: Runtime> {
-    runtime: R,
-    shared: Arc<Shared>,
-    socket: Socket,
-}
-
-impl<R: Runtime> Accepting<R> {
-    async fn run(self, mut listener: R::Listener) {
-        let mut pause = self.runtime.timer();
-        let mut paused = false;
-        let mut in_a_row = 0;
-        let mut stop = self.socket.stop.wait();
-        loop {
-            let accepted = poll_fn(|cx| {
-                if Pin::new(&mut stop).poll(cx).is_ready() {
-                    return Poll::Ready(None);
-                }
-                if paused && pause.poll_expired(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                paused = false;
-                if in_a_row == ACCEPTS_IN_A_ROW {
-                    in_a_row = 0;
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
-                let accepted = listener.poll_accept(cx).map(Some);
-                in_a_row = if accepted.is_ready() { in_a_row + 1 } else { 0 };
-                accepted
-            })
-            .await;
-            match accepted {
-                // The socket is closed before `self` says so.
-                None => return drop(listener),
-                Some(Ok((stream, remote))) => admit(&self.runtime, stream, remote, &self.shared),
-                Some(Err(error)) if is_of_one_connection(&error) => {}
-                Some(Err(error)) => {
-                    tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
-                    pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
-                    paused = true;
-                }
-            }
-        }
-    }
-}
-
-impl<R: Runtime> Drop for Accepting<R> {
-    fn drop(&mut self) {
-        if self.socket.stop.get().is_none() {
-            // The runtime has ended, or a handler of ours panicked.
-            self.socket.stop.set(());
-            let mut core = self.shared.lock_core();
-            core.stop();
-            if core.poll_event().is_some() {
-                drop(core);
-                self.shared.outlet.send_now(ServerEvent::Stopped);
-            }
-        }
-        self.socket.stopped.set(());
-    }
-}
-
-/// Whether only the connection that would have been accepted is broken.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
-}
-
-fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Arc<Shared>) {
-    let (peer, inbound) = {
-        let mut core = shared.lock_core();
-        match core.handle_accept() {
-            Ok((id, connection)) => {
-                let _reported_by_the_peers_own_task = core.poll_event();
-                let (inbound, outbound) = connection.split();
-                let peer = Peer::new(id, remote, outbound);
-                // Entered under the lock of the core, so that whoever sees the count also finds the peer.
-                let mut peers = shared.peers.write().unwrap_or_else(PoisonError::into_inner);
-                peers.insert(id, peer.clone());
-                (peer, inbound)
-            }
-            Err(reason) => {
-                tracing::warn!(target: "ipc", %reason, "refused a connection");
-                return;
-            }
-        }
-    };
-    let dispatch = ServerDispatch {
-        seen: Seen::default(),
-        tap: shared.outlet.tap(),
-        identify: shared.settings.config().identify_peer,
-        peer,
-        shared: Arc::clone(shared),
-    };
-    let pump = Some(Pump::new(runtime.clone(), stream, inbound, false));
-    let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default() };
-    runtime.spawn(serving.run());
-}
-
-/// The life of one accepted connection. However its task ends, by a panic of a handler or dropped by the runtime, the
-/// peer leaves the book and nobody waits for it in vain.
-struct Serving<R: Runtime> {
-    runtime: R,
-    dispatch: ServerDispatch,
-    /// Absent once the connection has ended.
-    pump: Option<Pump<R>>,
-    unsent: Unsent,
-}
-
-impl<R: Runtime> Serving<R> {
-    async fn run(mut self) {
-        let peer = self.dispatch.peer.clone();
-        let link = &peer.inner.link;
-        tracing::debug!(target: "ipc", peer = %peer.id(), "connected");
-        link.dispatch(|| self.dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
-        let Self { pump, dispatch, .. } = &mut self;
-        let why = poll_fn(|cx| match pump {
-            Some(pump) => pump.poll(cx, link, dispatch),
-            None => Poll::Ready(Why::Aborted),
-        })
-        .await;
-        self.end();
-        let had_error = matches!(why, Why::Io(_));
-        if let Why::Io(error) = why {
-            self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
-        }
-        let gone = self.dispatch.leave(had_error, self.unsent);
-        self.dispatch.lifecycle(gone);
-        peer.inner.ended.set(self.unsent);
-        // The last events of a peer wait for room in the stream like all others.
-        poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
-    }
-
-    /// Closes the stream and counts what was not sent. `false` if that was done before.
-    fn end(&mut self) -> bool {
-        let Some(pump) = self.pump.take() else { return false };
-        let transmit = pump.into_transmit();
-        if let Some(mut outbound) = self.dispatch.peer.inner.link.detach() {
-            self.unsent = outbound.end(transmit);
-        }
-        true
-    }
-}
-
-impl<R: Runtime> Drop for Serving<R> {
-    fn drop(&mut self) {
-        if self.end() {
-            let gone = self.dispatch.leave(true, self.unsent);
-            self.dispatch.shared.outlet.send_now(gone.clone());
-            if std::thread::panicking() {
-                // Handlers are told too, but not while the stack unwinds: another panic would end the process.
-                let shared = Arc::clone(&self.dispatch.shared);
-                self.runtime.spawn(async move {
-                    shared.handlers.lifecycle(&gone);
-                });
-            }
-        }
-        self.dispatch.peer.inner.ended.set(self.unsent);
-    }
-}
-
-struct ServerDispatch {
-    peer: Peer,
-    shared: Arc<Shared>,
-    seen: Seen<Peer, ServerEvent>,
-    tap: Tap<ServerEvent>,
-    identify: bool,
-}
-
-impl ServerDispatch {
-    /// Reports a lifecycle event: to its handlers, and to the stream.
-    fn lifecycle(&mut self, event: ServerEvent) {
-        let heard = self.shared.handlers.lifecycle(&event);
-        self.tap.refresh(&self.shared.outlet);
-        if let ServerEvent::Error(peer, error) = &event {
-            if !heard && !self.tap.is_open() {
-                tracing::warn!(target: "ipc", peer = %peer.id(), %error, "unheard error");
-            }
-        }
-        self.tap.push(event);
-    }
-
-    /// Takes the peer out of the book, and says so.
-    fn leave(&self, had_error: bool, unsent: Unsent) -> ServerEvent {
-        let peer = self.peer.clone();
-        {
-            let mut core = self.shared.lock_core();
-            let mut peers = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner);
-            peers.remove(&peer.id());
-            core.handle_disconnected(peer.id());
-            let _reported_by_the_caller = core.poll_event();
-        }
-        tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, "disconnected");
-        let claimed_id = peer.claimed_id();
-        ServerEvent::Disconnected { peer, claimed_id, had_error, unsent }
-    }
-
-    fn failed(&mut self, event: &str, error: BoxError) {
-        let error = ConnectionError::Handler { event: event.into(), source: Arc::new(error) };
-        self.lifecycle(ServerEvent::Error(self.peer.clone(), error));
-    }
-}
-
-impl Dispatch for ServerDispatch {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.tap.poll_ready(cx, &self.shared.outlet)
-    }
-
-    fn begin(&mut self) {
-        self.tap.refresh(&self.shared.outlet);
-    }
-
-    fn received(&mut self, received: Received<'_>) {
-        self.shared.handlers.refresh(&mut self.seen);
-        let mut errors = Vec::new();
-        match received {
-            Received::Event(event) => {
-                if self.identify {
-                    if let Some(id) = event.sender_id() {
-                        if self.peer.claim(id) {
-                            self.shared.lock_core().handle_claimed_id(self.peer.id(), id);
-                        }
-                    }
-                }
-                let taken = self.seen.event(&self.shared.handlers, &self.peer, &event, |error| errors.push(error));
-                for error in errors {
-                    self.failed(event.name(), error);
-                }
-                if !taken {
-                    if self.tap.is_open() {
-                        self.tap.push(ServerEvent::Message(self.peer.clone(), event.into_message()));
-                    } else {
-                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
-                    }
-                }
-            }
-            Received::Raw(bytes) => {
-                let taken = self.seen.data(&self.peer, bytes, |error| errors.push(error));
-                for error in errors {
-                    self.failed("data", error);
-                }
-                if !taken && self.tap.is_open() {
-                    self.tap.push(ServerEvent::Data(self.peer.clone(), Bytes::copy_from_slice(bytes)));
-                }
-            }
-            Received::Malformed(report) => {
-                self.lifecycle(ServerEvent::Error(self.peer.clone(), crate::error::protocol(&report, false)));
-            }
-            Received::Failed(report) => {
-                self.lifecycle(ServerEvent::Error(self.peer.clone(), crate::error::protocol(&report, true)));
-            }
-            _ => {}
-        }
     }
 }
