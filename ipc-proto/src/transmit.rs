@@ -39,7 +39,7 @@ pub struct Transmit {
 }
 
 /// A spare buffer larger than this is given back to the allocator once it is empty.
-const SPARE_MAX: usize = 64 * 1024;
+pub(crate) const SPARE_MAX: usize = 64 * 1024;
 
 impl Transmit {
     /// An empty one.
