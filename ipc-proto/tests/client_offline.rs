@@ -29,11 +29,11 @@ fn lost(messages: usize, bytes: usize) -> Unsent {
 
 /// What the last `disconnect` said was lost.
 fn unsent(driven: &mut Driven) -> Unsent {
-    let told = driven.events().into_iter().filter_map(|event| match event {
+    let mut told = driven.events().into_iter().filter_map(|event| match event {
         ClientEvent::Disconnected { unsent, .. } => Some(unsent),
         _ => None,
     });
-    told.last().unwrap()
+    told.next_back().unwrap()
 }
 
 #[test]

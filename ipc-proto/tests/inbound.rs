@@ -287,7 +287,7 @@ proptest! {
         while let Some(received) = inbound.poll_event(now, &mut &[][..]) {
             keep(received, &mut came);
         }
-        let sent = texts.iter().map(|text| text.as_bytes());
+        let sent = texts.iter().map(String::as_bytes);
         if raw {
             prop_assert_eq!(came.concat(), sent.collect::<Vec<_>>().concat());
         } else {
