@@ -27,6 +27,10 @@ mod server;
 mod settings;
 mod transmit;
 
+/// For [`bytes::Buf`], through which a [`Transmit`] is read.
+#[doc(no_inline)]
+pub use bytes;
+
 pub use backoff::Backoff;
 pub use client::{Client, ClientAction, ClientEvent};
 pub use config::{Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
