@@ -4,3 +4,5 @@
 //! Never published: it exists for the tests of this workspace.
 
 pub mod js;
+pub mod node;
+pub mod process;

@@ -17,7 +17,7 @@ mod stringify;
 mod tagged;
 mod value;
 
-pub use buffer::buffer_from;
+pub use buffer::{TextEncoder, buffer_from};
 pub use coerce::{to_number, to_text, truthy};
 pub use describe::{Numbers, describe, describe_bytes, describe_text, short_json};
 pub use number::number_text;

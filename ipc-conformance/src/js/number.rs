@@ -9,16 +9,17 @@ pub fn number_text(number: f64) -> String {
         return "NaN".to_owned();
     }
     if number.is_infinite() {
-        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+        return if number > 0.0 {
+            "Infinity"
+        } else {
+            "-Infinity"
+        }
+        .to_owned();
     }
     if number == 0.0 {
         return "0".to_owned();
     }
-    // Rust prints the same shortest digits; only their layout differs.
-    let scientific = format!("{:e}", number.abs());
-    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((scientific.as_str(), "0"));
-    let digits: String = mantissa.chars().filter(|c| *c != '.').collect();
-    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let (digits, exponent) = shortest(number.abs());
     let sign = if number < 0.0 { "-" } else { "" };
     let count = i32::try_from(digits.len()).unwrap_or(i32::MAX);
     // The decimal point stands after this many digits.
@@ -40,6 +41,42 @@ pub fn number_text(number: f64) -> String {
     }
 }
 
+/// The shortest digits that read back as the same double, and the exponent of the first. Rust finds them; only where two
+/// candidates are equally near does JavaScript choose differently: the even one.
+fn shortest(number: f64) -> (String, i32) {
+    let (digits, exponent) = scientific(&format!("{number:e}"));
+    let longer = format!("{number:.*e}", digits.len());
+    if !scientific(&longer).0.ends_with('5') {
+        return (digits, exponent);
+    }
+    /// No double has more significant digits than this.
+    const ALL: usize = 800;
+    let (exact, _) = scientific(&format!("{number:.ALL$e}"));
+    let (kept, rest) = exact.split_at(digits.len());
+    if rest.trim_end_matches('0') != "5" {
+        return (digits, exponent);
+    }
+    let Ok(below) = kept.parse::<u64>() else {
+        return (digits, exponent);
+    };
+    let even = (below + below % 2).to_string();
+    let place = exponent - i32::try_from(even.len()).unwrap_or(0) + 1;
+    if even.len() == digits.len() && format!("{even}e{place}").parse() == Ok(number) {
+        (even, exponent)
+    } else {
+        (digits, exponent)
+    }
+}
+
+/// Digits and exponent of a text like `1.5e-7`.
+fn scientific(text: &str) -> (String, i32) {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    (
+        mantissa.chars().filter(|c| *c != '.').collect(),
+        exponent.parse().unwrap_or(0),
+    )
+}
+
 /// `Number(text)`: surrounding white space, `0x`/`0o`/`0b`, `Infinity` and the empty text as in JavaScript; NaN otherwise.
 pub(super) fn text_number(text: &JsString) -> f64 {
     let text = text.to_text();
@@ -52,7 +89,11 @@ pub(super) fn text_number(text: &JsString) -> f64 {
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if unsigned == "Infinity" {
-        return if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY };
+        return if text.starts_with('-') {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
     }
     // Rust also reads "inf" and "nan"; JavaScript wants digits.
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
@@ -86,7 +127,9 @@ fn radix_number(digits: &str, radix: u32) -> f64 {
     let bits = radix.trailing_zeros();
     let (mut kept, mut dropped, mut sticky): (u64, i32, bool) = (0, 0, false);
     for c in digits.chars() {
-        let Some(digit) = c.to_digit(radix) else { return f64::NAN };
+        let Some(digit) = c.to_digit(radix) else {
+            return f64::NAN;
+        };
         for bit in (0..bits).rev() {
             let bit = u64::from(digit >> bit & 1);
             if kept < 1 << 62 {

@@ -12,7 +12,7 @@ enum Open<'a> {
 ///
 /// # Errors
 ///
-/// A `TypeError` for a BigInt or a cycle anywhere inside.
+/// A `TypeError` for a `BigInt` or a cycle anywhere inside.
 pub fn stringify(value: &Js) -> Result<Option<String>, JsError> {
     let mut out = String::new();
     let mut open: Vec<Open<'_>> = Vec::new();
@@ -116,7 +116,9 @@ fn begin<'a>(value: &'a Js, out: &mut String, open: &mut Vec<Open<'a>>) -> Resul
                 return begin(inner, out, open);
             }
         }
-        Js::ToJson(_) | Js::Socket(_) | Js::Rinfo(_) | Js::NetServer | Js::Datagram => out.push_str("{}"),
+        Js::ToJson(_) | Js::Socket(_) | Js::Rinfo(_) | Js::NetServer | Js::Datagram => {
+            out.push_str("{}");
+        }
         Js::Circular => return Err(JsError::type_error("Converting circular structure to JSON")),
         Js::Error(error) => {
             out.push('{');

@@ -24,7 +24,7 @@ pub enum Js {
     Bool(bool),
     /// Any number; JavaScript has doubles only.
     Number(f64),
-    /// A BigInt, by its decimal digits.
+    /// A `BigInt`, by its decimal digits.
     BigInt(String),
     /// A string.
     String(JsString),
@@ -40,7 +40,7 @@ pub enum Js {
     Float64Array(Arc<[f64]>),
     /// A `Date`, in milliseconds since 1970; NaN is an invalid date.
     Date(f64),
-    /// `Object(primitive)`: a String, Number, Boolean, BigInt or Symbol object.
+    /// `Object(primitive)`: a String, Number, Boolean, `BigInt` or Symbol object.
     Boxed(Box<Js>),
     /// `{hidden: 1, toJSON() {…}}`; the array holds the one value that `toJSON` returns.
     ToJson(JsArray),
@@ -253,7 +253,10 @@ impl JsObject {
         let key = key.into();
         let entries = Arc::make_mut(&mut self.0);
         if let Some(index) = key.array_index() {
-            match entries.indexed.binary_search_by_key(&index, |entry| entry.0) {
+            match entries
+                .indexed
+                .binary_search_by_key(&index, |entry| entry.0)
+            {
                 Ok(at) => entries.indexed[at].2 = value,
                 Err(at) => entries.indexed.insert(at, (index, key, value)),
             }
@@ -268,15 +271,25 @@ impl JsObject {
         }
         entries.named.push((key, value));
         if entries.positions.is_none() && entries.named.len() > LINEAR {
-            entries.positions =
-                Some(entries.named.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect());
+            entries.positions = Some(
+                entries
+                    .named
+                    .iter()
+                    .enumerate()
+                    .map(|(at, (key, _))| (key.clone(), at))
+                    .collect(),
+            );
         }
     }
 
     /// The value of a key.
     pub fn get(&self, key: &JsString) -> Option<&Js> {
         if let Some(index) = key.array_index() {
-            let at = self.0.indexed.binary_search_by_key(&index, |entry| entry.0).ok()?;
+            let at = self
+                .0
+                .indexed
+                .binary_search_by_key(&index, |entry| entry.0)
+                .ok()?;
             return Some(&self.0.indexed[at].2);
         }
         self.0.position(key).map(|at| &self.0.named[at].1)
@@ -286,7 +299,11 @@ impl JsObject {
     pub fn entry(&self, at: usize) -> Option<(&JsString, &Js)> {
         match self.0.indexed.get(at) {
             Some((_, key, value)) => Some((key, value)),
-            None => self.0.named.get(at - self.0.indexed.len()).map(|(key, value)| (key, value)),
+            None => self
+                .0
+                .named
+                .get(at - self.0.indexed.len())
+                .map(|(key, value)| (key, value)),
         }
     }
 
@@ -318,12 +335,19 @@ impl<K: Into<JsString>> FromIterator<(K, Js)> for JsObject {
 impl JsError {
     /// An error without a code.
     pub fn new(name: &str, message: impl Into<JsString>) -> Self {
-        Self { name: name.into(), message: message.into(), fields: Vec::new() }
+        Self {
+            name: name.into(),
+            message: message.into(),
+            fields: Vec::new(),
+        }
     }
 
     /// An error with a `code`, such as `ENOENT`.
     pub fn with_code(name: &str, code: &str, message: impl Into<JsString>) -> Self {
-        Self { fields: vec![("code", Js::text(code))], ..Self::new(name, message) }
+        Self {
+            fields: vec![("code", Js::text(code))],
+            ..Self::new(name, message)
+        }
     }
 
     /// A `TypeError` without a code.
@@ -333,7 +357,10 @@ impl JsError {
 
     /// Its `code`, if it has one.
     pub fn code(&self) -> Option<&Js> {
-        self.fields.iter().find(|(name, _)| *name == "code").map(|(_, value)| value)
+        self.fields
+            .iter()
+            .find(|(name, _)| *name == "code")
+            .map(|(_, value)| value)
     }
 }
 
@@ -363,8 +390,14 @@ fn holds_containers(value: &Js) -> bool {
 
 impl Entries {
     fn take_values(&mut self) -> impl Iterator<Item = Js> + use<> {
-        let indexed = std::mem::take(&mut self.indexed).into_iter().map(|(_, _, value)| value);
-        indexed.chain(std::mem::take(&mut self.named).into_iter().map(|(_, value)| value))
+        let indexed = std::mem::take(&mut self.indexed)
+            .into_iter()
+            .map(|(_, _, value)| value);
+        indexed.chain(
+            std::mem::take(&mut self.named)
+                .into_iter()
+                .map(|(_, value)| value),
+        )
     }
 }
 
@@ -382,7 +415,10 @@ impl Drop for JsObject {
     fn drop(&mut self) {
         if let Some(entries) = Arc::get_mut(&mut self.0) {
             let values = entries.indexed.iter().map(|(_, _, value)| value);
-            if values.chain(entries.named.iter().map(|(_, value)| value)).any(holds_containers) {
+            if values
+                .chain(entries.named.iter().map(|(_, value)| value))
+                .any(holds_containers)
+            {
                 dismantle(entries.take_values().collect());
             }
         }
