@@ -3,5 +3,11 @@
 //! Turning text into values is serde's work, done on demand by [`Event::data`](crate::Event::data).
 
 mod kind;
+mod scan;
+mod swar;
+mod text;
 
 pub use kind::JsonKind;
+pub(crate) use scan::{Invalid, Scanner, validate};
+pub(crate) use swar::plain_run;
+pub(crate) use text::{compact, key_is, unescape, with_char_escaped, without_lone_surrogates};

@@ -1,0 +1,141 @@
+//! The options that are a choice between a few named things, and the `interface` group.
+//!
+//! What each choice leads to is the business of the state machines.
+
+use std::net::IpAddr;
+
+/// How strictly messages are read and written, from node-ipc 14's option `parser`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Parser {
+    /// Bytes as they come: no messages, no delimiter.
+    Raw,
+    /// Messages with any name. The default; all that 9.2.1 has.
+    #[default]
+    Fast,
+    /// Refuses empty names, names of `Object.prototype`, and lifecycle names unless
+    /// `allow_reserved_events`.
+    Guarded,
+    /// As guarded, and only `allowed_events` pass, networks need TLS that verifies both sides, UDP
+    /// and Windows pipes are refused, and local sockets lie directly inside `socket_root`.
+    Assured,
+}
+
+/// What a message that breaks the protocol does to its connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnMalformed {
+    /// It is reported and the connection goes on, as in node-ipc 9.2.1 and 12.0.0.
+    #[default]
+    Report,
+    /// It is reported and the connection is closed, with no retry, as in node-ipc 14.0.0.
+    Close,
+}
+
+/// What becomes of an event emitted while a client is not connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Offline {
+    /// The emit fails with an error that says so.
+    #[default]
+    Refuse,
+    /// The event waits for the next connection, within `max_offline_bytes`.
+    Buffer,
+    /// The event is dropped and counted, as node-ipc 9.2.1, 12.0.0 and 14.0.0 do without counting.
+    Drop,
+}
+
+/// Whether a client gives up reconnecting, whatever `max_retries` says.
+///
+/// This is what the README of node-ipc promises. node-ipc 9.2.1, 12.0.0 and 14.0.0 look at
+/// truthiness only: 0 retries for ever, and 3 never retries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StopRetrying {
+    /// Goes on trying. JSON `false`.
+    #[default]
+    No,
+    /// Stops at once. JSON `true`.
+    Yes,
+    /// Stops after that many retries since the last connection; 0 never reconnects. A JSON number.
+    After(u32),
+}
+
+impl From<bool> for StopRetrying {
+    fn from(stop: bool) -> Self {
+        if stop { Self::Yes } else { Self::No }
+    }
+}
+
+impl From<u32> for StopRetrying {
+    fn from(retries: u32) -> Self {
+        Self::After(retries)
+    }
+}
+
+/// A family of Internet addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IpFamily {
+    /// Version 4.
+    V4,
+    /// Version 6.
+    V6,
+}
+
+impl IpFamily {
+    /// The loopback address of the family: `127.0.0.1` or `::1`.
+    #[must_use]
+    pub const fn loopback(self) -> &'static str {
+        match self {
+            Self::V4 => "127.0.0.1",
+            Self::V6 => "::1",
+        }
+    }
+}
+
+/// Which local interface a client connects through: the options of Node's `socket.connect`.
+///
+/// A `lookup` function, which node-ipc passes on to Node, cannot be part of a configuration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Interface {
+    /// The local address to connect from. Default `None`: the system chooses.
+    pub local_address: Option<IpAddr>,
+    /// The local port to connect from. Default `None`: the system chooses.
+    pub local_port: Option<u16>,
+    /// The only family of addresses to connect to; JSON `4` or `6`, and `0` for both. Default
+    /// `None`: both.
+    pub family: Option<IpFamily>,
+    /// Flags of the name lookup, as Node's `dns.lookup` numbers them. Default `None`.
+    pub hints: Option<u32>,
+}
+
+impl Interface {
+    /// Connects from this local address.
+    #[must_use]
+    pub fn local_address(mut self, address: IpAddr) -> Self {
+        self.local_address = Some(address);
+        self
+    }
+
+    /// Connects from this local port.
+    #[must_use]
+    pub fn local_port(mut self, port: u16) -> Self {
+        self.local_port = Some(port);
+        self
+    }
+
+    /// Connects to addresses of this family only.
+    #[must_use]
+    pub fn family(mut self, family: IpFamily) -> Self {
+        self.family = Some(family);
+        self
+    }
+
+    /// Sets the flags of the name lookup.
+    #[must_use]
+    pub fn hints(mut self, hints: u32) -> Self {
+        self.hints = Some(hints);
+        self
+    }
+}

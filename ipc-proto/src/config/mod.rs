@@ -1,0 +1,179 @@
+//! Every option of node-ipc, and the limits this project adds.
+//!
+//! A [`Config`] is only what the user asks for. [`Config::build`] checks it against the machine and
+//! gives [`Settings`](crate::Settings), which is what the state machines take.
+
+mod choices;
+mod codec;
+mod error;
+mod json;
+mod nearest;
+mod presets;
+mod setters;
+mod table;
+mod tls;
+mod validate;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+pub use choices::{Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying};
+pub use error::ConfigError;
+pub use tls::TlsOptions;
+pub(crate) use validate::check_path_part;
+
+use crate::{Backoff, Encoding};
+
+/// The options of one node-ipc instance.
+///
+/// Start from a preset ([`Config::v9`], which is the default, [`Config::v14_fast`],
+/// [`Config::v14_guarded`], [`Config::v14_assured`]) or from JSON with node-ipc's own names
+/// ([`Config::from_json`]), and change what differs by the setters, which are named like the fields:
+///
+/// ```
+/// use std::time::Duration;
+/// use ipc_proto::Config;
+///
+/// let config = Config::new("world")
+///     .retry(Duration::from_millis(1500))
+///     .max_connections(10)
+///     .delimiter("\n");
+/// assert_eq!(config.max_connections, 10);
+///
+/// let same = Config::from_json(
+///     r#"{"id":"world","retry":1500,"maxConnections":10,"delimiter":"\n"}"#,
+/// )?;
+/// assert_eq!(same, config);
+/// # Ok::<(), ipc_proto::ConfigError>(())
+/// ```
+///
+/// A field's documentation gives its JSON name where that is not the camelCase of the field, its
+/// unit and its default, "guarded" standing for both [`Config::v14_guarded`] and
+/// [`Config::v14_assured`]. In JSON, times are milliseconds, and where a field is an `Option`,
+/// `false` and `null` stand for `None`.
+///
+/// `Debug` shows no private key.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Config {
+    /// Put between `socket_root` and the id in the path of a local socket. Default `app.`.
+    pub appspace: String,
+    /// The directory of local sockets, with its closing slash: the path is the plain concatenation
+    /// of this, `appspace` and the id. Default `/tmp/` in [`Config::v9`]; `None` in the v14 presets
+    /// stands for a directory of this user's own, see
+    /// [`Host::private_socket_root`](crate::Host::private_socket_root).
+    pub socket_root: Option<String>,
+    /// The id of this socket or service; never sent to a peer. Default `None`: the host's name.
+    pub id: Option<String>,
+    /// How text given to a raw connection becomes bytes. Default UTF-8.
+    ///
+    /// Framed messages are UTF-8 whatever this says, as node-ipc 14.0.0 has it. (9.2.1 also decodes
+    /// what it receives by it, and then loses every message unless this is UTF-8.)
+    pub encoding: Encoding,
+    /// Raw bytes instead of messages: no delimiter, no JSON. The same as [`Parser::Raw`]. Default
+    /// `false`.
+    pub raw_buffer: bool,
+    /// How strictly what arrives is read. Default [`Parser::Fast`]; see [`Config::from_json`] for
+    /// what naming it in JSON implies.
+    pub parser: Parser,
+    /// What ends each message; not empty. Default a form feed, `"\u{c}"`.
+    ///
+    /// node-ipc 9.2.1 and 12.0.0 only receive with a delimiter of one UTF-16 unit; see
+    /// [`Delimiter`](crate::Delimiter) for which delimiters are refused.
+    pub delimiter: String,
+    /// Clients send one message at a time and wait for any answer before the next. Default `false`.
+    pub sync: bool,
+    /// Turns logging off. Default `false`.
+    pub silent: bool,
+    /// Colour in logs. Default `true`.
+    pub log_in_color: bool,
+    /// How deep logged payloads are shown; `None` for all of it. Default 5.
+    pub log_depth: Option<u32>,
+    /// Whether payloads may be logged at all. Default `false`; node-ipc 9.2.1 logs every payload.
+    pub log_payloads: bool,
+    /// Connections a server holds at a time, on every stream transport; 0 lets nobody in. A
+    /// surplus peer is accepted and closed. `usize::MAX`, in JSON `"Infinity"`, is no limit.
+    /// Default 100.
+    pub max_connections: usize,
+    /// The wait before a client connects again. Default 500 ms. Zero is taken as 1 ms, as Node's
+    /// timers do; the longest is 2³¹ − 1 ms.
+    pub retry: Duration,
+    /// Attempts after each loss of the connection before the client is destroyed; `None`, in JSON
+    /// also `"Infinity"`, tries for ever. Default `None`.
+    ///
+    /// `false` means what the README of node-ipc says, no limit. In 9.2.1, 12.0.0 and 14.0.0 it
+    /// stops after the first attempt, as 0 does.
+    pub max_retries: Option<u32>,
+    /// A second switch over reconnecting. Default [`StopRetrying::No`].
+    pub stop_retrying: StopRetrying,
+    /// How `retry` grows. Default [`Backoff::Fixed`]. In JSON `"fixed"`, `"exponential"` or
+    /// `{"factor":2,"max":30000,"jitter":0.5}`. Not an option of node-ipc.
+    pub backoff: Backoff,
+    /// Removes the socket file that a dead server left before serving. Default `true`. Only ever a
+    /// socket is removed. (9.2.1 and 12.0.0 remove whatever file is there.)
+    pub unlink: bool,
+    /// Takes the path from a server that still answers on it. Default `false`: serving fails
+    /// instead. node-ipc 9.2.1, 12.0.0 and 14.0.0 steal it in silence. Not an option of node-ipc.
+    pub take_over: bool,
+    /// Which local interface a client connects through. JSON `interface`, or `interfaces` as the
+    /// README of node-ipc writes it (9.2.1, 12.0.0 and 14.0.0 ignore that spelling).
+    pub interface: Interface,
+    /// The default host of TCP, TLS and UDP. Default `None`: `127.0.0.1`, or `::1` where
+    /// `ip_type` or UDP over IPv6 asks for it.
+    pub network_host: Option<String>,
+    /// The default port of TCP, TLS and UDP. Default 8000. 0 lets the system choose a free port
+    /// when serving; node-ipc 9.2.1 and 14.0.0 take 0 for "not set".
+    pub network_port: u16,
+    /// The address family that decides the default of `network_host`; JSON `IPType`, with
+    /// `"IPv4"`, `"IPv6"` or `""`. Default `None`: nothing is asked of the operating system.
+    pub ip_type: Option<IpFamily>,
+    /// TLS over TCP, and its files. Default `None`: none.
+    pub tls: Option<TlsOptions>,
+    /// Lets every user of the machine read from the local socket. Default `false`.
+    pub readable_all: bool,
+    /// Lets every user of the machine write to the local socket. Default `false`.
+    pub writable_all: bool,
+    /// Requires `socket_root` to be a real directory of this user and closes it to others (mode
+    /// 0700). Default `false` in [`Config::v9`], `true` in the v14 presets.
+    pub secure_socket_root: bool,
+    /// Keeps the last truthy `data.id` a peer sent as that peer's name, which anybody can forge.
+    /// Default `true` in [`Config::v9`], `false` in the v14 presets.
+    pub identify_peer: bool,
+    /// What a malformed message does to its connection. Default [`OnMalformed::Report`] in
+    /// [`Config::v9`], [`OnMalformed::Close`] in the v14 presets. Not an option of node-ipc.
+    pub malformed: OnMalformed,
+    /// Bytes of one message, without its delimiter, in both directions; 1 to 2³¹ − 1. Default
+    /// 64 MiB, guarded 1 MiB. (Without limit in 9.2.1 and in the `fast` parser of 14.0.0.)
+    pub max_message_size: usize,
+    /// Bytes that may wait to be written on one connection; at least 1. Default 16 MiB, guarded
+    /// 8 MiB.
+    pub max_pending_bytes: usize,
+    /// UTF-16 units of an event's name; at least 1. Default 65,536, guarded 256.
+    pub max_event_name_length: usize,
+    /// How long a message may stay incomplete. Default `None`, guarded 30 s.
+    pub message_timeout: Option<Duration>,
+    /// Whether the guarded and assured parsers let the names of lifecycle events pass as names of
+    /// wire events. Default `false`. (The other parsers always do.)
+    pub allow_reserved_events: bool,
+    /// The only event names that may be sent or received. Default `None`: every name. The assured
+    /// parser requires it.
+    pub allowed_events: Option<BTreeSet<String>>,
+    /// What becomes of an event emitted while a client is not connected. Default
+    /// [`Offline::Refuse`]. Not an option of node-ipc, which loses it in silence.
+    pub offline: Offline,
+    /// Bytes that [`Offline::Buffer`] holds per client; at least 1. Default 1 MiB. Not an option of
+    /// node-ipc.
+    pub max_offline_bytes: usize,
+    /// Connections the system may hold before a server accepts them; at least 1. Default 511, which
+    /// is Node's. Not an option of node-ipc.
+    pub accept_backlog: u32,
+    /// Events that may wait in one event stream before its socket is no longer read; at least 1.
+    /// Default 1024. Not an option of node-ipc.
+    pub event_queue: usize,
+    /// Senders that a UDP socket remembers, for broadcasts and for messages split over datagrams;
+    /// at least 1. Default 1024. Not an option of node-ipc (9.2.1 remembers none, 14.0.0 all).
+    pub max_udp_peers: usize,
+    /// How long a UDP sender is remembered after its last datagram. Default 60 s. Not an option of
+    /// node-ipc.
+    pub udp_peer_expiry: Duration,
+}

@@ -1,0 +1,176 @@
+//! The table of options: every JSON name, the field it stands for and its codec.
+//!
+//! Reading, writing and "did you mean" all go by this one table. Order is the order of writing.
+
+use serde_json::{Map, Value};
+
+use super::codec::{self, Unread};
+use super::error::shown;
+use super::nearest::nearest;
+use super::{Config, ConfigError, Interface, TlsOptions};
+
+/// One option of the group `S`.
+pub(super) struct Row<S> {
+    pub(super) name: &'static str,
+    alias: Option<&'static str>,
+    allowed: &'static str,
+    secret: bool,
+    read: fn(&mut S, &Value) -> Result<(), Unread>,
+    pub(super) write: fn(&S) -> Value,
+}
+
+macro_rules! rows {
+    ($group:ty; $($name:literal $(or $alias:literal)? => $field:ident: $codec:ident $($secret:ident)?;)*) => {
+        &[$(Row {
+            name: $name,
+            alias: rows!(@alias $($alias)?),
+            allowed: codec::$codec.allowed,
+            secret: rows!(@secret $($secret)?),
+            read: |group: &mut $group, value| {
+                group.$field = (codec::$codec.read)(value)?;
+                Ok(())
+            },
+            write: |group: &$group| (codec::$codec.write)(&group.$field),
+        },)*]
+    };
+    (@alias) => { None };
+    (@alias $alias:literal) => { Some($alias) };
+    (@secret) => { false };
+    (@secret secret) => { true };
+}
+
+pub(super) static OPTIONS: &[Row<Config>] = rows! { Config;
+    "appspace" => appspace: TEXT;
+    "socketRoot" => socket_root: OPTIONAL_TEXT;
+    "id" => id: OPTIONAL_TEXT;
+    "encoding" => encoding: ENCODING;
+    "rawBuffer" => raw_buffer: BOOL;
+    "parser" => parser: PARSER;
+    "delimiter" => delimiter: TEXT;
+    "sync" => sync: BOOL;
+    "silent" => silent: BOOL;
+    "logInColor" => log_in_color: BOOL;
+    "logDepth" => log_depth: NUMBER_OR_UNLIMITED;
+    "logPayloads" => log_payloads: BOOL;
+    "maxConnections" => max_connections: COUNT_OR_UNLIMITED;
+    "retry" => retry: MILLISECONDS;
+    "maxRetries" => max_retries: NUMBER_OR_UNLIMITED;
+    "stopRetrying" => stop_retrying: STOP_RETRYING;
+    "backoff" => backoff: BACKOFF;
+    "unlink" => unlink: BOOL;
+    "takeOver" => take_over: BOOL;
+    "interface" or "interfaces" => interface: INTERFACE;
+    "networkHost" => network_host: OPTIONAL_TEXT;
+    "networkPort" => network_port: PORT;
+    "IPType" => ip_type: IP_TYPE;
+    "tls" => tls: TLS;
+    "readableAll" => readable_all: BOOL;
+    "writableAll" => writable_all: BOOL;
+    "secureSocketRoot" => secure_socket_root: BOOL;
+    "identifyPeer" => identify_peer: BOOL;
+    "malformed" => malformed: MALFORMED;
+    "maxMessageSize" => max_message_size: COUNT;
+    "maxPendingBytes" => max_pending_bytes: COUNT;
+    "maxEventNameLength" => max_event_name_length: COUNT;
+    "messageTimeout" => message_timeout: OPTIONAL_MILLISECONDS;
+    "allowReservedEvents" => allow_reserved_events: BOOL;
+    "allowedEvents" => allowed_events: NAMES;
+    "offline" => offline: OFFLINE;
+    "maxOfflineBytes" => max_offline_bytes: COUNT;
+    "acceptBacklog" => accept_backlog: NUMBER;
+    "eventQueue" => event_queue: COUNT;
+    "maxUdpPeers" => max_udp_peers: COUNT;
+    "udpPeerExpiry" => udp_peer_expiry: MILLISECONDS;
+};
+
+pub(super) static INTERFACE_OPTIONS: &[Row<Interface>] = rows! { Interface;
+    "localAddress" => local_address: ADDRESS;
+    "localPort" => local_port: OPTIONAL_PORT;
+    "family" => family: FAMILY;
+    "hints" => hints: OPTIONAL_NUMBER;
+};
+
+pub(super) static TLS_OPTIONS: &[Row<TlsOptions>] = rows! { TlsOptions;
+    "private" => private: PATH;
+    "public" => public: PATH;
+    "dhparam" => dhparam: PATH;
+    "trustedConnections" => trusted_connections: PATHS;
+    "requestCert" => request_cert: OPTIONAL_BOOL;
+    "rejectUnauthorized" => reject_unauthorized: OPTIONAL_BOOL;
+    "key" => key: OPTIONAL_TEXT secret;
+    "cert" => cert: OPTIONAL_TEXT secret;
+    "ca" => ca: TEXTS secret;
+    "servername" or "serverName" => server_name: OPTIONAL_TEXT;
+};
+
+/// Options that are functions in JavaScript, and what takes their place.
+const FUNCTIONS: [(&str, &str); 2] = [
+    (
+        "logger",
+        "to leave it out: logs go through `tracing`, so install a subscriber instead",
+    ),
+    (
+        "interface.lookup",
+        "false: name lookup belongs to the runtime",
+    ),
+];
+
+/// Reads every entry of `parts` into `group`; `prefix` is what errors put before a name.
+pub(super) fn read_into<S>(
+    group: &mut S,
+    parts: &Map<String, Value>,
+    prefix: &'static str,
+    rows: &'static [Row<S>],
+) -> Result<(), ConfigError> {
+    for (name, value) in parts {
+        let known = |row: &&Row<S>| row.name == name || row.alias == Some(name.as_str());
+        let Some(row) = rows.iter().find(known) else {
+            function(prefix, name, value, rows)?;
+            continue;
+        };
+        (row.read)(group, value).map_err(|unread| match unread {
+            Unread::Part(error) => error,
+            Unread::Value => {
+                let option = format!("{prefix}{}", row.name);
+                ConfigError::invalid(option, shown(value, row.secret), row.allowed)
+            }
+        })?;
+    }
+    Ok(())
+}
+
+/// All of `group` as a JSON object.
+pub(super) fn object<S>(rows: &'static [Row<S>], group: &S) -> Value {
+    let written = rows
+        .iter()
+        .map(|row| (row.name.to_owned(), (row.write)(group)));
+    Value::Object(written.collect())
+}
+
+/// The error for a name that is not in the table.
+pub(super) fn unknown<'a>(
+    prefix: &str,
+    name: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> ConfigError {
+    let nearest = nearest(name, names).map(|nearest| format!("{prefix}{nearest}"));
+    ConfigError::Unknown {
+        option: format!("{prefix}{}", crate::error::shortened(name)),
+        nearest,
+    }
+}
+
+/// A name outside the table: an option that only JavaScript can have, set to nothing, or an error.
+fn function<S>(
+    prefix: &str,
+    name: &str,
+    value: &Value,
+    rows: &'static [Row<S>],
+) -> Result<(), ConfigError> {
+    let option = format!("{prefix}{name}");
+    match FUNCTIONS.iter().find(|(known, _)| *known == option) {
+        Some(_) if matches!(value, Value::Null | Value::Bool(false)) => Ok(()),
+        Some((_, allowed)) => Err(ConfigError::invalid(option, shown(value, false), *allowed)),
+        None => Err(unknown(prefix, name, rows.iter().map(|row| row.name))),
+    }
+}

@@ -1,0 +1,214 @@
+//! Checks a configuration before anything is opened: each option alone, then options together.
+//!
+//! What depends on an address, such as TLS on a network, is `Settings::check`'s.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, TlsOptions};
+use crate::{Backoff, Delimiter, Host, Rules, Settings};
+
+/// The longest wait that Node's timers know, 2³¹ − 1 ms.
+const LONGEST_TIMER: Duration = Duration::from_millis(i32::MAX as u64);
+/// The largest message: more than a string of Node can hold (512 MiB), and within every `isize`.
+const LARGEST_MESSAGE: usize = i32::MAX as usize;
+
+impl Config {
+    /// Checks every option and their combinations.
+    ///
+    /// # Errors
+    ///
+    /// The first option found wrong, or the first two that contradict each other.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        self.check_texts()?;
+        self.check_numbers()?;
+        self.check_backoff()?;
+        self.check_parser()?;
+        check_interface(&self.interface)?;
+        self.tls.as_ref().map_or(Ok(()), check_tls)
+    }
+
+    /// Validates, fills in what depends on the machine and freezes the result.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::validate`], and an empty or unusable host name when `id` is not set.
+    pub fn build(self, host: &Host) -> Result<Settings, ConfigError> {
+        Settings::new(self, host)
+    }
+
+    /// The rules on event names that the parser and its options amount to.
+    pub(crate) fn rules(&self) -> Rules {
+        let strict = matches!(self.parser, Parser::Guarded | Parser::Assured);
+        Rules {
+            max_event_name: Some(self.max_event_name_length),
+            refuse_reserved: strict && !self.allow_reserved_events,
+            refuse_unsafe: strict,
+            allowed: self.allowed_events.clone().map(Into::into),
+        }
+    }
+
+    fn check_texts(&self) -> Result<(), ConfigError> {
+        let texts = [
+            ("appspace", Some(&self.appspace)),
+            ("socketRoot", self.socket_root.as_ref()),
+            ("id", self.id.as_ref()),
+        ];
+        for (option, text) in texts {
+            if let Some(text) = text {
+                check_path_part(option, text)?;
+            }
+        }
+        if self.id.as_ref().is_some_and(String::is_empty) {
+            let allowed = "a text of at least one character, or false for the host's name";
+            return Err(ConfigError::invalid("id", "\"\"", allowed));
+        }
+        if let Some(host) = &self.network_host {
+            if let Err(reason) = crate::endpoint::check_host(host) {
+                let value = format!("{:?}", crate::error::shortened(host));
+                return Err(ConfigError::invalid("networkHost", value, reason));
+            }
+        }
+        let delimiter = Delimiter::new(&self.delimiter);
+        delimiter.map(drop).map_err(|error| {
+            let value = format!("{:?}", crate::error::shortened(&self.delimiter));
+            ConfigError::invalid("delimiter", value, format!("one that works: {error}"))
+        })
+    }
+
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        let at_least_one = [
+            ("maxMessageSize", self.max_message_size),
+            ("maxPendingBytes", self.max_pending_bytes),
+            ("maxEventNameLength", self.max_event_name_length),
+            ("maxOfflineBytes", self.max_offline_bytes),
+            ("acceptBacklog", self.accept_backlog as usize),
+            ("eventQueue", self.event_queue),
+            ("maxUdpPeers", self.max_udp_peers),
+        ];
+        for (option, number) in at_least_one {
+            if number == 0 {
+                return Err(ConfigError::invalid(option, 0, "a whole number from 1"));
+            }
+        }
+        if self.max_message_size > LARGEST_MESSAGE {
+            let allowed = format!("a whole number from 1 to {LARGEST_MESSAGE}");
+            let value = self.max_message_size;
+            return Err(ConfigError::invalid("maxMessageSize", value, allowed));
+        }
+        if self.retry > LONGEST_TIMER {
+            let allowed = "a number of milliseconds from 0 to 2147483647";
+            let value = self.retry.as_millis();
+            return Err(ConfigError::invalid("retry", value, allowed));
+        }
+        if self.message_timeout == Some(Duration::ZERO) {
+            let allowed = "a number of milliseconds above 0, or false for no limit";
+            return Err(ConfigError::invalid("messageTimeout", 0, allowed));
+        }
+        if self.udp_peer_expiry.is_zero() {
+            let allowed = "a number of milliseconds above 0";
+            return Err(ConfigError::invalid("udpPeerExpiry", 0, allowed));
+        }
+        Ok(())
+    }
+
+    fn check_backoff(&self) -> Result<(), ConfigError> {
+        let Backoff::Exponential {
+            factor,
+            max,
+            jitter,
+        } = self.backoff
+        else {
+            return Ok(());
+        };
+        if !factor.is_finite() || factor < 1.0 {
+            let allowed = "a number from 1";
+            return Err(ConfigError::invalid("backoff.factor", factor, allowed));
+        }
+        if !(0.0..=1.0).contains(&jitter) {
+            let allowed = "a number from 0 to 1";
+            return Err(ConfigError::invalid("backoff.jitter", jitter, allowed));
+        }
+        if max < self.retry || max > LONGEST_TIMER {
+            let allowed = "a number of milliseconds from the value of retry to 2147483647";
+            return Err(ConfigError::invalid(
+                "backoff.max",
+                max.as_millis(),
+                allowed,
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_parser(&self) -> Result<(), ConfigError> {
+        let strict = matches!(self.parser, Parser::Guarded | Parser::Assured);
+        if self.raw_buffer && strict {
+            let reason = "raw bytes have no messages to guard; set one of the two";
+            return Err(ConfigError::conflict("rawBuffer", "parser", reason));
+        }
+        if self.parser == Parser::Assured {
+            if self.allowed_events.as_ref().is_none_or(BTreeSet::is_empty) {
+                let reason = "the assured parser needs the list of events that may pass";
+                return Err(ConfigError::conflict("parser", "allowedEvents", reason));
+            }
+            if self.malformed != OnMalformed::Close {
+                let reason = "the assured parser closes a connection that breaks the protocol";
+                return Err(ConfigError::conflict("parser", "malformed", reason));
+            }
+        }
+        // Every listed name must be one that the other rules let pass, or the list says nothing.
+        let others = Rules {
+            allowed: None,
+            ..self.rules()
+        };
+        for name in self.allowed_events.iter().flatten() {
+            if let Err(refusal) = others.check(name) {
+                let value = format!("a list with {:?}", crate::error::shortened(name));
+                let error = crate::EncodeError::from(refusal);
+                let allowed = format!("only names that pass otherwise ({error})");
+                return Err(ConfigError::invalid("allowedEvents", value, allowed));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Refuses what no path can have.
+pub(crate) fn check_path_part(option: &str, text: &str) -> Result<(), ConfigError> {
+    if text.contains('\0') {
+        let value = format!("{:?}", crate::error::shortened(text));
+        return Err(ConfigError::invalid(
+            option,
+            value,
+            "text without a NUL character",
+        ));
+    }
+    Ok(())
+}
+
+fn check_interface(interface: &Interface) -> Result<(), ConfigError> {
+    let (Some(address), Some(family)) = (interface.local_address, interface.family) else {
+        return Ok(());
+    };
+    if address.is_ipv4() != (family == IpFamily::V4) {
+        let reason = "the address is not of that family";
+        let (option, other) = ("interface.localAddress", "interface.family");
+        return Err(ConfigError::conflict(option, other, reason));
+    }
+    Ok(())
+}
+
+fn check_tls(tls: &TlsOptions) -> Result<(), ConfigError> {
+    let twice = "the same thing as a file and as text; set one of the two";
+    if tls.private.is_some() && tls.key.is_some() {
+        return Err(ConfigError::conflict("tls.private", "tls.key", twice));
+    }
+    if tls.public.is_some() && tls.cert.is_some() {
+        return Err(ConfigError::conflict("tls.public", "tls.cert", twice));
+    }
+    if tls.has_key() != tls.has_cert() {
+        let reason = "a private key and its certificate are only of use together";
+        return Err(ConfigError::conflict("tls.private", "tls.public", reason));
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! An event as it stands in the receive buffer: checked and located, not yet turned into values.
+//!
+//! Finding the parts of a frame is [`envelope`](crate::envelope)'s work; this file says what can be done with them. An event
+//! that outlives the buffer is a [`Message`].
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use serde::de::DeserializeOwned;
+
+use crate::error::{ProtocolError, shortened};
+use crate::json::{JsonKind, Scanner, key_is, without_lone_surrogates};
+use crate::message::Message;
+use crate::rules::Rules;
+
+/// A received event, borrowed from the receive buffer.
+///
+/// The whole frame is known to be valid JSON; the payload is parsed when [`data`](Self::data) asks for it. `Debug` shows the
+/// name and sizes, never the payload.
+#[derive(Clone)]
+pub struct Event<'a> {
+    frame: Cow<'a, str>,
+    parts: Parts,
+}
+
+/// Where the parts of an event are in the text of its frame, in bytes.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    /// The JSON string that is the name, quotes included.
+    pub(crate) name_json: Range<usize>,
+    /// The name where it differs from what is between the quotes.
+    pub(crate) unescaped: Option<Box<str>>,
+    /// The JSON text of the payload.
+    pub(crate) data_json: Option<Range<usize>>,
+}
+
+impl Parts {
+    pub(crate) fn name<'a>(&'a self, frame: &'a str) -> &'a str {
+        match &self.unescaped {
+            Some(name) => name,
+            None => &frame[self.name_json.start + 1..self.name_json.end - 1],
+        }
+    }
+
+    pub(crate) fn name_json<'a>(&self, frame: &'a str) -> &'a str {
+        &frame[self.name_json.clone()]
+    }
+
+    pub(crate) fn data_json<'a>(&self, frame: &'a str) -> Option<&'a str> {
+        self.data_json.clone().map(|range| &frame[range])
+    }
+}
+
+impl<'a> Event<'a> {
+    /// Checks a frame (the bytes between two delimiters) and finds its parts.
+    ///
+    /// Takes time linear in the frame and allocates only when the name has escapes, the frame has invalid UTF-8 (whose maximal
+    /// subparts each become U+FFFD, as in Node) or values nested deeper than 64. When a key occurs twice the last one counts;
+    /// keys other than `type` and `data` are ignored.
+    ///
+    /// # Errors
+    /// The frame is not JSON, not an object, has no string as `type`, or the name breaks `rules`.
+    #[inline]
+    pub fn parse(frame: &'a [u8], rules: &Rules) -> Result<Self, Malformed<'a>> {
+        crate::envelope::parse(frame, rules)
+    }
+
+    pub(crate) fn new(frame: Cow<'a, str>, parts: Parts) -> Self {
+        Self { frame, parts }
+    }
+
+    /// The event's name. A lone surrogate escape in it, which a Rust string cannot hold, is U+FFFD.
+    #[inline]
+    pub fn name(&self) -> &str {
+        self.parts.name(&self.frame)
+    }
+
+    /// The name as it came: a JSON string with its quotes and escapes.
+    #[inline]
+    pub fn name_json(&self) -> &str {
+        self.parts.name_json(&self.frame)
+    }
+
+    /// The payload as it came, as JSON text; `None` when the frame has no `data`.
+    #[inline]
+    pub fn data_json(&self) -> Option<&str> {
+        self.parts.data_json(&self.frame)
+    }
+
+    /// Parses the payload. An absent payload reads as `null`.
+    ///
+    /// Numbers, strings and depth are as `serde_json` takes them, except that lone surrogate escapes read as U+FFFD.
+    ///
+    /// # Errors
+    /// The payload is not what `T` expects.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<T, DataError> {
+        parse_data(self.name(), self.data_json())
+    }
+
+    /// The text of the whole frame, without delimiter.
+    #[inline]
+    pub fn frame(&self) -> &str {
+        &self.frame
+    }
+
+    /// The id that the sender gives itself: the JSON text of `id` in a payload that is an object, if JavaScript takes that id
+    /// for true (not `false`, `0`, `""` or `null`).
+    ///
+    /// node-ipc 9.2.1 and 12.0.0 set `socket.id` to it, 14.0.0 only with `identifyPeer`. Anyone can claim any id.
+    pub fn sender_id(&self) -> Option<&str> {
+        sender_id(self.data_json()?)
+    }
+
+    /// Copies the event out of the receive buffer.
+    pub fn to_message(&self) -> Message {
+        Message::from_parts((*self.frame).into(), self.parts.clone())
+    }
+
+    /// As [`to_message`](Self::to_message), moving what it can.
+    pub fn into_message(self) -> Message {
+        Message::from_parts(self.frame.into(), self.parts)
+    }
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("name", &shortened(self.name()))
+            .field("data_bytes", &self.data_json().map(str::len))
+            .finish()
+    }
+}
+
+/// A frame that is no event, and why.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Malformed<'a> {
+    error: ProtocolError,
+    frame: Cow<'a, str>,
+}
+
+impl<'a> Malformed<'a> {
+    #[cold]
+    pub(crate) fn new(error: ProtocolError, frame: Cow<'a, str>) -> Self {
+        Self { error, frame }
+    }
+
+    /// What is wrong with it.
+    pub fn error(&self) -> &ProtocolError {
+        &self.error
+    }
+
+    /// The text of the frame, without delimiter; invalid UTF-8 is replaced by U+FFFD.
+    pub fn frame(&self) -> &str {
+        &self.frame
+    }
+
+    /// The error and the text.
+    pub fn into_parts(self) -> (ProtocolError, Cow<'a, str>) {
+        (self.error, self.frame)
+    }
+}
+
+impl fmt::Debug for Malformed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Malformed")
+            .field("error", &self.error)
+            .field("frame_bytes", &self.frame.len())
+            .finish()
+    }
+}
+
+/// Something that a received event can be turned into: every type serde can make from its payload, or the event itself as a
+/// [`Message`].
+pub trait FromEvent: Sized {
+    /// Turns `event` into `Self`.
+    ///
+    /// # Errors
+    /// The payload is not what `Self` expects.
+    fn from_event(event: &Event<'_>) -> Result<Self, DataError>;
+}
+
+impl<T: DeserializeOwned> FromEvent for T {
+    fn from_event(event: &Event<'_>) -> Result<Self, DataError> {
+        event.data()
+    }
+}
+
+impl FromEvent for Message {
+    fn from_event(event: &Event<'_>) -> Result<Self, DataError> {
+        Ok(event.to_message())
+    }
+}
+
+/// The payload of an event is not what was asked for.
+///
+/// The text says where; [`source`](std::error::Error::source) says what, and may quote the payload.
+#[derive(Debug, thiserror::Error)]
+#[error("the data of event {name:?} does not fit the requested type ({})", Place(.source, *.absent))]
+pub struct DataError {
+    name: Box<str>,
+    absent: bool,
+    source: serde_json::Error,
+}
+
+impl DataError {
+    /// Whether the event had no payload at all, which was read as `null`.
+    pub fn is_absent(&self) -> bool {
+        self.absent
+    }
+}
+
+/// Where in the payload parsing stopped, without quoting it.
+struct Place<'a>(&'a serde_json::Error, bool);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self(_, true) => f.write_str("there is none, which was read as null"),
+            Self(error, false) => write!(f, "line {}, column {}", error.line(), error.column()),
+        }
+    }
+}
+
+pub(crate) fn parse_data<T: DeserializeOwned>(
+    name: &str,
+    data_json: Option<&str>,
+) -> Result<T, DataError> {
+    let text = data_json.unwrap_or("null");
+    let parsed = serde_json::from_str(text).or_else(|error| match without_lone_surrogates(text) {
+        Cow::Owned(replaced) => serde_json::from_str(&replaced),
+        Cow::Borrowed(_) => Err(error),
+    });
+    parsed.map_err(|source| DataError {
+        name: shortened(name),
+        absent: data_json.is_none(),
+        source,
+    })
+}
+
+pub(crate) fn sender_id(data_json: &str) -> Option<&str> {
+    let bytes = data_json.as_bytes();
+    if bytes.first() != Some(&b'{') {
+        return None;
+    }
+    // Few payloads have an id: look for its key before walking over the members. An escape may hide it.
+    let may_have_id = || {
+        memchr::memmem::find(bytes, b"\"id\"").is_some() || memchr::memchr(b'\\', bytes).is_some()
+    };
+    let id = if may_have_id() {
+        member(data_json, "id")?
+    } else {
+        return None;
+    };
+    let truthy = match JsonKind::of_first_byte(id.as_bytes()[0])? {
+        JsonKind::Null => false,
+        JsonKind::Bool => id == "true",
+        JsonKind::String => id != "\"\"",
+        JsonKind::Number => id.parse::<f64>().is_ok_and(|number| number != 0.0),
+        JsonKind::Array | JsonKind::Object => true,
+    };
+    truthy.then_some(id)
+}
+
+/// The value of the last member called `name` in the text of an object, which must be valid.
+fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    let mut found = None;
+    let walked = Scanner::new(object).members(|key, escaped, value| {
+        if key_is(&object[key], escaped, name) {
+            found = Some(&object[value]);
+        }
+    });
+    walked.ok().and(found)
+}

@@ -1,0 +1,148 @@
+//! Runs of bytes, measured a word or a block at a time: the inner loops of the scanner.
+//!
+//! Words are read low byte first, so the lowest set bit of a mask belongs to the first byte that matched.
+
+const ONES: u64 = u64::from_le_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+
+/// Above this many bytes a string is worth the blocks that the compiler turns into vector instructions.
+const BLOCKS_FROM: usize = 32;
+const BLOCK: usize = 64;
+
+/// How many bytes at the start of `bytes` stand for themselves in a JSON string: no quote, no backslash, no control character.
+#[inline]
+pub(crate) fn plain_run(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(word) = word_at(bytes, at) {
+        let special = special_in(word);
+        if special != 0 {
+            return at + first_byte_of(special);
+        }
+        at += 8;
+        if at == BLOCKS_FROM {
+            at += plain_blocks(&bytes[at..]);
+        }
+    }
+    at + bytes[at..]
+        .iter()
+        .take_while(|&&byte| !is_special(byte))
+        .count()
+}
+
+/// How many bytes at the start of `bytes` are decimal digits.
+#[inline]
+pub(super) fn digit_run(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(word) = word_at(bytes, at) {
+        let others = others_than_digits_in(word);
+        if others != 0 {
+            return at + first_byte_of(others);
+        }
+        at += 8;
+    }
+    at + bytes[at..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count()
+}
+
+/// The bytes of the leading blocks that are plain throughout.
+#[inline(never)]
+fn plain_blocks(bytes: &[u8]) -> usize {
+    let plain = |block: &&[u8]| {
+        !block
+            .iter()
+            .fold(false, |special, &byte| special | is_special(byte))
+    };
+    bytes.chunks_exact(BLOCK).take_while(plain).count() * BLOCK
+}
+
+#[inline]
+fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .map(|chunk| u64::from_le_bytes(*chunk))
+}
+
+#[inline]
+fn first_byte_of(mask: u64) -> usize {
+    (mask.trailing_zeros() / 8) as usize
+}
+
+#[inline]
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || byte == b'"' || byte == b'\\'
+}
+
+/// Marks the bytes that end a plain run; exact up to and including the first mark, which is all that is used.
+///
+/// A subtraction borrows from the next byte only where it has already marked one.
+#[inline]
+fn special_in(word: u64) -> u64 {
+    // Flipping bit 1 swaps the quote (0x22) with the space (0x20) and keeps control characters below 0x20,
+    // so that one comparison with 0x21 finds both.
+    let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
+    let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+    (quote_or_control | backslash) & !word & HIGH
+}
+
+/// Marks the bytes that are no decimal digits.
+#[inline]
+fn others_than_digits_in(word: u64) -> u64 {
+    // Digits become 0 to 9; adding 0x76 to seven bits sets the eighth from 10 on and never carries.
+    let digits = word ^ (ONES * u64::from(b'0'));
+    (((digits & !HIGH) + ONES * 0x76) | digits) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_is_judged_alike_alone_in_a_word_and_in_a_block() {
+        for byte in 0..=u8::MAX {
+            for length in [1, 7, 8, 9, 31, 40, 64, 97, 200] {
+                for position in [0, 1, 6, 7, 8, 30, 33, 39, 63, 95, 96, 100, 199] {
+                    if position >= length {
+                        continue;
+                    }
+                    let mut text = vec![b'a'; length];
+                    text[position] = byte;
+                    let expected = if is_special(byte) { position } else { length };
+                    assert_eq!(
+                        plain_run(&text),
+                        expected,
+                        "{byte:#x} at {position} of {length}"
+                    );
+                    let mut digits = vec![b'7'; length];
+                    digits[position] = byte;
+                    let expected = if byte.is_ascii_digit() {
+                        length
+                    } else {
+                        position
+                    };
+                    assert_eq!(
+                        digit_run(&digits),
+                        expected,
+                        "{byte:#x} at {position} of {length}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_of_two_neighbours_is_found() {
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                let text = [b'a', first, second, b'a', b'a', b'a', b'a', b'a'];
+                let expected = text
+                    .iter()
+                    .position(|&byte| is_special(byte))
+                    .unwrap_or(text.len());
+                assert_eq!(plain_run(&text), expected, "{first:#x} {second:#x}");
+            }
+        }
+    }
+}

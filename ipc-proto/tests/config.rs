@@ -1,0 +1,551 @@
+//! Reading, writing and checking options, as a user meets them.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+use std::time::Duration;
+
+use ipc_proto::{
+    Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Offline,
+    OnMalformed, Parser, Platform, StopRetrying, TlsOptions,
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn host() -> Host {
+    Host::new("pluto", Platform::Linux).with_uid(1000)
+}
+
+fn read(document: &Value) -> Config {
+    Config::from_json(&document.to_string()).unwrap()
+}
+
+fn refusal(document: &Value) -> String {
+    let error = Config::from_json(&document.to_string()).and_then(|config| config.validate());
+    error.unwrap_err().to_string()
+}
+
+#[test]
+fn the_readmes_own_table_is_read() {
+    // The block of the README of node-ipc, `interfaces` and `maxRetries: false` included.
+    let config = read(&json!({
+        "appspace": "app.", "socketRoot": "/tmp/", "id": "me", "networkHost": "localhost",
+        "networkPort": 8000, "encoding": "utf8", "rawBuffer": false, "delimiter": "\u{c}",
+        "sync": false, "silent": false, "logInColor": true, "logDepth": 5, "maxConnections": 100,
+        "retry": 500, "maxRetries": false, "stopRetrying": false, "unlink": true,
+        "interfaces": {
+            "localAddress": false, "localPort": false, "family": false, "hints": false,
+            "lookup": false,
+        },
+    }));
+    assert_eq!(config, Config::new("me").network_host("localhost"));
+}
+
+#[test]
+fn a_document_with_a_parser_starts_from_node_ipc_14() {
+    assert_eq!(read(&json!({})), Config::v9());
+    assert_eq!(read(&json!({"parser": "fast"})), Config::v14_fast());
+    assert_eq!(read(&json!({"parser": "guarded"})), Config::v14_guarded());
+    let assured = json!({"parser": "assured", "allowedEvents": ["a", "b"]});
+    assert_eq!(read(&assured), Config::v14_assured(["a", "b"]));
+    let raw = Config::v14_fast().parser(Parser::Raw);
+    assert_eq!(read(&json!({"parser": "raw"})), raw);
+    let kept = Config::v9().with_json(r#"{"parser":"guarded"}"#).unwrap();
+    assert_eq!(kept, Config::v9().parser(Parser::Guarded));
+}
+
+#[test]
+fn javascript_ways_of_saying_nothing_are_understood() {
+    for nothing in [json!(false), json!(null)] {
+        let config = read(&json!({
+            "maxRetries": nothing, "messageTimeout": nothing, "allowedEvents": nothing,
+            "tls": nothing, "interface": nothing, "logDepth": nothing, "id": nothing,
+            "networkHost": nothing, "stopRetrying": nothing, "backoff": nothing, "logger": nothing,
+        }));
+        assert_eq!(config.log_depth, None, "all of it");
+        assert_eq!(config.log_depth(5), Config::v9());
+    }
+    let endless = read(&json!({
+        "maxRetries": "Infinity", "messageTimeout": "Infinity", "maxConnections": "Infinity",
+    }));
+    assert_eq!(endless, Config::v9().max_connections(usize::MAX));
+}
+
+#[test]
+fn stop_retrying_is_a_switch_or_a_number() {
+    let stop = |value: Value| read(&json!({ "stopRetrying": value })).stop_retrying;
+    assert_eq!(stop(json!(false)), StopRetrying::No);
+    assert_eq!(stop(json!(true)), StopRetrying::Yes);
+    assert_eq!(stop(json!(0)), StopRetrying::After(0));
+    assert_eq!(stop(json!(3)), StopRetrying::After(3));
+    assert_eq!(Config::v9().stop_retrying(3).stop_retrying, stop(json!(3)));
+}
+
+#[test]
+fn a_misspelt_option_is_told_the_right_one() {
+    let cases = [
+        ("max_connections", "maxConnections"),
+        ("maxConections", "maxConnections"),
+        ("Retry", "retry"),
+        ("delimeter", "delimiter"),
+        ("socketroot", "socketRoot"),
+        ("ipType", "IPType"),
+        ("rawbuffers", "rawBuffer"),
+    ];
+    for (typed, meant) in cases {
+        let expected = format!("there is no option {typed:?}; did you mean {meant:?}?");
+        assert_eq!(refusal(&json!({ typed: 1 })), expected);
+    }
+    assert_eq!(
+        refusal(&json!({"colour": 1})),
+        r#"there is no option "colour""#
+    );
+    assert_eq!(
+        refusal(&json!({"interface": {"localadress": "::1"}})),
+        r#"there is no option "interface.localadress"; did you mean "interface.localAddress"?"#
+    );
+    assert_eq!(
+        refusal(&json!({"backoff": {"factr": 2}})),
+        r#"there is no option "backoff.factr"; did you mean "backoff.factor"?"#
+    );
+}
+
+#[test]
+fn a_wrong_value_is_told_what_is_allowed() {
+    let cases = [
+        (
+            json!({"retry": "fast"}),
+            r#"option retry cannot be "fast"; allowed is a number of milliseconds from 0"#,
+        ),
+        (
+            json!({"retry": -1}),
+            "option retry cannot be -1; allowed is a number of milliseconds from 0",
+        ),
+        (
+            json!({"networkPort": 65536}),
+            "option networkPort cannot be 65536; allowed is a whole number from 0 to 65535",
+        ),
+        (
+            json!({"networkPort": 80.5}),
+            "option networkPort cannot be 80.5; allowed is a whole number from 0 to 65535",
+        ),
+        (
+            json!({"sync": "yes"}),
+            r#"option sync cannot be "yes"; allowed is true or false"#,
+        ),
+        (
+            json!({"parser": "strict"}),
+            r#"option parser cannot be "strict"; allowed is "raw", "fast", "guarded" or "assured""#,
+        ),
+        (
+            json!({"delimiter": 7}),
+            "option delimiter cannot be 7; allowed is a text",
+        ),
+        (
+            json!({"allowedEvents": "a"}),
+            r#"option allowedEvents cannot be "a"; allowed is a list of event names, or false for all"#,
+        ),
+        (
+            json!({"interface": {"localPort": true}}),
+            "option interface.localPort cannot be true; allowed is a whole number from 0 to 65535, or false",
+        ),
+        (
+            json!({"interface": {"localAddress": "here"}}),
+            r#"option interface.localAddress cannot be "here"; allowed is an IP address, or false"#,
+        ),
+        (
+            json!({"tls": true}),
+            "option tls cannot be true; allowed is an object of TLS options, or false",
+        ),
+        (
+            json!({"maxRetries": -1}),
+            "option maxRetries cannot be -1; allowed is a whole number from 0 to 4294967295, or false (or \"Infinity\") for no limit",
+        ),
+        (
+            json!({"backoff": {"jitter": "a"}}),
+            r#"option backoff.jitter cannot be "a"; allowed is a number"#,
+        ),
+        (
+            json!({"logger": "console.log"}),
+            r#"option logger cannot be "console.log"; allowed is to leave it out: logs go through `tracing`, so install a subscriber instead"#,
+        ),
+        (
+            json!({"interface": {"lookup": "f"}}),
+            r#"option interface.lookup cannot be "f"; allowed is false: name lookup belongs to the runtime"#,
+        ),
+    ];
+    for (document, expected) in cases {
+        assert_eq!(refusal(&document), expected);
+    }
+    let encoding = refusal(&json!({"encoding": "utf7"}));
+    for name in ["ascii", "utf8", "utf16le", "ucs2", "base64", "hex"] {
+        assert!(encoding.contains(name), "{encoding}");
+    }
+}
+
+#[test]
+fn text_that_is_no_object_is_refused() {
+    for text in ["", "[]", "5", "{", r#"{"retry":}"#] {
+        let error = Config::from_json(text).unwrap_err();
+        assert!(matches!(error, ConfigError::Json { .. }), "{text}: {error}");
+    }
+}
+
+#[test]
+fn validation_names_the_option_and_the_range() {
+    let cases = [
+        (
+            Config::v9().max_message_size(0),
+            "option maxMessageSize cannot be 0; allowed is a whole number from 1",
+        ),
+        (
+            Config::v9().max_message_size(usize::MAX),
+            "allowed is a whole number from 1 to 2147483647",
+        ),
+        (Config::v9().max_pending_bytes(0), "maxPendingBytes"),
+        (Config::v9().max_event_name_length(0), "maxEventNameLength"),
+        (Config::v9().max_offline_bytes(0), "maxOfflineBytes"),
+        (Config::v9().event_queue(0), "eventQueue"),
+        (Config::v9().max_udp_peers(0), "maxUdpPeers"),
+        (Config::v9().accept_backlog(0), "acceptBacklog"),
+        (
+            Config::v9().message_timeout(Duration::ZERO),
+            "messageTimeout",
+        ),
+        (
+            Config::v9().udp_peer_expiry(Duration::ZERO),
+            "udpPeerExpiry",
+        ),
+        (
+            Config::v9().retry(Duration::from_secs(3_000_000)),
+            "option retry cannot be 3000000000",
+        ),
+        (Config::v9().id(""), "option id cannot be \"\""),
+        (
+            Config::v9().id("a\0b"),
+            "option id cannot be \"a\\0b\"; allowed is text without a NUL character",
+        ),
+        (Config::v9().appspace("\0"), "appspace"),
+        (Config::v9().socket_root("/tmp\0/"), "socketRoot"),
+        (Config::v9().network_host(""), "networkHost"),
+        (Config::v9().network_host("[::1]"), "networkHost"),
+        (Config::v9().network_host("a host"), "networkHost"),
+        (Config::v9().network_host("host:80"), "networkHost"),
+        (
+            Config::v9().delimiter(""),
+            "option delimiter cannot be \"\"",
+        ),
+        (
+            Config::v9().delimiter("}"),
+            "option delimiter cannot be \"}\"",
+        ),
+        (
+            Config::v14_guarded().raw_buffer(true),
+            "options rawBuffer and parser do not go together",
+        ),
+        (
+            Config::v14_assured([""; 0]),
+            "options parser and allowedEvents do not go together",
+        ),
+        (
+            Config::v14_assured(["a"]).malformed(OnMalformed::Report),
+            "options parser and malformed",
+        ),
+        (
+            Config::v14_assured(["a", "error"]),
+            "option allowedEvents cannot be a list with \"error\"",
+        ),
+        (
+            Config::v14_assured([""]),
+            "option allowedEvents cannot be a list with \"\"",
+        ),
+        (
+            Config::v9().allowed_events(["n".repeat(70_000)]),
+            "option allowedEvents cannot be a list with \"nnnn",
+        ),
+        (
+            Config::v9().interface(
+                Interface::default()
+                    .family(IpFamily::V6)
+                    .local_address([127, 0, 0, 1].into()),
+            ),
+            "options interface.localAddress and interface.family do not go together",
+        ),
+        (
+            Config::v9().tls(TlsOptions::new().private("k.pem")),
+            "options tls.private and tls.public",
+        ),
+        (
+            Config::v9().tls(TlsOptions::new().cert("c")),
+            "options tls.private and tls.public",
+        ),
+        (
+            Config::v9().tls(TlsOptions::new().key("k").private("k").cert("c")),
+            "options tls.private and tls.key",
+        ),
+        (
+            Config::v9().tls(TlsOptions::new().key("k").public("c").cert("c")),
+            "options tls.public and tls.cert",
+        ),
+    ];
+    for (config, expected) in cases {
+        let error = config.validate().unwrap_err().to_string();
+        assert!(
+            error.contains(expected),
+            "{error:?} should have {expected:?}"
+        );
+        assert_eq!(config.build(&host()).unwrap_err().to_string(), error);
+    }
+    let backoff = |factor, max, jitter| {
+        let max = Duration::from_millis(max);
+        let backoff = Backoff::Exponential {
+            factor,
+            max,
+            jitter,
+        };
+        Config::v9()
+            .backoff(backoff)
+            .validate()
+            .map_err(|error| error.to_string())
+    };
+    assert_eq!(backoff(2.0, 500, 1.0), Ok(()));
+    for (factor, max, jitter, option) in [
+        (0.5, 1000, 0.0, "backoff.factor"),
+        (f64::INFINITY, 1000, 0.0, "backoff.factor"),
+        (f64::NAN, 1000, 0.0, "backoff.factor"),
+        (2.0, 499, 0.0, "backoff.max"),
+        (2.0, 1000, 1.5, "backoff.jitter"),
+        (2.0, 1000, f64::NAN, "backoff.jitter"),
+    ] {
+        assert!(backoff(factor, max, jitter).unwrap_err().contains(option));
+    }
+}
+
+#[test]
+fn what_looks_odd_but_means_something_is_allowed() {
+    let odd = [
+        Config::v9().retry(Duration::ZERO),
+        Config::v9().network_port(0),
+        Config::v9().max_connections(0),
+        Config::v9().max_retries(0),
+        Config::v9().appspace(""),
+        Config::v9().socket_root(""),
+        Config::v9().delimiter("||"),
+        Config::v9().raw_buffer(true).encoding(Encoding::Hex),
+        Config::v14_assured(["error"]).allow_reserved_events(true),
+        Config::v9().network_host("fe80::1%eth0"),
+    ];
+    for config in odd {
+        assert_eq!(config.validate(), Ok(()), "{config:?}");
+    }
+    let settings = Config::v9().retry(Duration::ZERO).build(&host()).unwrap();
+    assert_eq!(settings.retry(), Duration::from_millis(1));
+}
+
+#[test]
+fn rules_follow_the_parser() {
+    let rules = |config: Config| config.build(&host()).unwrap().rules().clone();
+    for name in ["error", "constructor", ""] {
+        assert_eq!(rules(Config::v9()).check(name), Ok(()));
+        assert_eq!(rules(Config::v14_fast()).check(name), Ok(()));
+        assert!(rules(Config::v14_guarded()).check(name).is_err());
+    }
+    let lenient = rules(Config::v14_guarded().allow_reserved_events(true));
+    assert_eq!(lenient.check("error"), Ok(()));
+    assert!(lenient.check("constructor").is_err());
+    assert!(rules(Config::v14_assured(["a"])).check("b").is_err());
+    assert!(
+        rules(Config::v9().allowed_events(["a"]))
+            .check("b")
+            .is_err()
+    );
+    let long = "n".repeat(65_537);
+    assert!(rules(Config::v9()).check(&long).is_err());
+}
+
+#[test]
+fn private_keys_stay_out_of_debug_and_errors() {
+    let pem = "-----BEGIN PRIVATE KEY-----secret";
+    let config = Config::v9().tls(TlsOptions::new().key(pem).cert("-----CERT").ca("-----CA"));
+    let shown = format!("{config:?} {:?}", config.clone().build(&host()).unwrap());
+    assert!(
+        !shown.contains("secret") && !shown.contains("-----"),
+        "{shown}"
+    );
+    let error = refusal(&json!({"tls": {"key": [pem]}}));
+    assert!(!error.contains("secret"), "{error}");
+    let error = refusal(&json!({"tls": {"ca": {"pem": pem}}}));
+    assert!(!error.contains("secret"), "{error}");
+}
+
+#[test]
+fn one_file_or_many_may_be_trusted() {
+    let one = read(&json!({"tls": {"trustedConnections": "a.pem", "ca": "x"}}));
+    assert_eq!(
+        one.tls,
+        Some(TlsOptions::new().trusted_connection("a.pem").ca("x"))
+    );
+    let many = read(&json!({"tls": {"trustedConnections": ["a.pem", "b.pem"], "serverName": "s"}}));
+    let tls = TlsOptions::new()
+        .trusted_connection("a.pem")
+        .trusted_connection("b.pem");
+    assert_eq!(many.tls, Some(tls.server_name("s")));
+}
+
+#[test]
+fn the_assured_parser_only_serves_what_it_can_assure() {
+    let settings =
+        |tls: Option<TlsOptions>| Config::v14_assured(["a"]).tls(tls).build(&host()).unwrap();
+    let code = |tls, make: fn(&ipc_proto::Settings) -> Result<Endpoint, _>| {
+        make(&settings(tls))
+            .err()
+            .map(|error: ipc_proto::EndpointError| error.code().unwrap())
+    };
+    let mutual = || TlsOptions::new().key("k").cert("c").ca("a");
+
+    assert_eq!(code(None, |s| Endpoint::local(s, None)), None);
+    assert_eq!(
+        code(None, |s| Endpoint::local(s, Some("a/b"))),
+        Some(Code::SocketRoot)
+    );
+    assert_eq!(
+        code(None, |s| Endpoint::at_path(s, "/tmp/x")),
+        Some(Code::SocketRoot)
+    );
+    assert_eq!(
+        code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000/..")),
+        Some(Code::SocketRoot)
+    );
+    assert_eq!(
+        code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000x")),
+        Some(Code::SocketRoot)
+    );
+    assert_eq!(
+        code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000/x")),
+        None
+    );
+    assert_eq!(
+        code(None, |s| Endpoint::udp4(s, None, None)),
+        Some(Code::AssuredTransport)
+    );
+    assert_eq!(
+        code(None, |s| Endpoint::net(s, None, None)),
+        Some(Code::AssuredTransport)
+    );
+    assert_eq!(code(Some(mutual()), |s| Endpoint::net(s, None, None)), None);
+    for lacking in [
+        TlsOptions::new(),
+        TlsOptions::new().key("k").cert("c"),
+        mutual().request_cert(false),
+        mutual().reject_unauthorized(false),
+    ] {
+        let found = code(Some(lacking), |s| Endpoint::net(s, None, None));
+        assert_eq!(found, Some(Code::AssuredTls));
+    }
+    let windows = Host::new("pc", Platform::Windows);
+    let settings = Config::v14_assured(["a"]).build(&windows).unwrap();
+    let error = Endpoint::local(&settings, None).unwrap_err();
+    assert_eq!(error.code(), Some(Code::AssuredTransport));
+}
+
+fn any_config() -> impl Strategy<Value = Config> {
+    let presets = prop_oneof![
+        Just(Config::v9()),
+        Just(Config::v14_fast()),
+        Just(Config::v14_guarded()),
+        Just(Config::v14_assured(["a", "b"])),
+    ];
+    let texts = (".{0,5}", ".{0,5}", proptest::option::of(".{1,5}"), ".{0,3}");
+    let numbers = (
+        any::<u32>(),
+        any::<u16>(),
+        any::<u32>(),
+        proptest::option::of(any::<u32>()),
+    );
+    let times = (0_u64..1 << 40, proptest::option::of(1_u64..1 << 40));
+    let choices = (0_u32..4, 0_u8..7, any::<[bool; 8]>());
+    (presets, texts, numbers, times, choices).prop_map(
+        |(config, texts, numbers, times, choices)| {
+            let mut config = config.appspace(texts.0).delimiter(texts.1);
+            config.id = texts.2.clone();
+            config.socket_root = texts.2;
+            config.network_host = Some(texts.3).filter(|host| !host.is_empty());
+            config.max_connections = numbers.0 as usize;
+            config.network_port = numbers.1;
+            config.max_message_size = numbers.2 as usize;
+            config.max_retries = numbers.3;
+            config.log_depth = numbers.3;
+            config.interface.hints = numbers.3;
+            config.interface.local_port = numbers.3.map(|number| number as u16);
+            config.interface.local_address = numbers
+                .3
+                .map(|number| std::net::IpAddr::from(number.to_be_bytes()));
+            config.retry = Duration::from_millis(times.0);
+            config.message_timeout = times.1.map(Duration::from_micros);
+            config.stop_retrying = match choices.0 {
+                0 => StopRetrying::No,
+                1 => StopRetrying::Yes,
+                n => StopRetrying::After(n),
+            };
+            config.backoff = match choices.0 {
+                0 => Backoff::Fixed,
+                n => Backoff::Exponential {
+                    factor: f64::from(n) * 1.7,
+                    max: Duration::from_millis(times.0),
+                    jitter: 0.3,
+                },
+            };
+            config.ip_type = [None, Some(IpFamily::V4), Some(IpFamily::V6)][choices.1 as usize % 3];
+            config.interface.family = config.ip_type;
+            config.offline =
+                [Offline::Refuse, Offline::Buffer, Offline::Drop][choices.1 as usize % 3];
+            config.encoding = [
+                Encoding::Utf8,
+                Encoding::Ascii,
+                Encoding::Latin1,
+                Encoding::Utf16le,
+                Encoding::Base64,
+                Encoding::Base64url,
+                Encoding::Hex,
+            ][choices.1 as usize];
+            let bools = choices.2;
+            config.raw_buffer = bools[0];
+            config.sync = bools[1];
+            config.take_over = bools[2];
+            config.identify_peer = bools[3];
+            config.tls = bools[4].then(|| {
+                let tls = TlsOptions::new()
+                    .private("a b/k.pem")
+                    .public("c.pem")
+                    .ca("x")
+                    .ca("y");
+                if bools[5] {
+                    tls.request_cert(bools[6]).server_name("s").dhparam("d")
+                } else {
+                    tls
+                }
+            });
+            config.malformed = if bools[7] {
+                OnMalformed::Report
+            } else {
+                OnMalformed::Close
+            };
+            config
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn written_and_read_back_it_is_the_same(config in any_config()) {
+        let text = serde_json::to_string(&config).unwrap();
+        prop_assert_eq!(&Config::from_json(&text).unwrap(), &config);
+        prop_assert_eq!(&serde_json::from_str::<Config>(&text).unwrap(), &config);
+    }
+
+    #[test]
+    fn no_document_panics(text in r#"\{("[a-zA-Z]{0,12}":(-?[0-9.e]{1,9}|"[ -~]{0,4}"|\[\]|\{\}|null|true),?){0,4}\}"#) {
+        if let Ok(config) = Config::from_json(&text) {
+            let _ = config.build(&host());
+        }
+    }
+}
