@@ -6,3 +6,4 @@
 pub mod js;
 pub mod node;
 pub mod process;
+pub mod protocol;

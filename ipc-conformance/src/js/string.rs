@@ -68,6 +68,12 @@ impl From<&str> for JsString {
     }
 }
 
+impl Default for JsString {
+    fn default() -> Self {
+        Self::from("")
+    }
+}
+
 impl From<String> for JsString {
     fn from(text: String) -> Self {
         text.as_str().into()

@@ -497,3 +497,27 @@ impl fmt::Debug for Js {
         }
     }
 }
+
+impl PartialEq for JsObject {
+    fn eq(&self, other: &Self) -> bool {
+        Js::Object(self.clone()) == Js::Object(other.clone())
+    }
+}
+
+impl fmt::Debug for JsObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Js::Object(self.clone()).fmt(f)
+    }
+}
+
+impl PartialEq for JsArray {
+    fn eq(&self, other: &Self) -> bool {
+        Js::Array(self.clone()) == Js::Array(other.clone())
+    }
+}
+
+impl fmt::Debug for JsArray {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Js::Array(self.clone()).fmt(f)
+    }
+}
