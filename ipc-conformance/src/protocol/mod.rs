@@ -20,6 +20,7 @@ mod command;
 mod config;
 mod dispatch;
 mod fields;
+mod incoming;
 mod lines;
 mod options;
 mod outgoing;
@@ -31,9 +32,10 @@ pub use command::{Call, Command, Emit, Handler, Target};
 pub use config::{Family, NodeConfig, Preset, Unsupported};
 pub use dispatch::{Dispatcher, EmitterId, Source, Step};
 pub use fields::Misfit;
+pub use incoming::{incoming, io_error, malformed, protocol_error, untyped_v9};
 pub use lines::{Lines, Reply};
 pub use options::{Options, Role, Tap, Transport, When};
-pub use outgoing::{Envelope, envelope, malformed_v9, raw_bytes};
+pub use outgoing::{Envelope, envelope, raw_bytes};
 pub use state::{ClientState, ServerState, State};
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! What an emit of node-ipc sends for a value, where its versions differ from plain `JSON.stringify`, and the event it makes of a
-//! frame it cannot read. Framing and limits are the encoder's business.
+//! What an emit of node-ipc sends for a value, where its versions differ from plain `JSON.stringify`. Framing and limits are the encoder's business.
 
 use super::Family;
 use crate::js::{Js, JsError, buffer_from, stringify, truthy};
@@ -58,19 +57,4 @@ pub fn raw_bytes(event: &Js, encoding: &Js) -> Result<Vec<u8>, JsError> {
         })?;
         Ok(known.encode_utf16(units))
     })
-}
-
-/// The data of the event `error` that 9.2.1 and 12.0.0 publish for a frame they cannot read. A frame `null` has no text.
-pub fn malformed_v9(frame: &str) -> Js {
-    let null = frame.trim_matches([' ', '\t', '\n', '\r']) == "null";
-    let (name, message) = if null {
-        ("TypeError", "Cannot read properties of null")
-    } else {
-        ("SyntaxError", "the frame is not JSON")
-    };
-    Js::object([
-        ("message", Js::text("Invalid JSON response format")),
-        ("err", JsError::new(name, message).into()),
-        ("response", if null { Js::Null } else { Js::text(frame) }),
-    ])
 }
