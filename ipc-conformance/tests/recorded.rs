@@ -341,7 +341,7 @@ fn every_recorded_configuration_is_understood_or_refused_as_recorded() {
             match config {
                 Ok(_) => seen += 1,
                 Err(Unsupported::Throws(error)) => {
-                    assert!(refused, "{} of {}: {error:?}", vector.id, vector.version)
+                    assert!(refused, "{} of {}: {error:?}", vector.id, vector.version);
                 }
                 Err(Unsupported::Option(option)) => {
                     let known = option == "encoding" || option == "delimiter";

@@ -9,6 +9,8 @@ use super::{Js, JsArray, JsObject, JsString, stringify};
 const LONG_TEXT: usize = 2_048;
 /// Values nested deeper are described.
 const DEEP: usize = 60;
+/// Values nested deeper are described without their JSON text: V8's `JSON.stringify` runs out of stack at about this depth.
+const TOO_DEEP: usize = 4_100;
 /// Arrays and objects with more elements are described.
 const BIG: usize = 3_000;
 /// Longer buffers, in bytes, are described.
@@ -67,8 +69,10 @@ pub fn describe(value: &Js, numbers: &mut Numbers) -> Js {
             ("$t", Js::text("deep")),
             ("depth_along_first_keys", count(first_key_depth(value))),
         ];
-        if let Ok(Some(text)) = stringify(value) {
-            entries.extend(json_facts(&text));
+        if !deeper_than(value, TOO_DEEP) {
+            if let Ok(Some(text)) = stringify(value) {
+                entries.extend(json_facts(&text));
+            }
         }
         return Js::object(entries);
     }
