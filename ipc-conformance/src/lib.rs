@@ -5,5 +5,6 @@
 
 pub mod js;
 pub mod node;
+pub mod peer;
 pub mod process;
 pub mod protocol;
