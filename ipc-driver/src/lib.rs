@@ -1,1 +1,49 @@
-//! ipc-driver
+//! The async half of the ipc crates, written once for any runtime.
+//!
+//! Users name an adapter (`ipc-tokio` and its siblings) and find everything here re-exported with the runtime filled in.
+//! Authors of an adapter implement [`Runtime`](runtime::Runtime).
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod client;
+mod emit;
+mod error;
+mod handlers;
+pub mod host;
+mod ipc;
+mod latch;
+mod link;
+pub mod net;
+mod peer;
+mod pump;
+pub mod runtime;
+mod scratch;
+mod server;
+mod stream;
+
+pub use client::Client;
+pub use ipc::Ipc;
+pub use server::Server;
+
+pub use api::*;
+
+/// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
+pub mod api {
+    pub use crate::client::{ClientEvent, Emitter};
+    pub use crate::error::{BoxError, CloseError, ConnectError, ConnectionError, ServeError};
+    pub use crate::handlers::{HandlerId, Outcome};
+    pub use crate::host::build;
+    pub use crate::peer::Peer;
+    pub use crate::runtime::Remote;
+    pub use crate::server::{Broadcast, ServerEvent, ShutdownReport};
+    pub use crate::stream::Events;
+    pub use ipc_proto::{
+        Backoff, Code, Config, ConfigError, DataError, EmitError, Empty, EncodeError, Encoding, Endpoint,
+        EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, Message, Offline, OnMalformed, Parser,
+        PeerId, Platform, ProtocolError, Settings, StopRetrying, Unsent,
+    };
+}
+
+/// How long a graceful close may take unless said otherwise.
+const CLOSE_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);

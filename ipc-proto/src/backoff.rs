@@ -31,11 +31,7 @@ impl Backoff {
     /// Doubling, up to 30 seconds, with up to half of each wait taken off by chance.
     #[must_use]
     pub const fn exponential() -> Self {
-        Self::Exponential {
-            factor: 2.0,
-            max: Duration::from_secs(30),
-            jitter: 0.5,
-        }
+        Self::Exponential { factor: 2.0, max: Duration::from_secs(30), jitter: 0.5 }
     }
 
     /// The wait before retry number `attempt`, counted from 0 since the last success.
@@ -55,11 +51,7 @@ impl Backoff {
     pub fn delay(&self, attempt: u32, base: Duration, rng: &mut SplitMix64) -> Duration {
         match *self {
             Self::Fixed => base,
-            Self::Exponential {
-                factor,
-                max,
-                jitter,
-            } => {
+            Self::Exponential { factor, max, jitter } => {
                 let power = i32::try_from(attempt).unwrap_or(i32::MAX);
                 // The product may be infinite or, with a factor nobody validated, not a number:
                 // both end at `max`.
@@ -96,24 +88,14 @@ mod tests {
             let backoff = Backoff::exponential();
             let whole = (0.1 * 2_f64.powi(attempt.min(1000) as i32)).min(30.0);
             let wait = backoff.delay(attempt, base, &mut rng).as_secs_f64();
-            assert!(
-                wait <= whole + 1e-9 && wait >= whole * 0.5 - 1e-9,
-                "{attempt}: {wait}"
-            );
+            assert!(wait <= whole + 1e-9 && wait >= whole * 0.5 - 1e-9, "{attempt}: {wait}");
         }
     }
 
     #[test]
     fn a_factor_that_is_not_a_number_waits_the_longest() {
         let max = Duration::from_secs(9);
-        let backoff = Backoff::Exponential {
-            factor: f64::NAN,
-            max,
-            jitter: 0.0,
-        };
-        assert_eq!(
-            backoff.delay(3, Duration::from_secs(1), &mut SplitMix64::new(0)),
-            max
-        );
+        let backoff = Backoff::Exponential { factor: f64::NAN, max, jitter: 0.0 };
+        assert_eq!(backoff.delay(3, Duration::from_secs(1), &mut SplitMix64::new(0)), max);
     }
 }

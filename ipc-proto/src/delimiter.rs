@@ -93,10 +93,7 @@ impl Delimiter {
 impl Default for Delimiter {
     /// The form feed, `\x0c`, as node-ipc has it.
     fn default() -> Self {
-        Self {
-            search: Search::Byte(0x0C),
-            hazard: Hazard::None,
-        }
+        Self { search: Search::Byte(0x0C), hazard: Hazard::None }
     }
 }
 
@@ -123,14 +120,11 @@ impl Hazard {
         if bytes.iter().any(|&byte| never_in_json(byte)) {
             return Ok(Self::None);
         }
-        if bytes.iter().any(u8::is_ascii_control)
-            && bytes.iter().any(|byte| b"\t\n\r".contains(byte))
-        {
+        if bytes.iter().any(u8::is_ascii_control) && bytes.iter().any(|byte| b"\t\n\r".contains(byte)) {
             return Ok(Self::WhiteSpace);
         }
         let shown = || bytes.escape_ascii().to_string().into_boxed_str();
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| DelimiterError::PartOfCharacter { delimiter: shown() })?;
+        let text = std::str::from_utf8(bytes).map_err(|_| DelimiterError::PartOfCharacter { delimiter: shown() })?;
         text.chars()
             .find(|&char| only_in_strings(char))
             .map(Self::Character)
@@ -163,9 +157,7 @@ fn only_in_strings(char: char) -> bool {
 #[non_exhaustive]
 pub enum DelimiterError {
     /// There is none.
-    #[error(
-        "the delimiter is empty; use a control character such as \"\\f\" (the default) or \"\\n\""
-    )]
+    #[error("the delimiter is empty; use a control character such as \"\\f\" (the default) or \"\\n\"")]
     Empty,
     /// It is made of bytes that JSON text may have outside strings.
     #[error(
@@ -198,30 +190,14 @@ mod tests {
     #[test]
     fn the_default_is_a_form_feed() {
         assert_eq!(Delimiter::default(), Delimiter::new("\x0c").unwrap());
-        assert_eq!(
-            format!("{:?}", Delimiter::default()),
-            r#"Delimiter("\x0c")"#
-        );
+        assert_eq!(format!("{:?}", Delimiter::default()), r#"Delimiter("\x0c")"#);
     }
 
     #[test]
     fn bytes_that_json_never_has_are_no_hazard() {
-        for delimiter in [
-            &b"\x0c"[..],
-            b"\0",
-            b"\x1e",
-            b"\xff",
-            b"}\x0c",
-            b"\xc0\x80",
-            b"\n\x0b",
-            "é\x0b".as_bytes(),
-        ] {
-            assert_eq!(
-                hazard(delimiter),
-                Ok(Hazard::None),
-                "{}",
-                delimiter.escape_ascii()
-            );
+        for delimiter in [&b"\x0c"[..], b"\0", b"\x1e", b"\xff", b"}\x0c", b"\xc0\x80", b"\n\x0b", "é\x0b".as_bytes()]
+        {
+            assert_eq!(hazard(delimiter), Ok(Hazard::None), "{}", delimiter.escape_ascii());
         }
     }
 
@@ -244,24 +220,15 @@ mod tests {
             ("😀", '😀'),
             ("\x7f", '\x7f'),
         ] {
-            assert_eq!(
-                hazard(delimiter),
-                Ok(Hazard::Character(escaped)),
-                "{delimiter:?}"
-            );
+            assert_eq!(hazard(delimiter), Ok(Hazard::Character(escaped)), "{delimiter:?}");
         }
     }
 
     #[test]
     fn what_json_has_outside_strings_is_refused_and_the_error_names_alternatives() {
-        for delimiter in [
-            "}", "\"", "e", "1", "{\"", "\\", "/", "null", "FADE", "-", "true", "\\f",
-        ] {
+        for delimiter in ["}", "\"", "e", "1", "{\"", "\\", "/", "null", "FADE", "-", "true", "\\f"] {
             let error = Delimiter::new(delimiter).unwrap_err();
-            assert!(
-                matches!(error, DelimiterError::OccursInJson { .. }),
-                "{delimiter:?}"
-            );
+            assert!(matches!(error, DelimiterError::OccursInJson { .. }), "{delimiter:?}");
             assert!(error.to_string().contains("<EOM>"));
         }
         assert_eq!(hazard(""), Err(DelimiterError::Empty));
@@ -270,10 +237,7 @@ mod tests {
     #[test]
     fn a_part_of_a_character_is_refused() {
         for delimiter in [&b"\x82"[..], b"\xe2\x82", b"\xac|\xe2", b"\xed\xa0\x80"] {
-            assert!(matches!(
-                hazard(delimiter),
-                Err(DelimiterError::PartOfCharacter { .. })
-            ));
+            assert!(matches!(hazard(delimiter), Err(DelimiterError::PartOfCharacter { .. })));
         }
     }
 

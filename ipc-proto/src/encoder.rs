@@ -34,11 +34,7 @@ pub struct Encoder {
 impl Encoder {
     /// `max_message_size` is in bytes of JSON text, the delimiter not counted.
     pub fn new(delimiter: Delimiter, max_message_size: usize, rules: Rules) -> Self {
-        Self {
-            delimiter,
-            max_message_size,
-            rules,
-        }
+        Self { delimiter, max_message_size, rules }
     }
 
     /// What the encoder puts after each message.
@@ -51,12 +47,7 @@ impl Encoder {
     /// # Errors
     /// The name breaks the rules, `data` cannot be serialised, or the message is too large.
     #[inline]
-    pub fn encode<T: Serialize + ?Sized>(
-        &self,
-        name: &str,
-        data: &T,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, EncodeError> {
+    pub fn encode<T: Serialize + ?Sized>(&self, name: &str, data: &T, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         self.rules.check(name)?;
         let mut frame = Draft::new(out);
         frame.push(b"{\"type\":");
@@ -74,12 +65,7 @@ impl Encoder {
     ///
     /// # Errors
     /// As for [`encode`](Self::encode); or the text is not valid JSON.
-    pub fn encode_json(
-        &self,
-        name: &str,
-        data_json: Option<&str>,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, EncodeError> {
+    pub fn encode_json(&self, name: &str, data_json: Option<&str>, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         self.rules.check(name)?;
         data_json.map_or(Ok(()), validate)?;
         let mut frame = Draft::new(out);
@@ -125,11 +111,7 @@ impl Encoder {
     ///
     /// # Errors
     /// The name breaks the rules or the message is too large.
-    pub fn encode_message(
-        &self,
-        message: &Message,
-        out: &mut Vec<u8>,
-    ) -> Result<usize, EncodeError> {
+    pub fn encode_message(&self, message: &Message, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         self.rules.check(message.name())?;
         let mut frame = Draft::new(out);
         frame.push_envelope(Some(message.name_json()), message.data_json());
@@ -162,11 +144,7 @@ impl<'a> Draft<'a> {
     #[inline]
     fn new(out: &'a mut Vec<u8>) -> Self {
         let start = out.len();
-        Self {
-            out,
-            start,
-            kept: start,
-        }
+        Self { out, start, kept: start }
     }
 
     #[inline]
@@ -195,14 +173,7 @@ impl<'a> Draft<'a> {
     fn push_envelope(&mut self, type_json: Option<&str>, data_json: Option<&str>) {
         self.push(b"{");
         self.push_member(b"\"type\":", type_json);
-        self.push_member(
-            if type_json.is_some() {
-                b",\"data\":"
-            } else {
-                b"\"data\":"
-            },
-            data_json,
-        );
+        self.push_member(if type_json.is_some() { b",\"data\":" } else { b"\"data\":" }, data_json);
         self.push(b"}");
     }
 
@@ -211,10 +182,7 @@ impl<'a> Draft<'a> {
     fn finish(mut self, encoder: &Encoder) -> Result<usize, EncodeError> {
         let length = self.out.len() - self.start;
         if length > encoder.max_message_size {
-            return Err(EncodeError::FrameTooLarge {
-                length,
-                limit: encoder.max_message_size,
-            });
+            return Err(EncodeError::FrameTooLarge { length, limit: encoder.max_message_size });
         }
         self.push(encoder.delimiter.as_bytes());
         if encoder.delimiter.hazard() != Hazard::None && self.is_cut(length, &encoder.delimiter) {
@@ -232,14 +200,9 @@ impl<'a> Draft<'a> {
     /// Writes the frame again in such a way that its delimiter does not occur in it.
     #[cold]
     fn write_free_of(&mut self, encoder: &Encoder) -> Result<(), EncodeError> {
-        let Encoder {
-            delimiter,
-            max_message_size: limit,
-            ..
-        } = encoder;
-        let cut = || EncodeError::ContainsDelimiter {
-            delimiter: delimiter.as_bytes().escape_ascii().to_string().into(),
-        };
+        let Encoder { delimiter, max_message_size: limit, .. } = encoder;
+        let cut =
+            || EncodeError::ContainsDelimiter { delimiter: delimiter.as_bytes().escape_ascii().to_string().into() };
         let json = &self.out[self.start..self.out.len() - delimiter.as_bytes().len()];
         let mut text = compact(std::str::from_utf8(json).map_err(|_| cut())?);
         if let Hazard::Character(char) = delimiter.hazard() {
@@ -247,19 +210,12 @@ impl<'a> Draft<'a> {
         }
         let length = text.len();
         if length > *limit {
-            return Err(EncodeError::FrameTooLarge {
-                length,
-                limit: *limit,
-            });
+            return Err(EncodeError::FrameTooLarge { length, limit: *limit });
         }
         self.out.truncate(self.start);
         self.push(text.as_bytes());
         self.push(delimiter.as_bytes());
-        if self.is_cut(length, delimiter) {
-            Err(cut())
-        } else {
-            Ok(())
-        }
+        if self.is_cut(length, delimiter) { Err(cut()) } else { Ok(()) }
     }
 }
 

@@ -85,8 +85,7 @@ impl Encoding {
         match self {
             Self::Base64 | Self::Base64url => bytes_of_base64(low_bytes),
             Self::Hex => {
-                let pair =
-                    || Some(hex_digit(low_bytes.next()?)? << 4 | hex_digit(low_bytes.next()?)?);
+                let pair = || Some(hex_digit(low_bytes.next()?)? << 4 | hex_digit(low_bytes.next()?)?);
                 std::iter::from_fn(pair).collect()
             }
             _ => low_bytes.collect(),
@@ -100,12 +99,8 @@ impl Encoding {
             Self::Ascii => bytes.iter().map(|&byte| char::from(byte & 0x7F)).collect(),
             Self::Latin1 => bytes.iter().copied().map(char::from).collect(),
             Self::Utf16le => {
-                let units = bytes
-                    .chunks_exact(2)
-                    .map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-                char::decode_utf16(units)
-                    .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
-                    .collect()
+                let units = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+                char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
             }
             Self::Base64 => base64_of_bytes(bytes, BASE64, true),
             Self::Base64url => base64_of_bytes(bytes, BASE64URL, false),
@@ -123,9 +118,7 @@ const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 fn base64_digit(byte: u8) -> Option<u32> {
@@ -145,10 +138,7 @@ fn bytes_of_base64(text: impl Iterator<Item = u8>) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.size_hint().0 / 4 * 3);
     // The low `bits` bits of `pending` have been read and not yet written.
     let (mut pending, mut bits) = (0u32, 0);
-    for digit in text
-        .take_while(|&byte| byte != b'=')
-        .filter_map(base64_digit)
-    {
+    for digit in text.take_while(|&byte| byte != b'=').filter_map(base64_digit) {
         pending = pending << 6 | digit;
         bits += 6;
         if bits >= 8 {
@@ -169,9 +159,7 @@ fn base64_of_bytes(bytes: &[u8], alphabet: &[u8; 64], padded: bool) -> String {
         // n bytes fill n + 1 digits; the rest of the four is padding.
         for digit in 0..4 {
             if digit <= group.len() {
-                text.push(char::from(
-                    alphabet[(bits >> (18 - 6 * digit) & 0x3F) as usize],
-                ));
+                text.push(char::from(alphabet[(bits >> (18 - 6 * digit) & 0x3F) as usize]));
             } else if padded {
                 text.push('=');
             }
@@ -191,14 +179,8 @@ impl FromStr for Encoding {
 
     /// Accepts Node's names, in any case.
     fn from_str(name: &str) -> Result<Self, UnknownEncoding> {
-        let known = NAMES
-            .iter()
-            .find(|(known, _)| known.eq_ignore_ascii_case(name));
-        known
-            .map(|&(_, encoding)| encoding)
-            .ok_or_else(|| UnknownEncoding {
-                name: crate::error::shortened(name),
-            })
+        let known = NAMES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        known.map(|&(_, encoding)| encoding).ok_or_else(|| UnknownEncoding { name: crate::error::shortened(name) })
     }
 }
 
@@ -210,9 +192,7 @@ impl Serialize for Encoding {
 
 impl<'de> Deserialize<'de> for Encoding {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }
 
@@ -225,10 +205,7 @@ pub struct UnknownEncoding {
 impl fmt::Display for UnknownEncoding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "unknown encoding {:?}; use one of", self.name)?;
-        NAMES
-            .iter()
-            .enumerate()
-            .try_for_each(|(i, (name, _))| write!(f, "{} {name}", if i == 0 { "" } else { "," }))
+        NAMES.iter().enumerate().try_for_each(|(i, (name, _))| write!(f, "{} {name}", if i == 0 { "" } else { "," }))
     }
 }
 
@@ -243,19 +220,10 @@ mod tests {
         for (name, encoding) in NAMES {
             assert_eq!(name.to_uppercase().parse(), Ok(encoding));
         }
-        assert_eq!(
-            serde_json::from_str::<Encoding>(r#""Hex""#).unwrap(),
-            Encoding::Hex
-        );
-        assert_eq!(
-            serde_json::to_string(&Encoding::Utf16le).unwrap(),
-            r#""utf16le""#
-        );
+        assert_eq!(serde_json::from_str::<Encoding>(r#""Hex""#).unwrap(), Encoding::Hex);
+        assert_eq!(serde_json::to_string(&Encoding::Utf16le).unwrap(), r#""utf16le""#);
         let error = "nope".parse::<Encoding>().unwrap_err().to_string();
-        assert!(
-            error.starts_with("unknown encoding \"nope\"; use one of utf8, ascii,"),
-            "{error}"
-        );
+        assert!(error.starts_with("unknown encoding \"nope\"; use one of utf8, ascii,"), "{error}");
     }
 
     #[test]
@@ -275,13 +243,9 @@ mod tests {
 
     #[test]
     fn hex_ends_at_the_first_pair_that_is_none() {
-        for (text, bytes) in [
-            ("00fF", &b"\x00\xff"[..]),
-            ("abc", b"\xab"),
-            ("0x10", b""),
-            ("00 ff", b"\0"),
-            ("абff", b"\x01\xff"),
-        ] {
+        for (text, bytes) in
+            [("00fF", &b"\x00\xff"[..]), ("abc", b"\xab"), ("0x10", b""), ("00 ff", b"\0"), ("абff", b"\x01\xff")]
+        {
             // Digits of other scripts: the two Cyrillic letters are U+0430 and U+0431, whose low bytes are '0' and '1'.
             assert_eq!(Encoding::Hex.encode(text), bytes, "{text}");
         }
@@ -291,17 +255,8 @@ mod tests {
     fn every_encoding_gives_back_the_bytes_it_can_hold() {
         for length in 0..7 {
             let bytes = &[0x00, 0x68, 0xFF, 0x10, 0xFB, 0xEF][..length];
-            for encoding in [
-                Encoding::Latin1,
-                Encoding::Base64,
-                Encoding::Base64url,
-                Encoding::Hex,
-            ] {
-                assert_eq!(
-                    encoding.encode(&encoding.decode(bytes)),
-                    bytes,
-                    "{encoding}"
-                );
+            for encoding in [Encoding::Latin1, Encoding::Base64, Encoding::Base64url, Encoding::Hex] {
+                assert_eq!(encoding.encode(&encoding.decode(bytes)), bytes, "{encoding}");
             }
         }
         assert_eq!(Encoding::Base64.decode(b"a"), "YQ==");
@@ -313,9 +268,6 @@ mod tests {
         assert_eq!(Encoding::Utf8.decode(b"a\xe2\x82b"), "a\u{FFFD}b");
         assert_eq!(Encoding::Ascii.decode(b"\xe1"), "a");
         assert_eq!(Encoding::Utf16le.decode(b"\x00\xd8a\x00b"), "\u{FFFD}a");
-        assert_eq!(
-            Encoding::Utf8.encode_utf16(&[0xD800, 0x61]),
-            b"\xef\xbf\xbda"
-        );
+        assert_eq!(Encoding::Utf8.encode_utf16(&[0xD800, 0x61]), b"\xef\xbf\xbda");
     }
 }

@@ -30,19 +30,11 @@ fn parts_of(text: &str, rules: &Rules) -> Result<Parts, ProtocolError> {
         Some(envelope) => envelope,
         None => Envelope::in_any_form(text)?,
     };
-    let Envelope {
-        name_json,
-        name_escaped,
-        data_json,
-    } = envelope;
+    let Envelope { name_json, name_escaped, data_json } = envelope;
     let name = &text[name_json.start + 1..name_json.end - 1];
     let unescaped = name_escaped.then(|| unescape(name).into_boxed_str());
     rules.check(unescaped.as_deref().unwrap_or(name))?;
-    Ok(Parts {
-        name_json,
-        unescaped,
-        data_json,
-    })
+    Ok(Parts { name_json, unescaped, data_json })
 }
 
 struct Envelope {
@@ -68,20 +60,13 @@ impl Envelope {
         }
         let data_start = scanner.at();
         // White space is no part of the payload.
-        if matches!(
-            text.as_bytes().get(data_start),
-            Some(b' ' | b'\t' | b'\n' | b'\r')
-        ) {
+        if matches!(text.as_bytes().get(data_start), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             return None;
         }
         scanner.value().ok()?;
         let data_json = Some(data_start..scanner.at());
         let whole = scanner.take(b"}") && scanner.at() == text.len();
-        whole.then_some(Self {
-            name_json,
-            name_escaped,
-            data_json,
-        })
+        whole.then_some(Self { name_json, name_escaped, data_json })
     }
 
     /// Takes any JSON text: other keys and any order of keys, keys written with escapes, white space everywhere.
@@ -111,11 +96,7 @@ impl Envelope {
         if found != Some(JsonKind::String) {
             return Err(ProtocolError::InvalidEvent { found });
         }
-        Ok(Self {
-            name_escaped: name_text.contains('\\'),
-            name_json,
-            data_json,
-        })
+        Ok(Self { name_escaped: name_text.contains('\\'), name_json, data_json })
     }
 }
 

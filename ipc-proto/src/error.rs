@@ -147,9 +147,7 @@ impl ProtocolError {
         match self {
             Self::InvalidJson { .. } => Code::InvalidJson,
             Self::InvalidMessage { .. } => Code::InvalidMessage,
-            Self::InvalidEvent { .. } | Self::EmptyEvent | Self::UnsafeEvent { .. } => {
-                Code::InvalidEvent
-            }
+            Self::InvalidEvent { .. } | Self::EmptyEvent | Self::UnsafeEvent { .. } => Code::InvalidEvent,
             Self::EventTooLarge { .. } => Code::EventTooLarge,
             Self::ReservedEvent { .. } => Code::ReservedEvent,
             Self::EventNotAllowed { .. } => Code::EventNotAllowed,
@@ -218,9 +216,7 @@ pub enum EncodeError {
         limit: usize,
     },
     /// The message contains the delimiter and cannot be written in a way that does not.
-    #[error(
-        "the message contains the delimiter {delimiter}, which would cut it in two for the receiver"
-    )]
+    #[error("the message contains the delimiter {delimiter}, which would cut it in two for the receiver")]
     ContainsDelimiter {
         /// The delimiter, escaped.
         delimiter: Box<str>,
@@ -233,9 +229,7 @@ impl EncodeError {
         match self {
             Self::Serialize(_) | Self::ContainsDelimiter { .. } => None,
             Self::InvalidJson { .. } => Some(Code::InvalidJson),
-            Self::InvalidEvent { .. } | Self::EmptyEvent | Self::UnsafeEvent { .. } => {
-                Some(Code::InvalidEvent)
-            }
+            Self::InvalidEvent { .. } | Self::EmptyEvent | Self::UnsafeEvent { .. } => Some(Code::InvalidEvent),
             Self::EventTooLarge { .. } => Some(Code::EventTooLarge),
             Self::ReservedEvent { .. } => Some(Code::ReservedEvent),
             Self::EventNotAllowed { .. } => Some(Code::EventNotAllowed),
@@ -278,10 +272,7 @@ mod tests {
     #[test]
     fn names_in_messages_are_cut_to_64_characters_and_escaped() {
         let name = "é\n".repeat(100);
-        let text = ProtocolError::ReservedEvent {
-            name: shortened(&name),
-        }
-        .to_string();
+        let text = ProtocolError::ReservedEvent { name: shortened(&name) }.to_string();
         assert!(!text.contains('\n'), "{text}");
         assert_eq!(text.matches("\\n").count(), 32);
         assert!(text.contains('…'));
@@ -291,16 +282,8 @@ mod tests {
     #[test]
     fn messages_say_what_came_instead() {
         let missing = ProtocolError::InvalidEvent { found: None };
-        assert_eq!(
-            missing.to_string(),
-            "event type must be a string, but there is none"
-        );
-        let number = ProtocolError::InvalidEvent {
-            found: Some(JsonKind::Number),
-        };
-        assert_eq!(
-            number.to_string(),
-            "event type must be a string, but it is a number"
-        );
+        assert_eq!(missing.to_string(), "event type must be a string, but there is none");
+        let number = ProtocolError::InvalidEvent { found: Some(JsonKind::Number) };
+        assert_eq!(number.to_string(), "event type must be a string, but it is a number");
     }
 }

@@ -163,10 +163,7 @@ impl<'a> Malformed<'a> {
 
 impl fmt::Debug for Malformed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Malformed")
-            .field("error", &self.error)
-            .field("frame_bytes", &self.frame.len())
-            .finish()
+        f.debug_struct("Malformed").field("error", &self.error).field("frame_bytes", &self.frame.len()).finish()
     }
 }
 
@@ -222,20 +219,13 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-pub(crate) fn parse_data<T: DeserializeOwned>(
-    name: &str,
-    data_json: Option<&str>,
-) -> Result<T, DataError> {
+pub(crate) fn parse_data<T: DeserializeOwned>(name: &str, data_json: Option<&str>) -> Result<T, DataError> {
     let text = data_json.unwrap_or("null");
     let parsed = serde_json::from_str(text).or_else(|error| match without_lone_surrogates(text) {
         Cow::Owned(replaced) => serde_json::from_str(&replaced),
         Cow::Borrowed(_) => Err(error),
     });
-    parsed.map_err(|source| DataError {
-        name: shortened(name),
-        absent: data_json.is_none(),
-        source,
-    })
+    parsed.map_err(|source| DataError { name: shortened(name), absent: data_json.is_none(), source })
 }
 
 pub(crate) fn sender_id(data_json: &str) -> Option<&str> {
@@ -244,9 +234,7 @@ pub(crate) fn sender_id(data_json: &str) -> Option<&str> {
         return None;
     }
     // Few payloads have an id: look for its key before walking over the members. An escape may hide it.
-    let may_have_id = || {
-        memchr::memmem::find(bytes, b"\"id\"").is_some() || memchr::memchr(b'\\', bytes).is_some()
-    };
+    let may_have_id = || memchr::memmem::find(bytes, b"\"id\"").is_some() || memchr::memchr(b'\\', bytes).is_some();
     let id = if may_have_id() {
         member(data_json, "id")?
     } else {

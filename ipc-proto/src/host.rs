@@ -171,13 +171,8 @@ mod tests {
 
     #[test]
     fn closing_slashes_are_not_doubled() {
-        let host = Host::new("h", Platform::Bsd)
-            .with_temp_dir("/var/tmp/")
-            .with_uid(501);
+        let host = Host::new("h", Platform::Bsd).with_temp_dir("/var/tmp/").with_uid(501);
         assert_eq!(host.private_socket_root(), "/var/tmp/node-ipc-501/");
-        assert_eq!(
-            host.with_xdg_runtime_dir("/run/u/").private_socket_root(),
-            "/run/u/node-ipc/"
-        );
+        assert_eq!(host.with_xdg_runtime_dir("/run/u/").private_socket_root(), "/run/u/node-ipc/");
     }
 }

@@ -75,14 +75,7 @@ impl Message {
         let unescaped = (name_json.len() != name.len() + 2).then(|| name.into());
         let data_json = push_data(&mut text)?;
         text.push('}');
-        Ok(Self {
-            frame: text.into(),
-            parts: Parts {
-                name_json,
-                unescaped,
-                data_json,
-            },
-        })
+        Ok(Self { frame: text.into(), parts: Parts { name_json, unescaped, data_json } })
     }
 
     pub(crate) fn from_parts(frame: Arc<str>, parts: Parts) -> Self {

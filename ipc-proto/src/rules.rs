@@ -8,16 +8,8 @@ use std::sync::Arc;
 use crate::error::{EncodeError, ProtocolError, shortened};
 
 /// The names node-ipc uses for its own lifecycle (node-ipc 14.0.0's list).
-const RESERVED: [&str; 8] = [
-    "close",
-    "connect",
-    "data",
-    "destroy",
-    "disconnect",
-    "error",
-    "socket.disconnected",
-    "start",
-];
+const RESERVED: [&str; 8] =
+    ["close", "connect", "data", "destroy", "disconnect", "error", "socket.disconnected", "start"];
 
 /// The properties of JavaScript's `Object.prototype`: a peer that keeps handlers in a plain object may trip over them
 /// (observed: node-ipc 12.0.0 dies of such an event, 9.2.1 ignores it, 14.0.0 delivers it unless guarded).
@@ -76,23 +68,13 @@ impl Rules {
             }
         }
         if self.refuse_unsafe && OBJECT_PROTOTYPE.contains(&name) {
-            return Err(Refusal::Unsafe {
-                name: shortened(name),
-            });
+            return Err(Refusal::Unsafe { name: shortened(name) });
         }
         if self.refuse_reserved && RESERVED.contains(&name) {
-            return Err(Refusal::Reserved {
-                name: shortened(name),
-            });
+            return Err(Refusal::Reserved { name: shortened(name) });
         }
-        if self
-            .allowed
-            .as_ref()
-            .is_some_and(|allowed| !allowed.contains(name))
-        {
-            return Err(Refusal::NotAllowed {
-                name: shortened(name),
-            });
+        if self.allowed.as_ref().is_some_and(|allowed| !allowed.contains(name)) {
+            return Err(Refusal::NotAllowed { name: shortened(name) });
         }
         Ok(())
     }
@@ -159,24 +141,14 @@ mod tests {
 
     fn code(rules: &Rules, name: &str) -> Option<Code> {
         let verdict = rules.check(name);
-        let sent = verdict
-            .clone()
-            .err()
-            .map(|refusal| EncodeError::from(refusal).code().unwrap());
-        let received = verdict
-            .err()
-            .map(|refusal| ProtocolError::from(refusal).code());
+        let sent = verdict.clone().err().map(|refusal| EncodeError::from(refusal).code().unwrap());
+        let received = verdict.err().map(|refusal| ProtocolError::from(refusal).code());
         assert_eq!(sent, received, "both sides give one code");
         received
     }
 
     fn guarded() -> Rules {
-        Rules {
-            max_event_name: Some(10),
-            refuse_reserved: true,
-            refuse_unsafe: true,
-            allowed: None,
-        }
+        Rules { max_event_name: Some(10), refuse_reserved: true, refuse_unsafe: true, allowed: None }
     }
 
     #[test]
@@ -189,45 +161,22 @@ mod tests {
     #[test]
     fn guarded_rules_report_the_first_broken_rule_in_node_ipcs_order() {
         assert_eq!(code(&guarded(), ""), Some(Code::InvalidEvent));
-        assert_eq!(
-            code(&guarded(), "constructor"),
-            Some(Code::EventTooLarge),
-            "11 units, although unsafe too"
-        );
+        assert_eq!(code(&guarded(), "constructor"), Some(Code::EventTooLarge), "11 units, although unsafe too");
         assert_eq!(code(&guarded(), "toString"), Some(Code::InvalidEvent));
         assert_eq!(code(&guarded(), "error"), Some(Code::ReservedEvent));
         assert_eq!(code(&guarded(), "message"), None);
-        let allowed = Some(Arc::new(BTreeSet::from([
-            "ok".to_owned(),
-            "error".to_owned(),
-        ])));
-        let assured = Rules {
-            allowed,
-            ..guarded()
-        };
+        let allowed = Some(Arc::new(BTreeSet::from(["ok".to_owned(), "error".to_owned()])));
+        let assured = Rules { allowed, ..guarded() };
         assert_eq!(code(&assured, "ok"), None);
-        assert_eq!(
-            code(&assured, "error"),
-            Some(Code::ReservedEvent),
-            "reserved even when listed"
-        );
+        assert_eq!(code(&assured, "error"), Some(Code::ReservedEvent), "reserved even when listed");
         assert_eq!(code(&assured, "no"), Some(Code::EventNotAllowed));
     }
 
     #[test]
     fn length_is_counted_in_utf16_units() {
-        let rules = Rules {
-            max_event_name: Some(4),
-            ..Rules::default()
-        };
+        let rules = Rules { max_event_name: Some(4), ..Rules::default() };
         assert_eq!(rules.check("éééé"), Ok(()));
         assert_eq!(rules.check("😀😀"), Ok(()));
-        assert_eq!(
-            rules.check("😀😀a"),
-            Err(Refusal::TooLarge {
-                length: 5,
-                limit: 4
-            })
-        );
+        assert_eq!(rules.check("😀😀a"), Err(Refusal::TooLarge { length: 5, limit: 4 }));
     }
 }

@@ -50,24 +50,10 @@ impl Settings {
         let socket_root = config.socket_root.clone();
         let socket_root = socket_root.unwrap_or_else(|| host.private_socket_root());
         check_path_part("socketRoot", &socket_root)?;
-        let delimiter = Delimiter::new(&config.delimiter).map_err(|error| {
-            ConfigError::invalid(
-                "delimiter",
-                format!("{:?}", config.delimiter),
-                error.to_string(),
-            )
-        })?;
+        let delimiter = Delimiter::new(&config.delimiter)
+            .map_err(|error| ConfigError::invalid("delimiter", format!("{:?}", config.delimiter), error.to_string()))?;
         let rules = config.rules();
-        Ok(Self {
-            inner: Arc::new(Inner {
-                config,
-                id,
-                socket_root,
-                platform: host.platform,
-                delimiter,
-                rules,
-            }),
-        })
+        Ok(Self { inner: Arc::new(Inner { config, id, socket_root, platform: host.platform, delimiter, rules }) })
     }
 
     /// Every option as it was asked for. `None` in `id`, `socket_root` and `network_host` is filled
@@ -101,9 +87,7 @@ impl Settings {
         let config = self.config();
         match &config.network_host {
             Some(host) => host,
-            None => config
-                .ip_type
-                .map_or("127.0.0.1", crate::IpFamily::loopback),
+            None => config.ip_type.map_or("127.0.0.1", crate::IpFamily::loopback),
         }
     }
 

@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use ipc_proto::{
-    Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Offline,
-    OnMalformed, Parser, Platform, StopRetrying, TlsOptions,
+    Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Offline, OnMalformed, Parser,
+    Platform, StopRetrying, TlsOptions,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -95,10 +95,7 @@ fn a_misspelt_option_is_told_the_right_one() {
         let expected = format!("there is no option {typed:?}; did you mean {meant:?}?");
         assert_eq!(refusal(&json!({ typed: 1 })), expected);
     }
-    assert_eq!(
-        refusal(&json!({"colour": 1})),
-        r#"there is no option "colour""#
-    );
+    assert_eq!(refusal(&json!({"colour": 1})), r#"there is no option "colour""#);
     assert_eq!(
         refusal(&json!({"interface": {"localadress": "::1"}})),
         r#"there is no option "interface.localadress"; did you mean "interface.localAddress"?"#
@@ -112,34 +109,19 @@ fn a_misspelt_option_is_told_the_right_one() {
 #[test]
 fn a_wrong_value_is_told_what_is_allowed() {
     let cases = [
-        (
-            json!({"retry": "fast"}),
-            r#"option retry cannot be "fast"; allowed is a number of milliseconds from 0"#,
-        ),
-        (
-            json!({"retry": -1}),
-            "option retry cannot be -1; allowed is a number of milliseconds from 0",
-        ),
+        (json!({"retry": "fast"}), r#"option retry cannot be "fast"; allowed is a number of milliseconds from 0"#),
+        (json!({"retry": -1}), "option retry cannot be -1; allowed is a number of milliseconds from 0"),
         (
             json!({"networkPort": 65536}),
             "option networkPort cannot be 65536; allowed is a whole number from 0 to 65535",
         ),
-        (
-            json!({"networkPort": 80.5}),
-            "option networkPort cannot be 80.5; allowed is a whole number from 0 to 65535",
-        ),
-        (
-            json!({"sync": "yes"}),
-            r#"option sync cannot be "yes"; allowed is true or false"#,
-        ),
+        (json!({"networkPort": 80.5}), "option networkPort cannot be 80.5; allowed is a whole number from 0 to 65535"),
+        (json!({"sync": "yes"}), r#"option sync cannot be "yes"; allowed is true or false"#),
         (
             json!({"parser": "strict"}),
             r#"option parser cannot be "strict"; allowed is "raw", "fast", "guarded" or "assured""#,
         ),
-        (
-            json!({"delimiter": 7}),
-            "option delimiter cannot be 7; allowed is a text",
-        ),
+        (json!({"delimiter": 7}), "option delimiter cannot be 7; allowed is a text"),
         (
             json!({"allowedEvents": "a"}),
             r#"option allowedEvents cannot be "a"; allowed is a list of event names, or false for all"#,
@@ -152,18 +134,12 @@ fn a_wrong_value_is_told_what_is_allowed() {
             json!({"interface": {"localAddress": "here"}}),
             r#"option interface.localAddress cannot be "here"; allowed is an IP address, or false"#,
         ),
-        (
-            json!({"tls": true}),
-            "option tls cannot be true; allowed is an object of TLS options, or false",
-        ),
+        (json!({"tls": true}), "option tls cannot be true; allowed is an object of TLS options, or false"),
         (
             json!({"maxRetries": -1}),
             "option maxRetries cannot be -1; allowed is a whole number from 0 to 4294967295, or false (or \"Infinity\") for no limit",
         ),
-        (
-            json!({"backoff": {"jitter": "a"}}),
-            r#"option backoff.jitter cannot be "a"; allowed is a number"#,
-        ),
+        (json!({"backoff": {"jitter": "a"}}), r#"option backoff.jitter cannot be "a"; allowed is a number"#),
         (
             json!({"logger": "console.log"}),
             r#"option logger cannot be "console.log"; allowed is to leave it out: logs go through `tracing`, so install a subscriber instead"#,
@@ -193,119 +169,59 @@ fn text_that_is_no_object_is_refused() {
 #[test]
 fn validation_names_the_option_and_the_range() {
     let cases = [
-        (
-            Config::v9().max_message_size(0),
-            "option maxMessageSize cannot be 0; allowed is a whole number from 1",
-        ),
-        (
-            Config::v9().max_message_size(usize::MAX),
-            "allowed is a whole number from 1 to 2147483647",
-        ),
+        (Config::v9().max_message_size(0), "option maxMessageSize cannot be 0; allowed is a whole number from 1"),
+        (Config::v9().max_message_size(usize::MAX), "allowed is a whole number from 1 to 2147483647"),
         (Config::v9().max_pending_bytes(0), "maxPendingBytes"),
         (Config::v9().max_event_name_length(0), "maxEventNameLength"),
         (Config::v9().max_offline_bytes(0), "maxOfflineBytes"),
         (Config::v9().event_queue(0), "eventQueue"),
         (Config::v9().max_udp_peers(0), "maxUdpPeers"),
         (Config::v9().accept_backlog(0), "acceptBacklog"),
-        (
-            Config::v9().message_timeout(Duration::ZERO),
-            "messageTimeout",
-        ),
-        (
-            Config::v9().udp_peer_expiry(Duration::ZERO),
-            "udpPeerExpiry",
-        ),
-        (
-            Config::v9().retry(Duration::from_secs(3_000_000)),
-            "option retry cannot be 3000000000",
-        ),
+        (Config::v9().message_timeout(Duration::ZERO), "messageTimeout"),
+        (Config::v9().udp_peer_expiry(Duration::ZERO), "udpPeerExpiry"),
+        (Config::v9().retry(Duration::from_secs(3_000_000)), "option retry cannot be 3000000000"),
         (Config::v9().id(""), "option id cannot be \"\""),
-        (
-            Config::v9().id("a\0b"),
-            "option id cannot be \"a\\0b\"; allowed is text without a NUL character",
-        ),
+        (Config::v9().id("a\0b"), "option id cannot be \"a\\0b\"; allowed is text without a NUL character"),
         (Config::v9().appspace("\0"), "appspace"),
         (Config::v9().socket_root("/tmp\0/"), "socketRoot"),
         (Config::v9().network_host(""), "networkHost"),
         (Config::v9().network_host("[::1]"), "networkHost"),
         (Config::v9().network_host("a host"), "networkHost"),
         (Config::v9().network_host("host:80"), "networkHost"),
+        (Config::v9().delimiter(""), "option delimiter cannot be \"\""),
+        (Config::v9().delimiter("}"), "option delimiter cannot be \"}\""),
+        (Config::v14_guarded().raw_buffer(true), "options rawBuffer and parser do not go together"),
+        (Config::v14_assured([""; 0]), "options parser and allowedEvents do not go together"),
+        (Config::v14_assured(["a"]).malformed(OnMalformed::Report), "options parser and malformed"),
+        (Config::v14_assured(["a", "error"]), "option allowedEvents cannot be a list with \"error\""),
+        (Config::v14_assured([""]), "option allowedEvents cannot be a list with \"\""),
+        (Config::v9().allowed_events(["n".repeat(70_000)]), "option allowedEvents cannot be a list with \"nnnn"),
+        (Config::v9().delimiter(""), "option delimiter cannot be \"\""),
+        (Config::v9().delimiter("}"), "option delimiter cannot be \"}\""),
+        (Config::v14_guarded().raw_buffer(true), "options rawBuffer and parser do not go together"),
+        (Config::v14_assured([""; 0]), "options parser and allowedEvents do not go together"),
+        (Config::v14_assured(["a"]).malformed(OnMalformed::Report), "options parser and malformed"),
+        (Config::v14_assured(["a", "error"]), "option allowedEvents cannot be a list with \"error\""),
+        (Config::v14_assured([""]), "option allowedEvents cannot be a list with \"\""),
+        (Config::v9().allowed_events(["n".repeat(70_000)]), "option allowedEvents cannot be a list with \"nnnn"),
         (
-            Config::v9().delimiter(""),
-            "option delimiter cannot be \"\"",
-        ),
-        (
-            Config::v9().delimiter("}"),
-            "option delimiter cannot be \"}\"",
-        ),
-        (
-            Config::v14_guarded().raw_buffer(true),
-            "options rawBuffer and parser do not go together",
-        ),
-        (
-            Config::v14_assured([""; 0]),
-            "options parser and allowedEvents do not go together",
-        ),
-        (
-            Config::v14_assured(["a"]).malformed(OnMalformed::Report),
-            "options parser and malformed",
-        ),
-        (
-            Config::v14_assured(["a", "error"]),
-            "option allowedEvents cannot be a list with \"error\"",
-        ),
-        (
-            Config::v14_assured([""]),
-            "option allowedEvents cannot be a list with \"\"",
-        ),
-        (
-            Config::v9().allowed_events(["n".repeat(70_000)]),
-            "option allowedEvents cannot be a list with \"nnnn",
-        ),
-        (
-            Config::v9().interface(
-                Interface::default()
-                    .family(IpFamily::V6)
-                    .local_address([127, 0, 0, 1].into()),
-            ),
+            Config::v9().interface(Interface::default().family(IpFamily::V6).local_address([127, 0, 0, 1].into())),
             "options interface.localAddress and interface.family do not go together",
         ),
-        (
-            Config::v9().tls(TlsOptions::new().private("k.pem")),
-            "options tls.private and tls.public",
-        ),
-        (
-            Config::v9().tls(TlsOptions::new().cert("c")),
-            "options tls.private and tls.public",
-        ),
-        (
-            Config::v9().tls(TlsOptions::new().key("k").private("k").cert("c")),
-            "options tls.private and tls.key",
-        ),
-        (
-            Config::v9().tls(TlsOptions::new().key("k").public("c").cert("c")),
-            "options tls.public and tls.cert",
-        ),
+        (Config::v9().tls(TlsOptions::new().private("k.pem")), "options tls.private and tls.public"),
+        (Config::v9().tls(TlsOptions::new().cert("c")), "options tls.private and tls.public"),
+        (Config::v9().tls(TlsOptions::new().key("k").private("k").cert("c")), "options tls.private and tls.key"),
+        (Config::v9().tls(TlsOptions::new().key("k").public("c").cert("c")), "options tls.public and tls.cert"),
     ];
     for (config, expected) in cases {
         let error = config.validate().unwrap_err().to_string();
-        assert!(
-            error.contains(expected),
-            "{error:?} should have {expected:?}"
-        );
+        assert!(error.contains(expected), "{error:?} should have {expected:?}");
         assert_eq!(config.build(&host()).unwrap_err().to_string(), error);
     }
     let backoff = |factor, max, jitter| {
         let max = Duration::from_millis(max);
-        let backoff = Backoff::Exponential {
-            factor,
-            max,
-            jitter,
-        };
-        Config::v9()
-            .backoff(backoff)
-            .validate()
-            .map_err(|error| error.to_string())
+        let backoff = Backoff::Exponential { factor, max, jitter };
+        Config::v9().backoff(backoff).validate().map_err(|error| error.to_string())
     };
     assert_eq!(backoff(2.0, 500, 1.0), Ok(()));
     for (factor, max, jitter, option) in [
@@ -353,11 +269,7 @@ fn rules_follow_the_parser() {
     assert_eq!(lenient.check("error"), Ok(()));
     assert!(lenient.check("constructor").is_err());
     assert!(rules(Config::v14_assured(["a"])).check("b").is_err());
-    assert!(
-        rules(Config::v9().allowed_events(["a"]))
-            .check("b")
-            .is_err()
-    );
+    assert!(rules(Config::v9().allowed_events(["a"])).check("b").is_err());
     let long = "n".repeat(65_537);
     assert!(rules(Config::v9()).check(&long).is_err());
 }
@@ -367,10 +279,7 @@ fn private_keys_stay_out_of_debug_and_errors() {
     let pem = "-----BEGIN PRIVATE KEY-----secret";
     let config = Config::v9().tls(TlsOptions::new().key(pem).cert("-----CERT").ca("-----CA"));
     let shown = format!("{config:?} {:?}", config.clone().build(&host()).unwrap());
-    assert!(
-        !shown.contains("secret") && !shown.contains("-----"),
-        "{shown}"
-    );
+    assert!(!shown.contains("secret") && !shown.contains("-----"), "{shown}");
     let error = refusal(&json!({"tls": {"key": [pem]}}));
     assert!(!error.contains("secret"), "{error}");
     let error = refusal(&json!({"tls": {"ca": {"pem": pem}}}));
@@ -380,57 +289,28 @@ fn private_keys_stay_out_of_debug_and_errors() {
 #[test]
 fn one_file_or_many_may_be_trusted() {
     let one = read(&json!({"tls": {"trustedConnections": "a.pem", "ca": "x"}}));
-    assert_eq!(
-        one.tls,
-        Some(TlsOptions::new().trusted_connection("a.pem").ca("x"))
-    );
+    assert_eq!(one.tls, Some(TlsOptions::new().trusted_connection("a.pem").ca("x")));
     let many = read(&json!({"tls": {"trustedConnections": ["a.pem", "b.pem"], "serverName": "s"}}));
-    let tls = TlsOptions::new()
-        .trusted_connection("a.pem")
-        .trusted_connection("b.pem");
+    let tls = TlsOptions::new().trusted_connection("a.pem").trusted_connection("b.pem");
     assert_eq!(many.tls, Some(tls.server_name("s")));
 }
 
 #[test]
 fn the_assured_parser_only_serves_what_it_can_assure() {
-    let settings =
-        |tls: Option<TlsOptions>| Config::v14_assured(["a"]).tls(tls).build(&host()).unwrap();
+    let settings = |tls: Option<TlsOptions>| Config::v14_assured(["a"]).tls(tls).build(&host()).unwrap();
     let code = |tls, make: fn(&ipc_proto::Settings) -> Result<Endpoint, _>| {
-        make(&settings(tls))
-            .err()
-            .map(|error: ipc_proto::EndpointError| error.code().unwrap())
+        make(&settings(tls)).err().map(|error: ipc_proto::EndpointError| error.code().unwrap())
     };
     let mutual = || TlsOptions::new().key("k").cert("c").ca("a");
 
     assert_eq!(code(None, |s| Endpoint::local(s, None)), None);
-    assert_eq!(
-        code(None, |s| Endpoint::local(s, Some("a/b"))),
-        Some(Code::SocketRoot)
-    );
-    assert_eq!(
-        code(None, |s| Endpoint::at_path(s, "/tmp/x")),
-        Some(Code::SocketRoot)
-    );
-    assert_eq!(
-        code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000/..")),
-        Some(Code::SocketRoot)
-    );
-    assert_eq!(
-        code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000x")),
-        Some(Code::SocketRoot)
-    );
-    assert_eq!(
-        code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000/x")),
-        None
-    );
-    assert_eq!(
-        code(None, |s| Endpoint::udp4(s, None, None)),
-        Some(Code::AssuredTransport)
-    );
-    assert_eq!(
-        code(None, |s| Endpoint::net(s, None, None)),
-        Some(Code::AssuredTransport)
-    );
+    assert_eq!(code(None, |s| Endpoint::local(s, Some("a/b"))), Some(Code::SocketRoot));
+    assert_eq!(code(None, |s| Endpoint::at_path(s, "/tmp/x")), Some(Code::SocketRoot));
+    assert_eq!(code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000/..")), Some(Code::SocketRoot));
+    assert_eq!(code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000x")), Some(Code::SocketRoot));
+    assert_eq!(code(None, |s| Endpoint::at_path(s, "/tmp/node-ipc-1000/x")), None);
+    assert_eq!(code(None, |s| Endpoint::udp4(s, None, None)), Some(Code::AssuredTransport));
+    assert_eq!(code(None, |s| Endpoint::net(s, None, None)), Some(Code::AssuredTransport));
     assert_eq!(code(Some(mutual()), |s| Endpoint::net(s, None, None)), None);
     for lacking in [
         TlsOptions::new(),
@@ -455,83 +335,57 @@ fn any_config() -> impl Strategy<Value = Config> {
         Just(Config::v14_assured(["a", "b"])),
     ];
     let texts = (".{0,5}", ".{0,5}", proptest::option::of(".{1,5}"), ".{0,3}");
-    let numbers = (
-        any::<u32>(),
-        any::<u16>(),
-        any::<u32>(),
-        proptest::option::of(any::<u32>()),
-    );
+    let numbers = (any::<u32>(), any::<u16>(), any::<u32>(), proptest::option::of(any::<u32>()));
     let times = (0_u64..1 << 40, proptest::option::of(1_u64..1 << 40));
     let choices = (0_u32..4, 0_u8..7, any::<[bool; 8]>());
-    (presets, texts, numbers, times, choices).prop_map(
-        |(config, texts, numbers, times, choices)| {
-            let mut config = config.appspace(texts.0).delimiter(texts.1);
-            config.id = texts.2.clone();
-            config.socket_root = texts.2;
-            config.network_host = Some(texts.3).filter(|host| !host.is_empty());
-            config.max_connections = numbers.0 as usize;
-            config.network_port = numbers.1;
-            config.max_message_size = numbers.2 as usize;
-            config.max_retries = numbers.3;
-            config.log_depth = numbers.3;
-            config.interface.hints = numbers.3;
-            config.interface.local_port = numbers.3.map(|number| number as u16);
-            config.interface.local_address = numbers
-                .3
-                .map(|number| std::net::IpAddr::from(number.to_be_bytes()));
-            config.retry = Duration::from_millis(times.0);
-            config.message_timeout = times.1.map(Duration::from_micros);
-            config.stop_retrying = match choices.0 {
-                0 => StopRetrying::No,
-                1 => StopRetrying::Yes,
-                n => StopRetrying::After(n),
-            };
-            config.backoff = match choices.0 {
-                0 => Backoff::Fixed,
-                n => Backoff::Exponential {
-                    factor: f64::from(n) * 1.7,
-                    max: Duration::from_millis(times.0),
-                    jitter: 0.3,
-                },
-            };
-            config.ip_type = [None, Some(IpFamily::V4), Some(IpFamily::V6)][choices.1 as usize % 3];
-            config.interface.family = config.ip_type;
-            config.offline =
-                [Offline::Refuse, Offline::Buffer, Offline::Drop][choices.1 as usize % 3];
-            config.encoding = [
-                Encoding::Utf8,
-                Encoding::Ascii,
-                Encoding::Latin1,
-                Encoding::Utf16le,
-                Encoding::Base64,
-                Encoding::Base64url,
-                Encoding::Hex,
-            ][choices.1 as usize];
-            let bools = choices.2;
-            config.raw_buffer = bools[0];
-            config.sync = bools[1];
-            config.take_over = bools[2];
-            config.identify_peer = bools[3];
-            config.tls = bools[4].then(|| {
-                let tls = TlsOptions::new()
-                    .private("a b/k.pem")
-                    .public("c.pem")
-                    .ca("x")
-                    .ca("y");
-                if bools[5] {
-                    tls.request_cert(bools[6]).server_name("s").dhparam("d")
-                } else {
-                    tls
-                }
-            });
-            config.malformed = if bools[7] {
-                OnMalformed::Report
-            } else {
-                OnMalformed::Close
-            };
-            config
-        },
-    )
+    (presets, texts, numbers, times, choices).prop_map(|(config, texts, numbers, times, choices)| {
+        let mut config = config.appspace(texts.0).delimiter(texts.1);
+        config.id = texts.2.clone();
+        config.socket_root = texts.2;
+        config.network_host = Some(texts.3).filter(|host| !host.is_empty());
+        config.max_connections = numbers.0 as usize;
+        config.network_port = numbers.1;
+        config.max_message_size = numbers.2 as usize;
+        config.max_retries = numbers.3;
+        config.log_depth = numbers.3;
+        config.interface.hints = numbers.3;
+        config.interface.local_port = numbers.3.map(|number| number as u16);
+        config.interface.local_address = numbers.3.map(|number| std::net::IpAddr::from(number.to_be_bytes()));
+        config.retry = Duration::from_millis(times.0);
+        config.message_timeout = times.1.map(Duration::from_micros);
+        config.stop_retrying = match choices.0 {
+            0 => StopRetrying::No,
+            1 => StopRetrying::Yes,
+            n => StopRetrying::After(n),
+        };
+        config.backoff = match choices.0 {
+            0 => Backoff::Fixed,
+            n => Backoff::Exponential { factor: f64::from(n) * 1.7, max: Duration::from_millis(times.0), jitter: 0.3 },
+        };
+        config.ip_type = [None, Some(IpFamily::V4), Some(IpFamily::V6)][choices.1 as usize % 3];
+        config.interface.family = config.ip_type;
+        config.offline = [Offline::Refuse, Offline::Buffer, Offline::Drop][choices.1 as usize % 3];
+        config.encoding = [
+            Encoding::Utf8,
+            Encoding::Ascii,
+            Encoding::Latin1,
+            Encoding::Utf16le,
+            Encoding::Base64,
+            Encoding::Base64url,
+            Encoding::Hex,
+        ][choices.1 as usize];
+        let bools = choices.2;
+        config.raw_buffer = bools[0];
+        config.sync = bools[1];
+        config.take_over = bools[2];
+        config.identify_peer = bools[3];
+        config.tls = bools[4].then(|| {
+            let tls = TlsOptions::new().private("a b/k.pem").public("c.pem").ca("x").ca("y");
+            if bools[5] { tls.request_cert(bools[6]).server_name("s").dhparam("d") } else { tls }
+        });
+        config.malformed = if bools[7] { OnMalformed::Report } else { OnMalformed::Close };
+        config
+    })
 }
 
 proptest! {

@@ -10,33 +10,16 @@ use serde_json::{Map, Value, json};
 const RECORDED: &str = include_str!("../../ipc-conformance/vectors/defaults.json");
 
 /// Keys that no preset can equal, whatever the version.
-const NOT_COMPARABLE: [(&str, &str); 2] = [
-    ("silent", "the recording itself had set it to true"),
-    ("logger", "a function; logs go through tracing instead"),
-];
+const NOT_COMPARABLE: [(&str, &str); 2] =
+    [("silent", "the recording itself had set it to true"), ("logger", "a function; logs go through tracing instead")];
 
 /// Keys of 14.0.0 where its default preset differs on purpose.
 const V14_FAST_DIFFERS: [(&str, &str); 5] = [
-    (
-        "IPType",
-        "14.0.0 looks at the machine's interfaces; this crate asks the system nothing",
-    ),
-    (
-        "maxEventNameLength",
-        "14.0.0 ignores it unless guarded; here it holds, so it is larger",
-    ),
-    (
-        "maxMessageSize",
-        "14.0.0 ignores it unless guarded; here it holds, so it is larger",
-    ),
-    (
-        "maxPendingBytes",
-        "14.0.0 ignores it unless guarded; here it holds, so it is larger",
-    ),
-    (
-        "messageTimeout",
-        "14.0.0 ignores it unless guarded; here it would hold",
-    ),
+    ("IPType", "14.0.0 looks at the machine's interfaces; this crate asks the system nothing"),
+    ("maxEventNameLength", "14.0.0 ignores it unless guarded; here it holds, so it is larger"),
+    ("maxMessageSize", "14.0.0 ignores it unless guarded; here it holds, so it is larger"),
+    ("maxPendingBytes", "14.0.0 ignores it unless guarded; here it holds, so it is larger"),
+    ("messageTimeout", "14.0.0 ignores it unless guarded; here it would hold"),
 ];
 
 /// Options that no version of node-ipc has.
@@ -63,13 +46,8 @@ fn vectors() -> Vec<Value> {
 
 fn recorded_config(version: &str) -> Map<String, Value> {
     let vectors = vectors();
-    let found = vectors
-        .iter()
-        .find(|vector| vector["id"] == "defaults/config" && vector["node_ipc"] == version);
-    found.unwrap()["observed"]["config"]
-        .as_object()
-        .unwrap()
-        .clone()
+    let found = vectors.iter().find(|vector| vector["id"] == "defaults/config" && vector["node_ipc"] == version);
+    found.unwrap()["observed"]["config"].as_object().unwrap().clone()
 }
 
 /// The recorded value in the JSON that this crate reads: `Infinity` is a text there.
@@ -124,15 +102,9 @@ fn v14_fast_has_the_defaults_of_14_0_0_but_for_the_listed_ones() {
 
 #[test]
 fn v14_guarded_has_the_limits_of_14_0_0() {
-    assert_eq!(
-        differing_keys(&Config::v14_guarded(), "14.0.0"),
-        ["IPType", "parser"]
-    );
+    assert_eq!(differing_keys(&Config::v14_guarded(), "14.0.0"), ["IPType", "parser"]);
     let assured = Config::v14_assured(["message"]);
-    assert_eq!(
-        differing_keys(&assured, "14.0.0"),
-        ["IPType", "allowedEvents", "parser"]
-    );
+    assert_eq!(differing_keys(&assured, "14.0.0"), ["IPType", "allowedEvents", "parser"]);
 }
 
 #[test]
@@ -152,10 +124,7 @@ fn every_recorded_key_is_an_option_and_every_other_option_is_listed_as_ours() {
 #[test]
 fn without_a_runtime_directory_14_0_0_uses_the_temporary_one() {
     let vectors = vectors();
-    let vector = vectors
-        .iter()
-        .find(|vector| vector["id"] == "defaults/socketRoot-no-xdg")
-        .unwrap();
+    let vector = vectors.iter().find(|vector| vector["id"] == "defaults/socketRoot-no-xdg").unwrap();
     let settings: Settings = Config::v14_fast().build(&host()).unwrap();
     assert_eq!(vector["observed"]["socketRoot"], settings.socket_root());
 }

@@ -3,15 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 use ipc_proto::{
-    Config, Endpoint, EndpointError, Host, IpFamily, LocalAddress, Platform, Settings, TlsOptions,
-    pipe_name,
+    Config, Endpoint, EndpointError, Host, IpFamily, LocalAddress, Platform, Settings, TlsOptions, pipe_name,
 };
 use proptest::prelude::*;
 
 fn settings(platform: Platform) -> Settings {
-    Config::new("world")
-        .build(&Host::new("pluto", platform))
-        .unwrap()
+    Config::new("world").build(&Host::new("pluto", platform)).unwrap()
 }
 
 #[test]
@@ -31,9 +28,7 @@ fn a_pipe_is_named_after_the_path() {
         assert_eq!(pipe_name(name), name, "a second time changes nothing");
     }
     let own = Config::v14_fast().id("w");
-    let own = own
-        .build(&Host::new("pc", Platform::Windows).with_user("ann"))
-        .unwrap();
+    let own = own.build(&Host::new("pc", Platform::Windows).with_user("ann")).unwrap();
     let endpoint = Endpoint::local(&own, None).unwrap();
     assert_eq!(endpoint.to_string(), r"pipe:\\.\pipe\node-ipc-ann-app.w");
 }
@@ -49,12 +44,7 @@ fn the_limit_of_a_path_is_the_platforms() {
         assert!(
             matches!(error, EndpointError::TooLong { length, limit: most, .. } if length == limit + 1 && most == limit)
         );
-        assert!(
-            error
-                .to_string()
-                .contains(&format!("{limit} is the most here")),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&format!("{limit} is the most here")), "{error}");
     }
     let windows = settings(Platform::Windows);
     assert!(Endpoint::at_path(&windows, &"é".repeat(247)).is_ok());
@@ -71,42 +61,23 @@ fn a_parsed_endpoint_is_checked_when_it_meets_settings() {
 #[test]
 fn what_no_socket_can_have_is_refused() {
     let settings = settings(Platform::Linux);
-    assert_eq!(
-        Endpoint::local(&settings, Some("")),
-        Err(EndpointError::Empty { what: "id" })
-    );
-    assert_eq!(
-        Endpoint::at_path(&settings, ""),
-        Err(EndpointError::Empty { what: "path" })
-    );
+    assert_eq!(Endpoint::local(&settings, Some("")), Err(EndpointError::Empty { what: "id" }));
+    assert_eq!(Endpoint::at_path(&settings, ""), Err(EndpointError::Empty { what: "path" }));
     let nul = Endpoint::local(&settings, Some("a\0b")).unwrap_err();
-    assert_eq!(
-        nul.to_string(),
-        r#"the socket path "/tmp/app.a\0b" has a NUL character"#
-    );
+    assert_eq!(nul.to_string(), r#"the socket path "/tmp/app.a\0b" has a NUL character"#);
     assert!(LocalAddress::new("/", Platform::Windows).is_err());
 }
 
 #[test]
 fn hosts_are_names_or_addresses() {
     let settings = settings(Platform::Linux);
-    for host in [
-        "localhost",
-        "127.0.0.1",
-        "::1",
-        "fe80::1%eth0",
-        "my_host.example.com",
-        "münchen.de",
-    ] {
+    for host in ["localhost", "127.0.0.1", "::1", "fe80::1%eth0", "my_host.example.com", "münchen.de"] {
         let endpoint = Endpoint::net(&settings, Some(host), Some(1)).unwrap();
         assert_eq!(endpoint.host(), Some(host));
     }
     for host in ["[::1]", "a b", "host:80", "a/b", "a\nb", "\0", "::1:zz"] {
         let error = Endpoint::net(&settings, Some(host), None).unwrap_err();
-        assert!(
-            matches!(error, EndpointError::Host { .. }),
-            "{host:?}: {error}"
-        );
+        assert!(matches!(error, EndpointError::Host { .. }), "{host:?}: {error}");
         assert!(!error.to_string().contains('\n'));
     }
 }
@@ -114,32 +85,18 @@ fn hosts_are_names_or_addresses() {
 #[test]
 fn udp_keeps_to_its_family() {
     let plain = settings(Platform::Linux);
-    let host = |endpoint: Result<Endpoint, EndpointError>| {
-        endpoint.map(|endpoint| endpoint.host().unwrap().to_owned())
-    };
-    assert_eq!(
-        host(Endpoint::udp4(&plain, Some("::1"), None)).unwrap(),
-        "127.0.0.1"
-    );
+    let host = |endpoint: Result<Endpoint, EndpointError>| endpoint.map(|endpoint| endpoint.host().unwrap().to_owned());
+    assert_eq!(host(Endpoint::udp4(&plain, Some("::1"), None)).unwrap(), "127.0.0.1");
     assert_eq!(host(Endpoint::udp6(&plain, None, None)).unwrap(), "::1");
     let refused = Endpoint::udp4(&plain, Some("fe80::1"), None).unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "fe80::1 cannot be used with UDP over IPv4"
-    );
+    assert_eq!(refused.to_string(), "fe80::1 cannot be used with UDP over IPv4");
     assert!(matches!(
         Endpoint::udp6(&plain, Some("127.0.0.1"), None),
-        Err(EndpointError::Family {
-            family: IpFamily::V6,
-            ..
-        })
+        Err(EndpointError::Family { family: IpFamily::V6, .. })
     ));
     let configured = Config::v9().network_host("127.0.0.2");
     let configured = configured.build(&Host::new("h", Platform::Linux)).unwrap();
-    assert!(
-        Endpoint::udp6(&configured, None, None).is_err(),
-        "said, and wrong"
-    );
+    assert!(Endpoint::udp6(&configured, None, None).is_err(), "said, and wrong");
 }
 
 #[test]
@@ -147,10 +104,7 @@ fn tls_is_refused_where_it_would_be_ignored() {
     let config = Config::v9().tls(TlsOptions::new());
     let settings = config.build(&Host::new("h", Platform::Linux)).unwrap();
     assert!(Endpoint::net(&settings, None, None).is_ok());
-    assert_eq!(
-        Endpoint::udp4(&settings, None, None),
-        Err(EndpointError::TlsOverUdp)
-    );
+    assert_eq!(Endpoint::udp4(&settings, None, None), Err(EndpointError::TlsOverUdp));
 }
 
 #[test]
@@ -191,11 +145,7 @@ fn text_that_is_no_endpoint_is_refused() {
     ] {
         assert!(text.parse::<Endpoint>().is_err(), "{text:?}");
     }
-    let error = "\n"
-        .repeat(1000)
-        .parse::<Endpoint>()
-        .unwrap_err()
-        .to_string();
+    let error = "\n".repeat(1000).parse::<Endpoint>().unwrap_err().to_string();
     assert!(error.len() < 400 && !error.contains('\n'), "{error}");
 }
 

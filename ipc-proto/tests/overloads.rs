@@ -15,59 +15,27 @@ const RECORDED: &str = include_str!("../../ipc-conformance/vectors/overloads.jso
 const NO_MEANING: [(&str, &str, &str); 16] = [
     ("serve", "[5]", "a path is text"),
     ("serveNet", r#"["localhost","3435"]"#, "a port is a number"),
-    (
-        "serveNet",
-        r#"[3435,"UDP4"]"#,
-        "a misspelt UDP type does not compile",
-    ),
-    (
-        "serveNet",
-        r#"["localhost",3435,"udp5"]"#,
-        "a misspelt UDP type does not compile",
-    ),
+    ("serveNet", r#"[3435,"UDP4"]"#, "a misspelt UDP type does not compile"),
+    ("serveNet", r#"["localhost",3435,"udp5"]"#, "a misspelt UDP type does not compile"),
     ("serveNet", r#"[{"a":1}]"#, "a host is text"),
     ("serveNet", "[true]", "a host is text"),
-    (
-        "serveNet",
-        r#"["localhost",3435.5]"#,
-        "a port is a whole number",
-    ),
+    ("serveNet", r#"["localhost",3435.5]"#, "a port is a whole number"),
     ("serveNet", "[65536]", "a port has 16 bits"),
     ("connectTo", "[]", "an id is required"),
     ("connectTo", r#"[null,"/tmp/run/p1"]"#, "an id is required"),
     ("connectTo", "[5]", "an id is text"),
     ("connectToNet", "[]", "an id is required"),
-    (
-        "connectToNet",
-        r#"["","localhost",3435]"#,
-        "an empty id is the registry's to refuse",
-    ),
-    (
-        "connectToNet",
-        r#"["w","localhost",3435,"udp4"]"#,
-        "UDP has no clients",
-    ),
-    (
-        "connectToNet",
-        r#"["w","localhost","3435"]"#,
-        "a port is a number",
-    ),
-    (
-        "connectToNet",
-        r#"["w","localhost",65536]"#,
-        "a port has 16 bits",
-    ),
+    ("connectToNet", r#"["","localhost",3435]"#, "an empty id is the registry's to refuse"),
+    ("connectToNet", r#"["w","localhost",3435,"udp4"]"#, "UDP has no clients"),
+    ("connectToNet", r#"["w","localhost","3435"]"#, "a port is a number"),
+    ("connectToNet", r#"["w","localhost",65536]"#, "a port has 16 bits"),
 ];
 
 /// What a call resolves to: path or host, port, and whether it is UDP over IPv4 or IPv6.
 type Resolved = (String, Option<u16>, bool, bool);
 
 fn settings(version: &str, options: &Value) -> Settings {
-    let preset = if version.starts_with("14") {
-        Config::v14_fast()
-    } else {
-        Config::v9()
-    };
+    let preset = if version.starts_with("14") { Config::v14_fast() } else { Config::v9() };
     let host = Host::new("$HOSTNAME", Platform::Linux).with_uid(0);
     let config = preset.with_json(&options.to_string()).unwrap();
     config.build(&host).unwrap()
@@ -107,8 +75,7 @@ fn plain(args: &Value) -> Vec<Value> {
 
 /// What the caller of `serveNet` or `connectToNet` left unsaid is `None`. So is port 0 there.
 fn net_parts(args: &[Value]) -> (Option<String>, Option<u16>, Option<String>) {
-    let is_udp =
-        |text: &str| text.eq_ignore_ascii_case("udp4") || text.eq_ignore_ascii_case("udp6");
+    let is_udp = |text: &str| text.eq_ignore_ascii_case("udp4") || text.eq_ignore_ascii_case("udp6");
     let (mut host, mut port, mut udp) = (None, None, None);
     for arg in args {
         match arg {

@@ -10,9 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::table::{self, INTERFACE_OPTIONS, Row, TLS_OPTIONS};
-use super::{
-    ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions,
-};
+use super::{ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
 use crate::{Backoff, Encoding};
 
 /// Why a value was not read.
@@ -159,12 +157,7 @@ pub(super) const PARSER: Codec<Parser> = Codec {
     read: |value| {
         named(
             value,
-            &[
-                ("raw", Parser::Raw),
-                ("fast", Parser::Fast),
-                ("guarded", Parser::Guarded),
-                ("assured", Parser::Assured),
-            ],
+            &[("raw", Parser::Raw), ("fast", Parser::Fast), ("guarded", Parser::Guarded), ("assured", Parser::Assured)],
         )
     },
     write: |parser| {
@@ -179,15 +172,7 @@ pub(super) const PARSER: Codec<Parser> = Codec {
 
 pub(super) const MALFORMED: Codec<OnMalformed> = Codec {
     allowed: "\"report\" or \"close\"",
-    read: |value| {
-        named(
-            value,
-            &[
-                ("report", OnMalformed::Report),
-                ("close", OnMalformed::Close),
-            ],
-        )
-    },
+    read: |value| named(value, &[("report", OnMalformed::Report), ("close", OnMalformed::Close)]),
     write: |malformed| {
         Value::from(match malformed {
             OnMalformed::Report => "report",
@@ -198,16 +183,7 @@ pub(super) const MALFORMED: Codec<OnMalformed> = Codec {
 
 pub(super) const OFFLINE: Codec<Offline> = Codec {
     allowed: "\"refuse\", \"buffer\" or \"drop\"",
-    read: |value| {
-        named(
-            value,
-            &[
-                ("refuse", Offline::Refuse),
-                ("buffer", Offline::Buffer),
-                ("drop", Offline::Drop),
-            ],
-        )
-    },
+    read: |value| named(value, &[("refuse", Offline::Refuse), ("buffer", Offline::Buffer), ("drop", Offline::Drop)]),
     write: |offline| {
         Value::from(match offline {
             Offline::Refuse => "refuse",
@@ -273,11 +249,7 @@ pub(super) const ADDRESS: Codec<Option<IpAddr>> = Codec {
             text.parse().map_err(|_| Unread::Value)
         })
     },
-    write: |address| {
-        address.map_or(Value::Bool(false), |address| {
-            Value::from(address.to_string())
-        })
-    },
+    write: |address| address.map_or(Value::Bool(false), |address| Value::from(address.to_string())),
 };
 
 pub(super) const NAMES: Codec<Option<BTreeSet<String>>> = Codec {
@@ -302,31 +274,18 @@ pub(super) const TEXTS: Codec<Vec<String>> = Codec {
 pub(super) const PATH: Codec<Option<PathBuf>> = Codec {
     allowed: "the path of a file",
     read: |value| optional(value, |value| (TEXT.read)(value).map(PathBuf::from)),
-    write: |path| {
-        path.as_ref()
-            .map_or(Value::Null, |path| Value::from(path.to_string_lossy()))
-    },
+    write: |path| path.as_ref().map_or(Value::Null, |path| Value::from(path.to_string_lossy())),
 };
 
 pub(super) const PATHS: Codec<Vec<PathBuf>> = Codec {
     allowed: "the path of a file or a list of paths",
-    read: |value| {
-        Ok((TEXTS.read)(value)?
-            .into_iter()
-            .map(PathBuf::from)
-            .collect())
-    },
+    read: |value| Ok((TEXTS.read)(value)?.into_iter().map(PathBuf::from).collect()),
     write: |paths| paths.iter().map(|path| path.to_string_lossy()).collect(),
 };
 
 pub(super) const INTERFACE: Codec<Interface> = Codec {
     allowed: "an object of localAddress, localPort, family, hints, or false",
-    read: |value| {
-        Ok(
-            optional(value, |value| group(value, "interface.", INTERFACE_OPTIONS))?
-                .unwrap_or_default(),
-        )
-    },
+    read: |value| Ok(optional(value, |value| group(value, "interface.", INTERFACE_OPTIONS))?.unwrap_or_default()),
     write: |interface| table::object(INTERFACE_OPTIONS, interface),
 };
 
@@ -344,21 +303,11 @@ pub(super) const BACKOFF: Codec<Backoff> = Codec {
     read: |value| match value {
         Value::Null | Value::Bool(false) => Ok(Backoff::Fixed),
         Value::Object(parts) => exponential(parts),
-        name => named(
-            name,
-            &[
-                ("fixed", Backoff::Fixed),
-                ("exponential", Backoff::exponential()),
-            ],
-        ),
+        name => named(name, &[("fixed", Backoff::Fixed), ("exponential", Backoff::exponential())]),
     },
     write: |backoff| match backoff {
         Backoff::Fixed => Value::from("fixed"),
-        Backoff::Exponential {
-            factor,
-            max,
-            jitter,
-        } => serde_json::json!({
+        Backoff::Exponential { factor, max, jitter } => serde_json::json!({
             "factor": factor,
             "max": (MILLISECONDS.write)(max),
             "jitter": jitter,
@@ -368,16 +317,10 @@ pub(super) const BACKOFF: Codec<Backoff> = Codec {
 
 fn exponential(parts: &Map<String, Value>) -> Result<Backoff, Unread> {
     let number = |option: &'static str, value: &Value| {
-        let refused =
-            || ConfigError::invalid(option, super::error::shown(value, false), "a number");
+        let refused = || ConfigError::invalid(option, super::error::shown(value, false), "a number");
         value.as_f64().ok_or_else(|| Unread::Part(refused()))
     };
-    let Backoff::Exponential {
-        mut factor,
-        mut max,
-        mut jitter,
-    } = Backoff::exponential()
-    else {
+    let Backoff::Exponential { mut factor, mut max, mut jitter } = Backoff::exponential() else {
         return Err(Unread::Value);
     };
     for (name, value) in parts {
@@ -393,26 +336,14 @@ fn exponential(parts: &Map<String, Value>) -> Result<Backoff, Unread> {
             }
             name => {
                 let names = ["factor", "max", "jitter"];
-                return Err(Unread::Part(table::unknown(
-                    "backoff.",
-                    name,
-                    names.into_iter(),
-                )));
+                return Err(Unread::Part(table::unknown("backoff.", name, names.into_iter())));
             }
         }
     }
-    Ok(Backoff::Exponential {
-        factor,
-        max,
-        jitter,
-    })
+    Ok(Backoff::Exponential { factor, max, jitter })
 }
 
-fn group<T: Default>(
-    value: &Value,
-    prefix: &'static str,
-    rows: &'static [Row<T>],
-) -> Result<T, Unread> {
+fn group<T: Default>(value: &Value, prefix: &'static str, rows: &'static [Row<T>]) -> Result<T, Unread> {
     let parts = value.as_object().ok_or(Unread::Value)?;
     let mut read = T::default();
     table::read_into(&mut read, parts, prefix, rows).map_err(Unread::Part)?;
@@ -420,10 +351,7 @@ fn group<T: Default>(
 }
 
 /// `None` for `false` and `null`, which JavaScript users write for "not set".
-fn optional<T>(
-    value: &Value,
-    read: impl FnOnce(&Value) -> Result<T, Unread>,
-) -> Result<Option<T>, Unread> {
+fn optional<T>(value: &Value, read: impl FnOnce(&Value) -> Result<T, Unread>) -> Result<Option<T>, Unread> {
     match value {
         Value::Null | Value::Bool(false) => Ok(None),
         other => read(other).map(Some),
@@ -437,9 +365,7 @@ fn whole(value: &Value) -> Result<u64, Unread> {
         return Ok(number);
     }
     match value.as_f64() {
-        Some(number) if number.fract() == 0.0 && (0.0..=EXACT).contains(&number) => {
-            Ok(number as u64)
-        }
+        Some(number) if number.fract() == 0.0 && (0.0..=EXACT).contains(&number) => Ok(number as u64),
         _ => Err(Unread::Value),
     }
 }

@@ -45,28 +45,12 @@ pub enum ConfigError {
 }
 
 impl ConfigError {
-    pub(crate) fn invalid(
-        option: impl Into<String>,
-        value: impl ToString,
-        allowed: impl Into<String>,
-    ) -> Self {
-        Self::Invalid {
-            option: option.into(),
-            value: value.to_string(),
-            allowed: allowed.into(),
-        }
+    pub(crate) fn invalid(option: impl Into<String>, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Self::Invalid { option: option.into(), value: value.to_string(), allowed: allowed.into() }
     }
 
-    pub(super) const fn conflict(
-        option: &'static str,
-        other: &'static str,
-        reason: &'static str,
-    ) -> Self {
-        Self::Conflict {
-            option,
-            other,
-            reason,
-        }
+    pub(super) const fn conflict(option: &'static str, other: &'static str, reason: &'static str) -> Self {
+        Self::Conflict { option, other, reason }
     }
 }
 

@@ -55,9 +55,7 @@ impl Config {
 
     fn from_map(options: &Map<String, Value>) -> Result<Self, ConfigError> {
         // A parser that is none falls through to `read_into`, which says what is wrong with it.
-        let parser = options
-            .get("parser")
-            .and_then(|value| (codec::PARSER.read)(value).ok());
+        let parser = options.get("parser").and_then(|value| (codec::PARSER.read)(value).ok());
         let mut config = match parser {
             None => Self::v9(),
             Some(Parser::Raw | Parser::Fast) => Self::v14_fast(),
@@ -70,9 +68,7 @@ impl Config {
 }
 
 fn parse(text: &str) -> Result<Map<String, Value>, ConfigError> {
-    serde_json::from_str(text).map_err(|error| ConfigError::Json {
-        reason: error.to_string(),
-    })
+    serde_json::from_str(text).map_err(|error| ConfigError::Json { reason: error.to_string() })
 }
 
 /// As [`Config::from_json`], from any self-describing format.

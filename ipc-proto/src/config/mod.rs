@@ -145,12 +145,13 @@ pub struct Config {
     /// Bytes of one message, without its delimiter, in both directions; 1 to 2³¹ − 1. Default
     /// 64 MiB, guarded 1 MiB. (Without limit in 9.2.1 and in the `fast` parser of 14.0.0.)
     pub max_message_size: usize,
-    /// Bytes that may wait to be written on one connection; at least 1. Default 16 MiB, guarded
-    /// 8 MiB.
+    /// Bytes that may wait to be written on one connection; at least 1. Of a UDP socket, bytes held
+    /// of messages that are not whole yet. Default 16 MiB, guarded 8 MiB.
     pub max_pending_bytes: usize,
     /// UTF-16 units of an event's name; at least 1. Default 65,536, guarded 256.
     pub max_event_name_length: usize,
-    /// How long a message may stay incomplete. Default `None`, guarded 30 s.
+    /// How long a message may stay incomplete. Default `None`, guarded 30 s. Over UDP, where the
+    /// rest may be lost, `None` stands for 5 s.
     pub message_timeout: Option<Duration>,
     /// Whether the guarded and assured parsers let the names of lifecycle events pass as names of
     /// wire events. Default `false`. (The other parsers always do.)

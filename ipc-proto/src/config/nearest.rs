@@ -19,10 +19,7 @@ pub(super) fn nearest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> 
 
 fn letters(name: &str) -> Vec<char> {
     let counted = |letter: &char| !matches!(letter, '_' | '-' | ' ');
-    name.chars()
-        .filter(counted)
-        .map(|letter| letter.to_ascii_lowercase())
-        .collect()
+    name.chars().filter(counted).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b`.

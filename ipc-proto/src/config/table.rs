@@ -105,14 +105,8 @@ pub(super) static TLS_OPTIONS: &[Row<TlsOptions>] = rows! { TlsOptions;
 
 /// Options that are functions in JavaScript, and what takes their place.
 const FUNCTIONS: [(&str, &str); 2] = [
-    (
-        "logger",
-        "to leave it out: logs go through `tracing`, so install a subscriber instead",
-    ),
-    (
-        "interface.lookup",
-        "false: name lookup belongs to the runtime",
-    ),
+    ("logger", "to leave it out: logs go through `tracing`, so install a subscriber instead"),
+    ("interface.lookup", "false: name lookup belongs to the runtime"),
 ];
 
 /// Reads every entry of `parts` into `group`; `prefix` is what errors put before a name.
@@ -141,32 +135,18 @@ pub(super) fn read_into<S>(
 
 /// All of `group` as a JSON object.
 pub(super) fn object<S>(rows: &'static [Row<S>], group: &S) -> Value {
-    let written = rows
-        .iter()
-        .map(|row| (row.name.to_owned(), (row.write)(group)));
+    let written = rows.iter().map(|row| (row.name.to_owned(), (row.write)(group)));
     Value::Object(written.collect())
 }
 
 /// The error for a name that is not in the table.
-pub(super) fn unknown<'a>(
-    prefix: &str,
-    name: &str,
-    names: impl Iterator<Item = &'a str>,
-) -> ConfigError {
+pub(super) fn unknown<'a>(prefix: &str, name: &str, names: impl Iterator<Item = &'a str>) -> ConfigError {
     let nearest = nearest(name, names).map(|nearest| format!("{prefix}{nearest}"));
-    ConfigError::Unknown {
-        option: format!("{prefix}{}", crate::error::shortened(name)),
-        nearest,
-    }
+    ConfigError::Unknown { option: format!("{prefix}{}", crate::error::shortened(name)), nearest }
 }
 
 /// A name outside the table: an option that only JavaScript can have, set to nothing, or an error.
-fn function<S>(
-    prefix: &str,
-    name: &str,
-    value: &Value,
-    rows: &'static [Row<S>],
-) -> Result<(), ConfigError> {
+fn function<S>(prefix: &str, name: &str, value: &Value, rows: &'static [Row<S>]) -> Result<(), ConfigError> {
     let option = format!("{prefix}{name}");
     match FUNCTIONS.iter().find(|(known, _)| *known == option) {
         Some(_) if matches!(value, Value::Null | Value::Bool(false)) => Ok(()),

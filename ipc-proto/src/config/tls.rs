@@ -153,10 +153,7 @@ impl fmt::Debug for TlsOptions {
             .field("reject_unauthorized", &self.reject_unauthorized)
             .field("key", &self.key.as_ref().map(|_| Hidden("<hidden>")))
             .field("cert", &self.cert.as_ref().map(|_| Hidden("<PEM>")))
-            .field(
-                "ca",
-                &self.ca.iter().map(|_| Hidden("<PEM>")).collect::<Vec<_>>(),
-            )
+            .field("ca", &self.ca.iter().map(|_| Hidden("<PEM>")).collect::<Vec<_>>())
             .field("server_name", &self.server_name)
             .finish()
     }

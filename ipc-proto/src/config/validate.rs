@@ -49,11 +49,8 @@ impl Config {
     }
 
     fn check_texts(&self) -> Result<(), ConfigError> {
-        let texts = [
-            ("appspace", Some(&self.appspace)),
-            ("socketRoot", self.socket_root.as_ref()),
-            ("id", self.id.as_ref()),
-        ];
+        let texts =
+            [("appspace", Some(&self.appspace)), ("socketRoot", self.socket_root.as_ref()), ("id", self.id.as_ref())];
         for (option, text) in texts {
             if let Some(text) = text {
                 check_path_part(option, text)?;
@@ -113,12 +110,7 @@ impl Config {
     }
 
     fn check_backoff(&self) -> Result<(), ConfigError> {
-        let Backoff::Exponential {
-            factor,
-            max,
-            jitter,
-        } = self.backoff
-        else {
+        let Backoff::Exponential { factor, max, jitter } = self.backoff else {
             return Ok(());
         };
         if !factor.is_finite() || factor < 1.0 {
@@ -131,11 +123,7 @@ impl Config {
         }
         if max < self.retry || max > LONGEST_TIMER {
             let allowed = "a number of milliseconds from the value of retry to 2147483647";
-            return Err(ConfigError::invalid(
-                "backoff.max",
-                max.as_millis(),
-                allowed,
-            ));
+            return Err(ConfigError::invalid("backoff.max", max.as_millis(), allowed));
         }
         Ok(())
     }
@@ -157,10 +145,7 @@ impl Config {
             }
         }
         // Every listed name must be one that the other rules let pass, or the list says nothing.
-        let others = Rules {
-            allowed: None,
-            ..self.rules()
-        };
+        let others = Rules { allowed: None, ..self.rules() };
         for name in self.allowed_events.iter().flatten() {
             if let Err(refusal) = others.check(name) {
                 let value = format!("a list with {:?}", crate::error::shortened(name));
@@ -177,11 +162,7 @@ impl Config {
 pub(crate) fn check_path_part(option: &str, text: &str) -> Result<(), ConfigError> {
     if text.contains('\0') {
         let value = format!("{:?}", crate::error::shortened(text));
-        return Err(ConfigError::invalid(
-            option,
-            value,
-            "text without a NUL character",
-        ));
+        return Err(ConfigError::invalid(option, value, "text without a NUL character"));
     }
     Ok(())
 }

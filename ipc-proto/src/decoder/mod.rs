@@ -69,10 +69,7 @@ impl Decoder {
     /// that and a delimiter is ever kept of an unfinished frame. From then on every call gives the same error: the stream has
     /// lost its meaning and should be closed.
     #[inline]
-    pub fn next_frame<'d, 'i: 'd>(
-        &'d mut self,
-        input: &mut &'i [u8],
-    ) -> Result<Option<&'d [u8]>, ProtocolError> {
+    pub fn next_frame<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Result<Option<&'d [u8]>, ProtocolError> {
         if self.failed {
             return Err(self.too_large());
         }
@@ -119,13 +116,10 @@ impl Decoder {
             return None;
         }
         self.move_to_front();
-        let limit = self
-            .max_message_size
-            .saturating_add(self.delimiter.as_bytes().len());
+        let limit = self.max_message_size.saturating_add(self.delimiter.as_bytes().len());
         if self.buffer.len() - self.end < DIRECT_FROM / 2 {
             let size = self.end.saturating_mul(2).min(limit).max(self.end);
-            self.buffer
-                .reserve_exact(size.saturating_sub(self.buffer.len()));
+            self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
             self.buffer.resize(size.max(self.buffer.len()), 0);
         }
         Some(&mut self.buffer[self.end..]).filter(|room| !room.is_empty())
@@ -172,9 +166,7 @@ impl Decoder {
 
     /// Searches what is kept, from where the last search stopped, for the end of the first frame.
     fn find_buffered(&mut self) -> Option<usize> {
-        let found = self
-            .find(&self.buffer[self.searched..self.end])
-            .map(|at| self.searched + at);
+        let found = self.find(&self.buffer[self.searched..self.end]).map(|at| self.searched + at);
         if found.is_none() {
             // The head of a delimiter may be at its end.
             let head = self.delimiter.as_bytes().len() - 1;
@@ -267,10 +259,7 @@ impl Decoder {
     /// The error says the same however the frame was cut up: more than the limit, at least by one byte.
     #[cold]
     fn too_large(&self) -> ProtocolError {
-        ProtocolError::FrameTooLarge {
-            length: self.max_message_size.saturating_add(1),
-            limit: self.max_message_size,
-        }
+        ProtocolError::FrameTooLarge { length: self.max_message_size.saturating_add(1), limit: self.max_message_size }
     }
 
     #[inline]

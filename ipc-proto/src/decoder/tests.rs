@@ -7,10 +7,7 @@ fn decoder(delimiter: &str, max: usize) -> Decoder {
 }
 
 /// All frames of `chunks`, and whether decoding failed.
-fn frames<'a>(
-    decoder: &mut Decoder,
-    chunks: impl IntoIterator<Item = &'a [u8]>,
-) -> (Vec<Vec<u8>>, bool) {
+fn frames<'a>(decoder: &mut Decoder, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<Vec<u8>>, bool) {
     let mut frames = Vec::new();
     for mut chunk in chunks {
         loop {
@@ -28,9 +25,7 @@ fn frames<'a>(
 #[test]
 fn every_cut_into_two_and_three_gives_the_same_frames() {
     for delimiter in ["\x0c", "\r\n", "||", "|||", "|x|", "<EOM>", "ababN"] {
-        let stream = ["one", "", "|", "a|", "abab", "\r", "<EOM", "last"]
-            .join(delimiter)
-            .into_bytes();
+        let stream = ["one", "", "|", "a|", "abab", "\r", "<EOM", "last"].join(delimiter).into_bytes();
         let whole = frames(&mut decoder(delimiter, 100), [&stream[..]]);
         assert!(whole.0.len() >= 6);
         for first in 0..=stream.len() {
@@ -43,11 +38,7 @@ fn every_cut_into_two_and_three_gives_the_same_frames() {
                 );
             }
         }
-        assert_eq!(
-            frames(&mut decoder(delimiter, 100), stream.chunks(1)),
-            whole,
-            "{delimiter:?} byte by byte"
-        );
+        assert_eq!(frames(&mut decoder(delimiter, 100), stream.chunks(1)), whole, "{delimiter:?} byte by byte");
     }
 }
 
@@ -56,10 +47,7 @@ fn whole_frames_are_lent_from_the_input() {
     let mut decoder = decoder("\x0c", 100);
     let stream = b"one\x0ctwo\x0c";
     let mut input = &stream[..];
-    assert_eq!(
-        decoder.next_frame(&mut input).unwrap().unwrap().as_ptr(),
-        stream.as_ptr()
-    );
+    assert_eq!(decoder.next_frame(&mut input).unwrap().unwrap().as_ptr(), stream.as_ptr());
     assert_eq!(decoder.next_frame(&mut input), Ok(Some(&b"two"[..])));
     assert_eq!(decoder.next_frame(&mut input), Ok(None));
     assert_eq!(decoder.take_buffer(), None, "no buffer was needed");
@@ -69,9 +57,7 @@ fn whole_frames_are_lent_from_the_input() {
 fn a_frame_of_the_greatest_size_passes_and_a_byte_more_fails_however_it_is_cut() {
     for delimiter in ["\x0c", "<EOM>"] {
         for (length, fails) in [(10, false), (11, true)] {
-            let stream = ["a".repeat(length), "b".to_owned(), String::new()]
-                .join(delimiter)
-                .into_bytes();
+            let stream = ["a".repeat(length), "b".to_owned(), String::new()].join(delimiter).into_bytes();
             for chunk in 1..=stream.len() {
                 let mut decoder = decoder(delimiter, 10);
                 let (frames, failed) = frames(&mut decoder, stream.chunks(chunk));
@@ -87,20 +73,10 @@ fn a_frame_of_the_greatest_size_passes_and_a_byte_more_fails_however_it_is_cut()
 #[test]
 fn an_endless_frame_is_refused_before_it_is_kept() {
     let mut decoder = decoder("<EOM>", 1000);
-    assert_eq!(
-        decoder.next_frame(&mut &[b'a'; 1004][..]),
-        Ok(None),
-        "the last four may be the head of a delimiter"
-    );
+    assert_eq!(decoder.next_frame(&mut &[b'a'; 1004][..]), Ok(None), "the last four may be the head of a delimiter");
     assert_eq!(decoder.buffered(), 1004);
     let error = decoder.next_frame(&mut &b"a"[..]).unwrap_err();
-    assert_eq!(
-        error,
-        ProtocolError::FrameTooLarge {
-            length: 1001,
-            limit: 1000
-        }
-    );
+    assert_eq!(error, ProtocolError::FrameTooLarge { length: 1001, limit: 1000 });
     assert_eq!(decoder.buffered(), 0);
     assert_eq!(decoder.take_buffer(), None, "its memory is given back");
     decoder.defer(b"more");
@@ -125,10 +101,7 @@ fn deferred_input_comes_first() {
 fn a_large_frame_is_read_into_the_buffer_itself() {
     for delimiter in ["\x0c", "<EOM>"] {
         let body = "a".repeat(1_000_000);
-        let stream = [&body, "tail"]
-            .map(|frame| frame.to_owned() + delimiter)
-            .concat()
-            .into_bytes();
+        let stream = [&body, "tail"].map(|frame| frame.to_owned() + delimiter).concat().into_bytes();
         let mut decoder = decoder(delimiter, 1_000_000);
         let (head, mut rest) = stream.split_at(DIRECT_FROM);
         let mut found = frames(&mut decoder, [head]).0;
@@ -173,10 +146,7 @@ fn a_spare_buffer_is_used_and_given_back() {
     assert_eq!(decoder.next_frame(&mut &b"head"[..]), Ok(None));
     decoder.give_buffer(Vec::with_capacity(900));
     assert_eq!(decoder.take_buffer(), None, "in use");
-    assert_eq!(
-        decoder.next_frame(&mut &b"\x0c"[..]),
-        Ok(Some(&b"head"[..]))
-    );
+    assert_eq!(decoder.next_frame(&mut &b"\x0c"[..]), Ok(Some(&b"head"[..])));
     let spare = decoder.take_buffer().unwrap();
     assert!((500..900).contains(&spare.capacity()));
     assert_eq!(decoder.take_buffer(), None);
@@ -194,11 +164,7 @@ fn the_cost_is_linear_in_bytes_however_the_stream_is_cut() {
             // Each byte is searched and copied once; around each cut a delimiter's length is searched again.
             let cuts = stream.len() / chunk + 1;
             let bound = 2 * stream.len() + cuts * 4 * delimiter.len();
-            assert!(
-                decoder.touched.get() <= bound,
-                "{delimiter:?} in {chunk}: {} > {bound}",
-                decoder.touched.get()
-            );
+            assert!(decoder.touched.get() <= bound, "{delimiter:?} in {chunk}: {} > {bound}", decoder.touched.get());
         }
     }
 }

@@ -46,10 +46,7 @@ pub(crate) fn check_host(host: &str) -> Result<(), &'static str> {
 }
 
 pub(super) fn host_error(host: &str) -> Result<(), EndpointError> {
-    check_host(host).map_err(|expected| EndpointError::Host {
-        host: shortened(host),
-        expected,
-    })
+    check_host(host).map_err(|expected| EndpointError::Host { host: shortened(host), expected })
 }
 
 fn check_udp(settings: &Settings, host: &str, family: IpFamily) -> Result<(), EndpointError> {
@@ -86,10 +83,7 @@ fn check_assured_local(address: &LocalAddress, settings: &Settings) -> Result<()
         !name.contains('/') && !matches!(name, "" | "." | "..")
     });
     if !inside {
-        return Err(EndpointError::OutsideRoot {
-            path: shortened(address.as_str()),
-            root: shortened(root),
-        });
+        return Err(EndpointError::OutsideRoot { path: shortened(address.as_str()), root: shortened(root) });
     }
     Ok(())
 }

@@ -22,11 +22,7 @@ impl LocalAddress {
     /// [`Platform::local_address_limit`].
     pub fn new(path: &str, platform: Platform) -> Result<Self, EndpointError> {
         let pipe = platform.is_windows();
-        let text = if pipe {
-            pipe_name(path)
-        } else {
-            path.to_owned()
-        };
+        let text = if pipe { pipe_name(path) } else { path.to_owned() };
         let address = Self::unlimited(text, pipe)?;
         address.check_length(platform)?;
         Ok(address)
@@ -48,18 +44,10 @@ impl LocalAddress {
     /// when it is opened.
     pub(super) fn check_length(&self, platform: Platform) -> Result<(), EndpointError> {
         let limit = platform.local_address_limit();
-        let length = if self.pipe {
-            self.text.encode_utf16().count()
-        } else {
-            self.text.len()
-        };
+        let length = if self.pipe { self.text.encode_utf16().count() } else { self.text.len() };
         if length > limit {
             let path = shortened(&self.text);
-            return Err(EndpointError::TooLong {
-                path,
-                length,
-                limit,
-            });
+            return Err(EndpointError::TooLong { path, length, limit });
         }
         Ok(())
     }

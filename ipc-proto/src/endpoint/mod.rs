@@ -104,11 +104,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// [`EndpointError`] for what is no host, and what [`Settings::check`] refuses.
-    pub fn net(
-        settings: &Settings,
-        host: Option<&str>,
-        port: Option<u16>,
-    ) -> Result<Self, EndpointError> {
+    pub fn net(settings: &Settings, host: Option<&str>, port: Option<u16>) -> Result<Self, EndpointError> {
         let host = given(host).unwrap_or(settings.network_host()).to_owned();
         let port = port.unwrap_or(settings.network_port());
         Self::Tcp { host, port }.checked(settings)
@@ -120,11 +116,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// As [`Endpoint::net`], and for another IPv6 address.
-    pub fn udp4(
-        settings: &Settings,
-        host: Option<&str>,
-        port: Option<u16>,
-    ) -> Result<Self, EndpointError> {
+    pub fn udp4(settings: &Settings, host: Option<&str>, port: Option<u16>) -> Result<Self, EndpointError> {
         let host = match given(host).unwrap_or(settings.network_host()) {
             "::1" => "127.0.0.1",
             host => host,
@@ -141,11 +133,7 @@ impl Endpoint {
     /// # Errors
     ///
     /// As [`Endpoint::net`], and for an IPv4 address.
-    pub fn udp6(
-        settings: &Settings,
-        host: Option<&str>,
-        port: Option<u16>,
-    ) -> Result<Self, EndpointError> {
+    pub fn udp6(settings: &Settings, host: Option<&str>, port: Option<u16>) -> Result<Self, EndpointError> {
         let configured = settings.config().network_host.as_deref();
         let host = given(host).or(configured);
         let host = host.unwrap_or(IpFamily::V6.loopback()).to_owned();
@@ -167,9 +155,7 @@ impl Endpoint {
     pub fn host(&self) -> Option<&str> {
         match self {
             Self::Local(_) => None,
-            Self::Tcp { host, .. } | Self::Udp4 { host, .. } | Self::Udp6 { host, .. } => {
-                Some(host)
-            }
+            Self::Tcp { host, .. } | Self::Udp4 { host, .. } | Self::Udp6 { host, .. } => Some(host),
         }
     }
 
@@ -178,9 +164,7 @@ impl Endpoint {
     pub fn port(&self) -> Option<u16> {
         match self {
             Self::Local(_) => None,
-            Self::Tcp { port, .. } | Self::Udp4 { port, .. } | Self::Udp6 { port, .. } => {
-                Some(*port)
-            }
+            Self::Tcp { port, .. } | Self::Udp4 { port, .. } | Self::Udp6 { port, .. } => Some(*port),
         }
     }
 

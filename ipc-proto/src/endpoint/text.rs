@@ -15,11 +15,7 @@ impl fmt::Display for Endpoint {
             Self::Udp4 { host, port } => ("udp4", host, port),
             Self::Udp6 { host, port } => ("udp6", host, port),
         };
-        if host.contains(':') {
-            write!(f, "{scheme}:[{host}]:{port}")
-        } else {
-            write!(f, "{scheme}:{host}:{port}")
-        }
+        if host.contains(':') { write!(f, "{scheme}:[{host}]:{port}") } else { write!(f, "{scheme}:{host}:{port}") }
     }
 }
 
@@ -36,9 +32,7 @@ impl FromStr for Endpoint {
     type Err = EndpointError;
 
     fn from_str(text: &str) -> Result<Self, EndpointError> {
-        let syntax = || EndpointError::Syntax {
-            text: shortened(text),
-        };
+        let syntax = || EndpointError::Syntax { text: shortened(text) };
         let (scheme, rest) = text.split_once(':').ok_or_else(syntax)?;
         match scheme {
             "unix" => LocalAddress::unlimited(rest.to_owned(), false).map(Self::Local),

@@ -5,6 +5,8 @@
 mod kind;
 mod scan;
 mod swar;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use kind::JsonKind;

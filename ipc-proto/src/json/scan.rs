@@ -17,6 +17,9 @@ pub(crate) struct Invalid {
 }
 
 /// Walks over a text from token to token.
+///
+/// It is `Copy`, and what is not inlined takes it by value, so that in the loops the position stays in a register.
+#[derive(Clone, Copy)]
 pub(crate) struct Scanner<'a> {
     /// UTF-8, taken as bytes because JSON's syntax is ASCII.
     text: &'a [u8],
@@ -32,10 +35,7 @@ pub(crate) fn validate(text: &str) -> Result<(), Invalid> {
 
 impl<'a> Scanner<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self {
-            text: text.as_bytes(),
-            at: 0,
-        }
+        Self { text: text.as_bytes(), at: 0 }
     }
 
     /// How many bytes have been passed.
@@ -57,11 +57,7 @@ impl<'a> Scanner<'a> {
     /// Passes a string if a valid one is next, without white space in between. Says whether it has escapes.
     #[inline(always)]
     pub(crate) fn take_string(&mut self) -> Option<bool> {
-        if self.peek() == b'"' {
-            self.string().ok()
-        } else {
-            None
-        }
+        if self.peek() == b'"' { self.string().ok() } else { None }
     }
 
     /// Passes white space and looks at the byte after it; at the end of the text that is NUL, which no token starts with.
@@ -71,11 +67,7 @@ impl<'a> Scanner<'a> {
         if byte > b' ' {
             return byte;
         }
-        self.at += self
-            .rest()
-            .iter()
-            .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
-            .count();
+        self.at += self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
         self.peek()
     }
 
@@ -83,11 +75,7 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub(crate) fn end(&mut self) -> Result<(), Invalid> {
         self.token();
-        if self.at == self.text.len() {
-            Ok(())
-        } else {
-            Err(self.expected("the end"))
-        }
+        if self.at == self.text.len() { Ok(()) } else { Err(self.expected("the end")) }
     }
 
     /// Passes white space and `byte`.
@@ -102,10 +90,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes white space and an object, and tells `visit` of each member: what is between the key's quotes, whether that has
     /// escapes, and where the value is.
-    pub(crate) fn members(
-        &mut self,
-        mut visit: impl FnMut(Range<usize>, bool, Range<usize>),
-    ) -> Result<(), Invalid> {
+    pub(crate) fn members(&mut self, mut visit: impl FnMut(Range<usize>, bool, Range<usize>)) -> Result<(), Invalid> {
         self.expect(b'{', "an object")?;
         if self.token() == b'}' {
             self.at += 1;
@@ -151,19 +136,16 @@ impl<'a> Scanner<'a> {
             self.at += 1;
             return Ok(false);
         }
-        self.string_from_escape()?;
+        self.at = self.end_of_string()?;
         Ok(true)
     }
 
-    /// Passes the rest of a string, from its first byte that does not stand for itself.
+    /// Where the string ends, from its first byte that does not stand for itself.
     #[inline(never)]
-    fn string_from_escape(&mut self) -> Result<(), Invalid> {
+    fn end_of_string(mut self) -> Result<usize, Invalid> {
         loop {
             match self.peek() {
-                b'"' => {
-                    self.at += 1;
-                    return Ok(());
-                }
+                b'"' => return Ok(self.at + 1),
                 b'\\' => self.escape()?,
                 _ if self.at == self.text.len() => return Err(self.expected("a closing quote")),
                 _ => return Err(self.expected("an escape instead of a control character")),
@@ -180,12 +162,7 @@ impl<'a> Scanner<'a> {
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.at += 1,
             b'u' => {
                 self.at += 1;
-                let digits = self
-                    .rest()
-                    .iter()
-                    .take(4)
-                    .take_while(|byte| byte.is_ascii_hexdigit())
-                    .count();
+                let digits = self.rest().iter().take(4).take_while(|byte| byte.is_ascii_hexdigit()).count();
                 self.at += digits;
                 if digits < 4 {
                     return Err(self.expected("four hexadecimal digits"));
@@ -209,13 +186,13 @@ impl<'a> Scanner<'a> {
         }
         // Most numbers are integers: what follows is rarely a dot or an exponent.
         if matches!(self.peek(), b'.' | b'e' | b'E') {
-            self.fraction_and_exponent()?;
+            self.at = self.end_of_fraction_and_exponent()?;
         }
         Ok(())
     }
 
     #[inline(never)]
-    fn fraction_and_exponent(&mut self) -> Result<(), Invalid> {
+    fn end_of_fraction_and_exponent(mut self) -> Result<usize, Invalid> {
         if self.peek() == b'.' {
             self.at += 1;
             self.digits()?;
@@ -227,7 +204,7 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        Ok(())
+        Ok(self.at)
     }
 
     /// Passes one decimal digit or more.
@@ -235,16 +212,17 @@ impl<'a> Scanner<'a> {
     fn digits(&mut self) -> Result<(), Invalid> {
         let digits = digit_run(self.rest());
         self.at += digits;
-        if digits == 0 {
-            Err(self.expected("a digit"))
-        } else {
-            Ok(())
-        }
+        if digits == 0 { Err(self.expected("a digit")) } else { Ok(()) }
     }
 
     /// Passes white space and one value of any kind, with all that is in it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<(), Invalid> {
+        self.at = self.end_of_value()?;
+        Ok(())
+    }
+
+    fn end_of_value(mut self) -> Result<usize, Invalid> {
         let mut open = Containers::default();
         loop {
             match self.token() {
@@ -272,7 +250,7 @@ impl<'a> Scanner<'a> {
             // A value is complete: close the containers that end with it, up to the next value.
             loop {
                 let Some(container) = open.innermost() else {
-                    return Ok(());
+                    return Ok(self.at);
                 };
                 let token = self.token();
                 if token == b',' {
@@ -301,21 +279,18 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline(always)]
-    fn peek(&self) -> u8 {
+    fn peek(self) -> u8 {
         self.text.get(self.at).copied().unwrap_or(0)
     }
 
     #[inline(always)]
-    fn rest(&self) -> &'a [u8] {
+    fn rest(self) -> &'a [u8] {
         self.text.get(self.at..).unwrap_or_default()
     }
 
     #[cold]
-    fn expected(&self, expected: &'static str) -> Invalid {
-        Invalid {
-            offset: self.at.min(self.text.len()),
-            expected,
-        }
+    fn expected(self, expected: &'static str) -> Invalid {
+        Invalid { offset: self.at.min(self.text.len()), expected }
     }
 }
 
@@ -376,11 +351,7 @@ impl Containers {
         if self.depth == 0 {
             return None;
         }
-        Some(if self.inner & 1 == 1 {
-            Container::Object
-        } else {
-            Container::Array
-        })
+        Some(if self.inner & 1 == 1 { Container::Object } else { Container::Array })
     }
 }
 

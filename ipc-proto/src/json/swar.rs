@@ -23,10 +23,7 @@ pub(crate) fn plain_run(bytes: &[u8]) -> usize {
             at += plain_blocks(&bytes[at..]);
         }
     }
-    at + bytes[at..]
-        .iter()
-        .take_while(|&&byte| !is_special(byte))
-        .count()
+    at + bytes[at..].iter().take_while(|&&byte| !is_special(byte)).count()
 }
 
 /// How many bytes at the start of `bytes` are decimal digits.
@@ -40,29 +37,19 @@ pub(super) fn digit_run(bytes: &[u8]) -> usize {
         }
         at += 8;
     }
-    at + bytes[at..]
-        .iter()
-        .take_while(|byte| byte.is_ascii_digit())
-        .count()
+    at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// The bytes of the leading blocks that are plain throughout.
 #[inline(never)]
 fn plain_blocks(bytes: &[u8]) -> usize {
-    let plain = |block: &&[u8]| {
-        !block
-            .iter()
-            .fold(false, |special, &byte| special | is_special(byte))
-    };
+    let plain = |block: &&[u8]| !block.iter().fold(false, |special, &byte| special | is_special(byte));
     bytes.chunks_exact(BLOCK).take_while(plain).count() * BLOCK
 }
 
 #[inline]
 fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .map(|chunk| u64::from_le_bytes(*chunk))
+    bytes.get(at..)?.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
 }
 
 #[inline]
@@ -110,23 +97,11 @@ mod tests {
                     let mut text = vec![b'a'; length];
                     text[position] = byte;
                     let expected = if is_special(byte) { position } else { length };
-                    assert_eq!(
-                        plain_run(&text),
-                        expected,
-                        "{byte:#x} at {position} of {length}"
-                    );
+                    assert_eq!(plain_run(&text), expected, "{byte:#x} at {position} of {length}");
                     let mut digits = vec![b'7'; length];
                     digits[position] = byte;
-                    let expected = if byte.is_ascii_digit() {
-                        length
-                    } else {
-                        position
-                    };
-                    assert_eq!(
-                        digit_run(&digits),
-                        expected,
-                        "{byte:#x} at {position} of {length}"
-                    );
+                    let expected = if byte.is_ascii_digit() { length } else { position };
+                    assert_eq!(digit_run(&digits), expected, "{byte:#x} at {position} of {length}");
                 }
             }
         }
@@ -137,10 +112,7 @@ mod tests {
         for first in 0..=u8::MAX {
             for second in 0..=u8::MAX {
                 let text = [b'a', first, second, b'a', b'a', b'a', b'a', b'a'];
-                let expected = text
-                    .iter()
-                    .position(|&byte| is_special(byte))
-                    .unwrap_or(text.len());
+                let expected = text.iter().position(|&byte| is_special(byte)).unwrap_or(text.len());
                 assert_eq!(plain_run(&text), expected, "{first:#x} {second:#x}");
             }
         }

@@ -23,11 +23,7 @@ pub(crate) fn unescape(body: &str) -> String {
 /// Whether a key is `name`, given what is between its quotes and whether that has escapes.
 #[inline]
 pub(crate) fn key_is(body: &str, escaped: bool, name: &str) -> bool {
-    if escaped {
-        unescape(body) == name
-    } else {
-        body == name
-    }
+    if escaped { unescape(body) == name } else { body == name }
 }
 
 /// What the escape at the start of `bytes` stands for, and its length in bytes.
@@ -47,7 +43,9 @@ fn escaped_char(bytes: &[u8]) -> (char, usize) {
 
 /// As [`escaped_char`], for `\uXXXX`, alone or as the first half of a surrogate pair.
 fn unicode_escape(bytes: &[u8]) -> (char, usize) {
-    let unit = unit_of(bytes).unwrap_or(0xFFFD);
+    let Some(unit) = unit_of(bytes) else {
+        return (char::REPLACEMENT_CHARACTER, 2);
+    };
     let next = bytes.get(6..).and_then(unit_of);
     let mut decoded = char::decode_utf16([unit].into_iter().chain(next));
     match decoded.next() {
@@ -71,8 +69,7 @@ pub(crate) fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
     let mut replaced = String::new();
     let mut kept = 0;
     let mut at = 0;
-    while let Some(backslash) = memchr::memchr(b'\\', text.as_bytes().get(at..).unwrap_or_default())
-    {
+    while let Some(backslash) = memchr::memchr(b'\\', text.as_bytes().get(at..).unwrap_or_default()) {
         let escape = at + backslash;
         let (char, length) = escaped_char(&text.as_bytes()[escape..]);
         at = escape + length;
@@ -105,9 +102,7 @@ pub(crate) fn compact(text: &str) -> String {
 }
 
 fn push_without_white_space(between: &str, compacted: &mut String) {
-    between
-        .split([' ', '\t', '\n', '\r'])
-        .for_each(|tokens| compacted.push_str(tokens));
+    between.split([' ', '\t', '\n', '\r']).for_each(|tokens| compacted.push_str(tokens));
 }
 
 /// The length of the string, quotes included, that `text` starts with.
@@ -127,11 +122,7 @@ fn string_length(text: &str) -> usize {
 
 /// The same text with `char` written as escape. It must be one that `text` has inside strings only, and never after a backslash.
 pub(crate) fn with_char_escaped(text: &str, char: char) -> String {
-    let escape: String = char
-        .encode_utf16(&mut [0; 2])
-        .iter()
-        .map(|unit| format!("\\u{unit:04x}"))
-        .collect();
+    let escape: String = char.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
     text.replace(char, &escape)
 }
 
@@ -160,16 +151,7 @@ mod tests {
 
     #[test]
     fn text_that_is_no_json_does_no_harm() {
-        for body in [
-            "\\",
-            "\\u",
-            "\\u12",
-            "\\é",
-            "\\uzzzz",
-            "\\ud83d\\u",
-            "\"",
-            "\"\\",
-        ] {
+        for body in ["\\", "\\u", "\\u12", "\\é", "\\uzzzz", "\\ud83d\\u", "\"", "\"\\"] {
             unescape(body);
             without_lone_surrogates(body);
             compact(body);
@@ -178,23 +160,14 @@ mod tests {
 
     #[test]
     fn lone_surrogates_are_replaced_in_place() {
-        assert!(matches!(
-            without_lone_surrogates(r#""\ud83d\ude00\\ud83d""#),
-            Cow::Borrowed(_)
-        ));
-        assert_eq!(
-            without_lone_surrogates(r#"["\ud83d","\ude00x"]"#),
-            r#"["\ufffd","\ufffdx"]"#
-        );
+        assert!(matches!(without_lone_surrogates(r#""\ud83d\ude00\\ud83d""#), Cow::Borrowed(_)));
+        assert_eq!(without_lone_surrogates(r#"["\ud83d","\ude00x"]"#), r#"["\ufffd","\ufffdx"]"#);
     }
 
     #[test]
     fn compacting_takes_white_space_from_between_tokens_only() {
         let pretty = "{ \"a b\\\" \" :\n\t[ 1 , -2.5e3 , \"\\\\\" ] ,\r\n \"\" : { } }";
-        assert_eq!(
-            compact(pretty),
-            "{\"a b\\\" \":[1,-2.5e3,\"\\\\\"],\"\":{}}"
-        );
+        assert_eq!(compact(pretty), "{\"a b\\\" \":[1,-2.5e3,\"\\\\\"],\"\":{}}");
     }
 
     #[test]

@@ -1,0 +1,745 @@
+//! The client handle: connect, emit, hear, reconnect, close.
+//!
+//! One task owns a client's socket and its life; [`ipc_proto::Client`] decides, this file dials and reports. Emitting
+//! from any thread goes through the [`Link`] while connected and through the core's offline policy while not. Where both
+//! locks are taken, the core's comes first.
+
+use crate::emit::emit_methods;
+use crate::error::{BoxError, CloseError, ConnectError, ConnectionError};
+use crate::handlers::{HandlerId, Handlers, Outcome, Seen, extract};
+use crate::latch::Latch;
+use crate::link::{CloseOrder, Link};
+use crate::peer::unsent;
+use crate::pump::{Dispatch, Pump, Why};
+use crate::runtime::{Ambient, Runtime, Timer};
+use crate::stream::{Events, Outlet, Tap};
+use bytes::Bytes;
+use ipc_proto::{
+    ClientAction, Config, Connection, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Received, Settings,
+    StopRetrying, Unsent,
+};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What a client's event stream gives. Lifecycle and wire events are different variants: an event that the server calls
+/// `connect` arrives as a [`Message`](Self::Message) of that name.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ClientEvent {
+    /// A connection is up (`connect` in node-ipc).
+    Connected,
+    /// The server sent an event that no handler took.
+    Message(Message),
+    /// A raw connection brought bytes that no handler took (`data`). They have no message borders.
+    Data(Bytes),
+    /// Something went wrong (`error`): an attempt failed, a connection broke, the server sent what is no event, or a
+    /// handler failed.
+    Error(ConnectionError),
+    /// A connection ended or an attempt failed (`disconnect`).
+    Disconnected {
+        /// How long until the next attempt; `None` if there is none.
+        retry_in: Option<Duration>,
+        /// What was queued and is lost.
+        unsent: Unsent,
+    },
+    /// The client has come to its end (`destroy`); the stream ends too.
+    Destroyed,
+}
+
+/// A client of any transport, reconnecting by itself. Cheap to clone; when the last clone is dropped it sends what is
+/// queued and closes.
+///
+/// Register handlers before [`connect`](Self::connect), so that no event of a quick server comes too early. A handler
+/// that wants to emit takes an [`Emitter`], which does not keep the client alive.
+pub struct Client<R: Runtime> {
+    emitter: Emitter,
+    /// Dropped with the last handle.
+    _alive: Arc<Alive>,
+    runtime: R,
+}
+
+/// Emits through a client without keeping it alive: for handlers and for tasks that end with it.
+#[derive(Clone)]
+pub struct Emitter {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    endpoint: Endpoint,
+    core: Mutex<ipc_proto::Client>,
+    link: Link,
+    handlers: Handlers<(), ClientEvent>,
+    outlet: Outlet<ClientEvent>,
+    started: AtomicBool,
+    /// Whether the first connection came, or the end before it.
+    first: Latch<bool>,
+    /// What the last attempt said.
+    last_error: Mutex<Option<Arc<io::Error>>>,
+    ended: Latch<Unsent>,
+}
+
+struct Alive(Arc<Shared>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.begin_close(crate::CLOSE_WITHIN);
+    }
+}
+
+impl<R: Runtime> Clone for Client<R> {
+    fn clone(&self) -> Self {
+        Self { emitter: self.emitter.clone(), _alive: Arc::clone(&self._alive), runtime: self.runtime.clone() }
+    }
+}
+
+impl<R: Runtime> std::fmt::Debug for Client<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("endpoint", self.endpoint())
+            .field("connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Emitter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emitter").field("endpoint", &self.shared.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl<R: Ambient> Client<R> {
+    /// A client of the local service `id`, at `socketRoot` + `appspace` + `id` (`ipc.connectTo(id)`), not connecting yet.
+    /// `config.id` is our own id, not the service's.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]: the configuration is refused, or there is no runtime here. Nothing is opened.
+    pub fn new(id: &str, config: Config) -> Result<Self, ConnectError> {
+        let settings = crate::host::build(config)?;
+        let endpoint = Endpoint::local(&settings, Some(id))?;
+        Self::at(settings, endpoint)
+    }
+
+    /// A client of the local socket at `path` (`ipc.connectTo(id, path)`), not connecting yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn at_path(path: &str, config: Config) -> Result<Self, ConnectError> {
+        let settings = crate::host::build(config)?;
+        let endpoint = Endpoint::at_path(&settings, path)?;
+        Self::at(settings, endpoint)
+    }
+
+    /// A TCP client (`ipc.connectToNet(id, host, port)`), not connecting yet. `None` stands for `networkHost` and
+    /// `networkPort`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn net(host: Option<&str>, port: Option<u16>, config: Config) -> Result<Self, ConnectError> {
+        let settings = crate::host::build(config)?;
+        let endpoint = Endpoint::net(&settings, host, port)?;
+        Self::at(settings, endpoint)
+    }
+
+    /// A client of any endpoint, not connecting yet.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ConnectError> {
+        Ok(Self::with_runtime(R::ambient().map_err(ConnectError::Runtime)?, settings, endpoint))
+    }
+
+    /// Connects to the local service `id` and waits for the first connection: [`new`](Self::new) and
+    /// [`connect`](Self::connect). Events that come before a handler is registered go to nobody; to register handlers
+    /// first, use `new`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub async fn connect_to(id: &str, config: Config) -> Result<Self, ConnectError> {
+        let client = Self::new(id, config)?;
+        client.connect().await?;
+        Ok(client)
+    }
+
+    /// Connects over TCP and waits for the first connection: [`net`](Self::net) and [`connect`](Self::connect).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub async fn connect_to_net(host: Option<&str>, port: Option<u16>, config: Config) -> Result<Self, ConnectError> {
+        let client = Self::net(host, port, config)?;
+        client.connect().await?;
+        Ok(client)
+    }
+}
+
+impl<R: Runtime> Client<R> {
+    /// A client on a given runtime, not connecting yet.
+    pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Self {
+        let seed = crate::host::seed();
+        let shared = Arc::new(Shared {
+            core: Mutex::new(ipc_proto::Client::new(settings.clone(), endpoint.clone(), seed)),
+            settings,
+            endpoint,
+            link: Link::default(),
+            handlers: Handlers::default(),
+            outlet: Outlet::default(),
+            started: AtomicBool::new(false),
+            first: Latch::default(),
+            last_error: Mutex::new(None),
+            ended: Latch::default(),
+        });
+        Self { _alive: Arc::new(Alive(Arc::clone(&shared))), emitter: Emitter { shared }, runtime }
+    }
+
+    fn shared(&self) -> &Arc<Shared> {
+        &self.emitter.shared
+    }
+
+    /// Starts connecting, and goes on by itself; returns at once. A second call does nothing.
+    pub fn start(&self) {
+        let shared = self.shared();
+        if !shared.started.swap(true, Ordering::Relaxed) {
+            shared.lock_core().connect();
+            self.runtime.spawn(run(self.runtime.clone(), Arc::clone(shared)));
+        }
+    }
+
+    /// Starts connecting and waits for the first connection. Attempts follow one another as `retry` and `maxRetries`
+    /// say, by default for ever: put a time limit around it if you want one.
+    ///
+    /// Cancel safe: the client goes on connecting.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError::GaveUp`] if the client came to its end before it was connected.
+    pub async fn connect(&self) -> Result<(), ConnectError> {
+        self.start();
+        let shared = self.shared();
+        if shared.first.wait().await {
+            return Ok(());
+        }
+        let last = shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Err(ConnectError::GaveUp { endpoint: shared.endpoint.clone(), last })
+    }
+
+    /// Where it connects to.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.shared().endpoint
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.shared().settings
+    }
+
+    /// Whether it is connected at the moment.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.shared().lock_core().is_connected()
+    }
+
+    /// Whether it has come to its end.
+    #[must_use]
+    pub fn is_destroyed(&self) -> bool {
+        self.shared().lock_core().is_destroyed()
+    }
+
+    /// Retries left before it gives up; `None` for no limit.
+    #[must_use]
+    pub fn retries_remaining(&self) -> Option<u32> {
+        self.shared().lock_core().retries_remaining()
+    }
+
+    /// What was taken and then lost while offline, since the client was made.
+    #[must_use]
+    pub fn dropped(&self) -> Unsent {
+        self.shared().lock_core().dropped()
+    }
+
+    /// Bytes queued and not yet taken by the operating system.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.shared().link.pending()
+    }
+
+    /// Messages that `sync` holds back until an answer comes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let core = self.shared().lock_core();
+        self.shared().link.held().unwrap_or_else(|| core.held())
+    }
+
+    /// Changes `stopRetrying` now (`ipc.config.stopRetrying = true`). [`StopRetrying::Yes`] ends a client that waits to
+    /// retry at once.
+    pub fn set_stop_retrying(&self, stop: impl Into<StopRetrying>) {
+        self.shared().lock_core().set_stop_retrying(stop.into());
+        self.shared().link.nudge();
+    }
+
+    /// Sends what is queued, ends the connection, and waits until the server has ended its side too, 5 seconds at most.
+    /// Further emits are refused from now on, and no reconnection follows.
+    ///
+    /// Cancel safe: the client closes whether or not this is awaited to the end.
+    ///
+    /// # Errors
+    ///
+    /// [`CloseError`] says how much was not sent.
+    pub async fn close(&self) -> Result<(), CloseError> {
+        self.close_within(crate::CLOSE_WITHIN).await
+    }
+
+    /// Like [`close`](Self::close), with another time limit.
+    ///
+    /// # Errors
+    ///
+    /// As [`close`](Self::close).
+    pub async fn close_within(&self, limit: Duration) -> Result<(), CloseError> {
+        let shared = self.shared();
+        shared.begin_close(limit);
+        if !shared.started.load(Ordering::Relaxed) {
+            return unsent(shared.lock_core().dropped());
+        }
+        unsent(shared.ended.wait().await)
+    }
+
+    /// Ends the client at once (`ipc.disconnect(id)`): what is queued is lost, as in node-ipc 9.2.1 and 14.0.0, and
+    /// no reconnection follows. [`close`](Self::close) sends it first.
+    pub fn disconnect(&self) {
+        self.shared().disconnect();
+    }
+
+    /// Waits until the client has come to its end, by itself or by [`disconnect`](Self::disconnect). Cancel safe.
+    pub async fn destroyed(&self) {
+        self.shared().ended.wait().await;
+    }
+
+    /// A handle to emit with that does not keep the client alive.
+    #[must_use]
+    pub fn emitter(&self) -> Emitter {
+        self.emitter.clone()
+    }
+
+    /// Registers a handler for the events of a name: `client.on("message", |text: String| …)`.
+    ///
+    /// The payload is extracted by serde, or taken as a [`Message`]. Handlers run one at a time, in order, inline on
+    /// the client's task: they should be quick. An error, or a payload of another shape, goes to
+    /// [`on_error`](Self::on_error).
+    pub fn on<T, O, F>(&self, name: &str, handler: F) -> HandlerId
+    where
+        T: FromEvent,
+        O: Outcome,
+        F: Fn(T) -> O + Send + Sync + 'static,
+    {
+        self.shared().handlers.on(name, false, move |(), event| extract(event, &handler))
+    }
+
+    /// Like [`on`](Self::on), for the first such event only.
+    pub fn once<T, O, F>(&self, name: &str, handler: F) -> HandlerId
+    where
+        T: FromEvent,
+        O: Outcome,
+        F: Fn(T) -> O + Send + Sync + 'static,
+    {
+        self.shared().handlers.on(name, true, move |(), event| extract(event, &handler))
+    }
+
+    /// Registers a handler that sees the event in the read buffer, without a copy.
+    pub fn on_event<O, F>(&self, name: &str, handler: F) -> HandlerId
+    where
+        O: Outcome,
+        F: Fn(&Event<'_>) -> O + Send + Sync + 'static,
+    {
+        self.shared().handlers.on(name, false, move |(), event| handler(event).into_error())
+    }
+
+    /// Registers a handler for wire events of every name (`*` in node-ipc). It runs before the handlers of a name, as in
+    /// node-ipc 12.0.0 and 14.0.0, and does not count as taking the event.
+    pub fn on_any<O, F>(&self, handler: F) -> HandlerId
+    where
+        O: Outcome,
+        F: Fn(&Event<'_>) -> O + Send + Sync + 'static,
+    {
+        self.shared().handlers.on_any(move |(), event| handler(event).into_error())
+    }
+
+    /// Registers a handler for the bytes of a raw connection (`data` in node-ipc).
+    pub fn on_data<O, F>(&self, handler: F) -> HandlerId
+    where
+        O: Outcome,
+        F: Fn(&[u8]) -> O + Send + Sync + 'static,
+    {
+        self.shared().handlers.on_data(move |(), bytes| handler(bytes).into_error())
+    }
+
+    /// Registers a handler for lifecycle events; it never gets [`ClientEvent::Message`] or [`ClientEvent::Data`].
+    pub fn on_lifecycle(&self, handler: impl Fn(&ClientEvent) + Send + Sync + 'static) -> HandlerId {
+        self.shared().handlers.on_lifecycle(handler)
+    }
+
+    /// Registers a handler for every connection that comes up (`connect`). What it emits is sent first.
+    pub fn on_connect(&self, handler: impl Fn() + Send + Sync + 'static) -> HandlerId {
+        self.on_lifecycle(move |event| {
+            if matches!(event, ClientEvent::Connected) {
+                handler();
+            }
+        })
+    }
+
+    /// Registers a handler for lost connections and failed attempts (`disconnect`), with the time until the next attempt.
+    pub fn on_disconnect(&self, handler: impl Fn(Option<Duration>) + Send + Sync + 'static) -> HandlerId {
+        self.on_lifecycle(move |event| {
+            if let ClientEvent::Disconnected { retry_in, .. } = event {
+                handler(*retry_in);
+            }
+        })
+    }
+
+    /// Registers a handler for the end of the client (`destroy`).
+    pub fn on_destroy(&self, handler: impl Fn() + Send + Sync + 'static) -> HandlerId {
+        self.on_lifecycle(move |event| {
+            if matches!(event, ClientEvent::Destroyed) {
+                handler();
+            }
+        })
+    }
+
+    /// Registers a handler for errors (`error`).
+    pub fn on_error(&self, handler: impl Fn(&ConnectionError) + Send + Sync + 'static) -> HandlerId {
+        self.on_lifecycle(move |event| {
+            if let ClientEvent::Error(error) = event {
+                handler(error);
+            }
+        })
+    }
+
+    /// Takes a handler out. `false` if it is not registered.
+    pub fn off(&self, handler: HandlerId) -> bool {
+        self.shared().handlers.off(handler)
+    }
+
+    /// Takes out all handlers of an event name (`off(name, '*')` in node-ipc).
+    pub fn off_all(&self, name: &str) {
+        self.shared().handlers.off_all(name);
+    }
+
+    /// Opens the stream of events that no handler takes, lifecycle events included. It holds `eventQueue` events; while
+    /// it is full the connection is not read, nor another one made. A later call replaces the stream.
+    #[must_use]
+    pub fn events(&self) -> Events<ClientEvent> {
+        self.shared().outlet.open(self.shared().settings.config().event_queue)
+    }
+
+    emit_methods!();
+
+    fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
+        self.shared().emit(emit)
+    }
+
+    fn poll_emit_with(
+        &self,
+        cx: &mut Context<'_>,
+        emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
+    ) -> Poll<Result<(), EmitError>> {
+        self.shared().poll_emit(cx, emit)
+    }
+}
+
+impl Emitter {
+    emit_methods!();
+
+    fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
+        self.shared.emit(emit)
+    }
+
+    fn poll_emit_with(
+        &self,
+        cx: &mut Context<'_>,
+        emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
+    ) -> Poll<Result<(), EmitError>> {
+        self.shared.poll_emit(cx, emit)
+    }
+
+    /// Ends the client at once, as [`Client::disconnect`].
+    pub fn disconnect(&self) {
+        self.shared.disconnect();
+    }
+}
+
+impl Shared {
+    fn lock_core(&self) -> MutexGuard<'_, ipc_proto::Client> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn emit(&self, mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
+        if let Some(outcome) = self.link.emit(&mut emit) {
+            return outcome;
+        }
+        let mut core = self.lock_core();
+        // A connection may have come up meanwhile; it cannot while the core is locked.
+        match self.link.emit(&mut emit) {
+            Some(outcome) => outcome,
+            None => core.emit_offline(emit),
+        }
+    }
+
+    fn poll_emit(
+        &self,
+        cx: &mut Context<'_>,
+        mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
+    ) -> Poll<Result<(), EmitError>> {
+        match self.link.poll_emit(cx, &mut emit) {
+            Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(None) => {}
+        }
+        let mut core = self.lock_core();
+        match self.link.poll_emit(cx, &mut emit) {
+            Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(None) => {}
+        }
+        match core.emit_offline(emit) {
+            Err(EmitError::Full { .. }) => {
+                self.link.wait(cx);
+                Poll::Pending
+            }
+            outcome => Poll::Ready(outcome),
+        }
+    }
+
+    fn disconnect(&self) {
+        let silent = {
+            let mut core = self.lock_core();
+            core.disconnect();
+            core.is_destroyed()
+        };
+        self.link.close(CloseOrder::Abort);
+        if silent && !self.started.load(Ordering::Relaxed) {
+            self.end(Unsent::default());
+        }
+    }
+
+    /// Flushes and closes if connected, ends at once if not.
+    fn begin_close(&self, within: Duration) {
+        let connected = {
+            let mut core = self.lock_core();
+            if !core.is_connected() {
+                core.disconnect();
+            }
+            core.is_connected()
+        };
+        self.link.close(if connected { CloseOrder::Flush(within) } else { CloseOrder::Abort });
+        if !self.started.load(Ordering::Relaxed) {
+            self.end(Unsent::default());
+        }
+    }
+
+    /// The very end.
+    fn end(&self, unsent: Unsent) {
+        self.link.close(CloseOrder::Abort);
+        self.first.set(false);
+        self.ended.set(unsent);
+        self.outlet.close();
+    }
+}
+
+/// The life of a client, from `start` to its end.
+async fn run<R: Runtime>(runtime: R, shared: Arc<Shared>) {
+    let mut dispatch =
+        ClientDispatch { seen: Seen::default(), tap: shared.outlet.tap(), unsent: Unsent::default(), shared };
+    let shared = Arc::clone(&dispatch.shared);
+    let mut timer = runtime.timer();
+    loop {
+        dispatch.report();
+        if shared.lock_core().is_destroyed() {
+            break;
+        }
+        // Lifecycle events wait for room in the stream like all others; a client that nobody hears makes no new ones.
+        wait(&shared, |cx| dispatch.tap.poll_ready(cx)).await;
+        let (action, timeout) = {
+            let mut core = shared.lock_core();
+            (core.poll_action(), core.poll_timeout())
+        };
+        match action {
+            Some(ClientAction::Connect(endpoint)) => attempt(&runtime, &endpoint, &mut dispatch).await,
+            // Told to end between two attempts.
+            Some(_) => shared.lock_core().handle_connect_failed(runtime.now()),
+            None => {
+                timer.set(timeout);
+                wait(&shared, |cx| timer.poll_expired(cx)).await;
+                shared.lock_core().handle_timeout(runtime.now());
+            }
+        }
+    }
+    let unsent = dispatch.unsent;
+    shared.end(unsent);
+    poll_fn(|cx| dispatch.tap.poll_ready(cx)).await;
+}
+
+/// Waits for `ready`, or until the client is told to end.
+async fn wait(shared: &Shared, mut ready: impl FnMut(&mut Context<'_>) -> Poll<()>) {
+    poll_fn(|cx| {
+        let order = shared.link.order();
+        // Parked before the look, so that an end that comes after the look wakes us.
+        shared.link.park(cx, order);
+        if shared.lock_core().is_closing() { Poll::Ready(()) } else { ready(cx) }
+    })
+    .await;
+}
+
+/// One attempt to connect, and the connection if it succeeds.
+async fn attempt<R: Runtime>(runtime: &R, endpoint: &Endpoint, dispatch: &mut ClientDispatch) {
+    let shared = Arc::clone(&dispatch.shared);
+    let mut outcome = None;
+    {
+        let mut connecting = pin!(runtime.connect(endpoint, &shared.settings));
+        wait(&shared, |cx| connecting.as_mut().poll(cx).map(|done| outcome = Some(done))).await;
+    }
+    let stream = match outcome {
+        Some(Ok(stream)) => stream,
+        Some(Err(error)) => {
+            let source = Arc::new(error);
+            *shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&source));
+            dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint: endpoint.clone(), source }));
+            shared.lock_core().handle_connect_failed(runtime.now());
+            return;
+        }
+        // Told to end.
+        None => {
+            shared.lock_core().handle_connect_failed(runtime.now());
+            return;
+        }
+    };
+    let connected = {
+        let mut core = shared.lock_core();
+        let connected = core.handle_connected(runtime.now());
+        connected.map(|Connection { inbound, outbound, .. }| {
+            shared.link.attach(outbound);
+            inbound
+        })
+    };
+    let Some(inbound) = connected else {
+        shared.lock_core().handle_connect_failed(runtime.now());
+        return;
+    };
+    tracing::debug!(target: "ipc", %endpoint, "connected");
+    shared.first.set(true);
+    shared.link.dispatch(|| dispatch.report());
+    let mut pump = Pump::new(runtime.clone(), stream, inbound, shared.settings.config().sync);
+    let why = poll_fn(|cx| pump.poll(cx, &shared.link, dispatch)).await;
+    let retry = !matches!(why, Why::Protocol);
+    let ours = matches!(why, Why::Flushed | Why::Aborted);
+    tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
+    if let Why::Io(error) = why {
+        dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
+    }
+    let transmit = pump.into_transmit();
+    let mut core = shared.lock_core();
+    if let Some(outbound) = shared.link.detach() {
+        if ours || shared.link.order() != CloseOrder::Open {
+            core.disconnect();
+        }
+        core.handle_disconnected(runtime.now(), outbound, transmit, retry);
+    }
+}
+
+struct ClientDispatch {
+    shared: Arc<Shared>,
+    seen: Seen<(), ClientEvent>,
+    tap: Tap<ClientEvent>,
+    /// What was lost when the client ended.
+    unsent: Unsent,
+}
+
+impl ClientDispatch {
+    /// Reports what the core has to tell.
+    fn report(&mut self) {
+        loop {
+            let event = self.shared.lock_core().poll_event();
+            let event = match event {
+                None => return,
+                Some(ipc_proto::ClientEvent::Connected) => ClientEvent::Connected,
+                Some(ipc_proto::ClientEvent::Disconnected { retry_in, unsent }) => {
+                    self.unsent = unsent;
+                    ClientEvent::Disconnected { retry_in, unsent }
+                }
+                Some(_) => ClientEvent::Destroyed,
+            };
+            self.lifecycle(event);
+        }
+    }
+
+    /// Reports a lifecycle event: to its handlers, and to the stream.
+    fn lifecycle(&mut self, event: ClientEvent) {
+        let heard = self.shared.handlers.lifecycle(&event);
+        self.tap.refresh(&self.shared.outlet);
+        if let ClientEvent::Error(error) = &event {
+            if !heard && !self.tap.is_open() {
+                tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, %error, "unheard error");
+            }
+        }
+        self.tap.push(event);
+    }
+
+    fn failed(&mut self, event: &str, error: BoxError) {
+        let source = Arc::new(error);
+        self.lifecycle(ClientEvent::Error(ConnectionError::Handler { event: event.into(), source }));
+    }
+}
+
+impl Dispatch for ClientDispatch {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.tap.poll_ready(cx)
+    }
+
+    fn begin(&mut self) {
+        self.tap.refresh(&self.shared.outlet);
+    }
+
+    fn received(&mut self, received: Received<'_>) {
+        self.shared.handlers.refresh(&mut self.seen);
+        let mut errors = Vec::new();
+        match received {
+            Received::Event(event) => {
+                let taken = self.seen.event(&(), &event, |error| errors.push(error));
+                for error in errors {
+                    self.failed(event.name(), error);
+                }
+                if !taken {
+                    if self.tap.is_open() {
+                        self.tap.push(ClientEvent::Message(event.into_message()));
+                    } else {
+                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
+                    }
+                }
+            }
+            Received::Raw(bytes) => {
+                let taken = self.seen.data(&(), bytes, |error| errors.push(error));
+                for error in errors {
+                    self.failed("data", error);
+                }
+                if !taken && self.tap.is_open() {
+                    self.tap.push(ClientEvent::Data(Bytes::copy_from_slice(bytes)));
+                }
+            }
+            Received::Malformed(report) => {
+                self.lifecycle(ClientEvent::Error(crate::error::protocol(&report, false)));
+            }
+            Received::Failed(report) => self.lifecycle(ClientEvent::Error(crate::error::protocol(&report, true))),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What can go wrong, one small type per operation.
+
+use ipc_proto::{Endpoint, Malformed, ProtocolError, Unsent};
+use std::io;
+use std::sync::Arc;
+
+/// An error from a handler or from anything a user plugs in.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Something went wrong with a connection or an attempt to make one. Reported to `on_error` handlers and event streams;
+/// node-ipc publishes these as `error`.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// An attempt to connect failed.
+    #[error("cannot connect to {endpoint}: {source}")]
+    Connect {
+        /// Where to.
+        endpoint: Endpoint,
+        /// What the operating system said.
+        source: Arc<io::Error>,
+    },
+    /// A connection broke.
+    #[error("the connection broke: {0}")]
+    Io(#[source] Arc<io::Error>),
+    /// The peer sent something that is not an event. The connection goes on unless `fatal`.
+    #[error("the peer broke the protocol: {error}")]
+    Protocol {
+        /// What was wrong, with node-ipc 14's code.
+        #[source]
+        error: ProtocolError,
+        /// The frame, as text, without its delimiter; empty where there is none.
+        frame: Arc<str>,
+        /// Whether the connection is closed because of it.
+        fatal: bool,
+    },
+    /// A handler returned an error, or the payload was not what it takes.
+    #[error("a handler of {event:?} failed: {source}")]
+    Handler {
+        /// The event.
+        event: Arc<str>,
+        /// What the handler said.
+        source: Arc<BoxError>,
+    },
+}
+
+impl ConnectionError {
+    /// The error of the operating system, if it was one.
+    #[must_use]
+    pub fn io(&self) -> Option<&io::Error> {
+        match self {
+            Self::Connect { source, .. } => Some(source),
+            Self::Io(source) => Some(source),
+            _ => None,
+        }
+    }
+}
+
+pub(crate) fn protocol(report: &Malformed<'_>, fatal: bool) -> ConnectionError {
+    ConnectionError::Protocol { error: report.error().clone(), frame: report.frame().into(), fatal }
+}
+
+/// A client did not get connected.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The configuration is not usable. Nothing was opened.
+    #[error(transparent)]
+    Config(#[from] ipc_proto::ConfigError),
+    /// The address is not usable with this configuration. Nothing was opened.
+    #[error(transparent)]
+    Endpoint(#[from] ipc_proto::EndpointError),
+    /// No async runtime was found.
+    #[error("no async runtime here: {0}")]
+    Runtime(#[source] io::Error),
+    /// The client gave up: `maxRetries`, `stopRetrying` or a `disconnect` ended it before it was connected.
+    #[error("gave up connecting to {endpoint}{}", last.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    GaveUp {
+        /// Where to.
+        endpoint: Endpoint,
+        /// What the last attempt said.
+        #[source]
+        last: Option<Arc<io::Error>>,
+    },
+}
+
+/// A server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The configuration is not usable. Nothing was opened.
+    #[error(transparent)]
+    Config(#[from] ipc_proto::ConfigError),
+    /// The address is not usable with this configuration. Nothing was opened.
+    #[error(transparent)]
+    Endpoint(#[from] ipc_proto::EndpointError),
+    /// No async runtime was found.
+    #[error("no async runtime here: {0}")]
+    Runtime(#[source] io::Error),
+    /// The operating system would not let us listen there.
+    #[error("cannot listen at {endpoint}: {source}")]
+    Listen {
+        /// Where.
+        endpoint: Endpoint,
+        /// What it said.
+        source: io::Error,
+    },
+    /// The server listens already.
+    #[error("the server listens at {endpoint} already; stop it before starting it again")]
+    AlreadyListening {
+        /// Where.
+        endpoint: Endpoint,
+    },
+}
+
+/// A connection was closed before everything was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("closed with {} events ({} bytes) unsent", unsent.messages, unsent.bytes)]
+pub struct CloseError {
+    /// What was not sent.
+    pub unsent: Unsent,
+}

@@ -1,0 +1,244 @@
+//! Handlers by event name: the table, and how closures become entries of it.
+//!
+//! The table is copied when it changes and read without a lock: every connection keeps the copy it saw last and looks
+//! at a version number. A handler runs inline on the task of its connection, with no lock held.
+
+use crate::error::BoxError;
+use ipc_proto::{DataError, Event, FromEvent};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Names a registered handler, to take it out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HandlerId(u64);
+
+/// What a handler may return: nothing, or a result whose error is reported to `on_error`.
+pub trait Outcome {
+    /// The error, if there is one.
+    fn into_error(self) -> Option<BoxError>;
+}
+
+impl Outcome for () {
+    fn into_error(self) -> Option<BoxError> {
+        None
+    }
+}
+
+impl<T, E: Into<BoxError>> Outcome for Result<T, E> {
+    fn into_error(self) -> Option<BoxError> {
+        self.err().map(Into::into)
+    }
+}
+
+type EventFn<C> = dyn Fn(&C, &Event<'_>) -> Option<BoxError> + Send + Sync;
+type DataFn<C> = dyn Fn(&C, &[u8]) -> Option<BoxError> + Send + Sync;
+type LifecycleFn<L> = dyn Fn(&L) + Send + Sync;
+
+struct Entry<F: ?Sized> {
+    id: HandlerId,
+    /// Set by the first call of a `once` handler.
+    spent: Option<AtomicBool>,
+    call: Box<F>,
+}
+
+impl<F: ?Sized> Entry<F> {
+    /// Whether it may be called now. A `once` handler says yes to one caller only.
+    fn claim(&self) -> bool {
+        self.spent.as_ref().is_none_or(|spent| !spent.swap(true, Ordering::Relaxed))
+    }
+}
+
+type Entries<F> = Vec<Arc<Entry<F>>>;
+
+/// Handlers with context `C` (the peer of a server, nothing for a client) and lifecycle events `L`.
+pub(crate) struct Table<C: 'static, L: 'static> {
+    named: HashMap<Box<str>, Entries<EventFn<C>>>,
+    any: Entries<EventFn<C>>,
+    data: Entries<DataFn<C>>,
+    lifecycle: Entries<LifecycleFn<L>>,
+}
+
+impl<C, L> Default for Table<C, L> {
+    fn default() -> Self {
+        Self { named: HashMap::new(), any: Vec::new(), data: Vec::new(), lifecycle: Vec::new() }
+    }
+}
+
+impl<C, L> Clone for Table<C, L> {
+    fn clone(&self) -> Self {
+        Self {
+            named: self.named.clone(),
+            any: self.any.clone(),
+            data: self.data.clone(),
+            lifecycle: self.lifecycle.clone(),
+        }
+    }
+}
+
+/// The table of a handle, shared by its connections.
+pub(crate) struct Handlers<C: 'static, L: 'static> {
+    table: RwLock<Arc<Table<C, L>>>,
+    version: AtomicU64,
+    next: AtomicU64,
+}
+
+impl<C, L> Default for Handlers<C, L> {
+    fn default() -> Self {
+        Self { table: RwLock::default(), version: AtomicU64::new(1), next: AtomicU64::new(0) }
+    }
+}
+
+/// A connection's view of the table.
+pub(crate) struct Seen<C: 'static, L: 'static> {
+    table: Arc<Table<C, L>>,
+    version: u64,
+}
+
+impl<C, L> Default for Seen<C, L> {
+    fn default() -> Self {
+        Self { table: Arc::default(), version: 0 }
+    }
+}
+
+impl<C, L> Handlers<C, L> {
+    fn change(&self, change: impl FnOnce(&mut Table<C, L>)) {
+        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+        change(Arc::make_mut(&mut table));
+        self.version.fetch_add(1, Ordering::Release);
+    }
+
+    fn entry<F: ?Sized>(&self, once: bool, call: Box<F>) -> Arc<Entry<F>> {
+        let id = HandlerId(self.next.fetch_add(1, Ordering::Relaxed));
+        Arc::new(Entry { id, spent: once.then(AtomicBool::default), call })
+    }
+
+    pub(crate) fn on(
+        &self,
+        name: &str,
+        once: bool,
+        call: impl Fn(&C, &Event<'_>) -> Option<BoxError> + Send + Sync + 'static,
+    ) -> HandlerId {
+        let entry = self.entry::<EventFn<C>>(once, Box::new(call));
+        let id = entry.id;
+        self.change(|table| table.named.entry(name.into()).or_default().push(entry));
+        id
+    }
+
+    pub(crate) fn on_any(
+        &self,
+        call: impl Fn(&C, &Event<'_>) -> Option<BoxError> + Send + Sync + 'static,
+    ) -> HandlerId {
+        let entry = self.entry::<EventFn<C>>(false, Box::new(call));
+        let id = entry.id;
+        self.change(|table| table.any.push(entry));
+        id
+    }
+
+    pub(crate) fn on_data(&self, call: impl Fn(&C, &[u8]) -> Option<BoxError> + Send + Sync + 'static) -> HandlerId {
+        let entry = self.entry::<DataFn<C>>(false, Box::new(call));
+        let id = entry.id;
+        self.change(|table| table.data.push(entry));
+        id
+    }
+
+    pub(crate) fn on_lifecycle(&self, call: impl Fn(&L) + Send + Sync + 'static) -> HandlerId {
+        let entry = self.entry::<LifecycleFn<L>>(false, Box::new(call));
+        let id = entry.id;
+        self.change(|table| table.lifecycle.push(entry));
+        id
+    }
+
+    /// Takes one handler out. `false` if it is not there (any more).
+    pub(crate) fn off(&self, id: HandlerId) -> bool {
+        fn remove<F: ?Sized>(entries: &mut Entries<F>, id: HandlerId) -> bool {
+            let before = entries.len();
+            entries.retain(|entry| entry.id != id);
+            entries.len() < before
+        }
+        let mut found = false;
+        self.change(|table| {
+            for entries in table.named.values_mut() {
+                found |= remove(entries, id);
+            }
+            table.named.retain(|_, entries| !entries.is_empty());
+            found |= remove(&mut table.any, id);
+            found |= remove(&mut table.data, id);
+            found |= remove(&mut table.lifecycle, id);
+        });
+        found
+    }
+
+    /// Takes all handlers of an event name out.
+    pub(crate) fn off_all(&self, name: &str) {
+        self.change(|table| {
+            table.named.remove(name);
+        });
+    }
+
+    /// Brings a connection's view up to date.
+    pub(crate) fn refresh(&self, seen: &mut Seen<C, L>) {
+        let version = self.version.load(Ordering::Acquire);
+        if seen.version != version {
+            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
+            seen.table = Arc::clone(&table);
+            // The version may have moved on meanwhile; then the next look finds the table changed again.
+            seen.version = version;
+        }
+    }
+
+    fn now(&self) -> Arc<Table<C, L>> {
+        Arc::clone(&self.table.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Runs the lifecycle handlers, in order of registration. `false` if there is none.
+    pub(crate) fn lifecycle(&self, event: &L) -> bool {
+        let table = self.now();
+        for entry in &table.lifecycle {
+            (entry.call)(event);
+        }
+        !table.lifecycle.is_empty()
+    }
+}
+
+impl<C, L> Seen<C, L> {
+    /// Runs the handlers of an event: those of any event first (as node-ipc 12.0.0 and 14.0.0), then those of its name,
+    /// each in order of registration. `false` if its name has none.
+    pub(crate) fn event(&self, context: &C, event: &Event<'_>, mut failed: impl FnMut(BoxError)) -> bool {
+        for entry in &self.table.any {
+            if let Some(error) = (entry.call)(context, event) {
+                failed(error);
+            }
+        }
+        let Some(entries) = self.table.named.get(event.name()) else { return false };
+        let mut taken = false;
+        for entry in entries {
+            if !entry.claim() {
+                continue;
+            }
+            taken = true;
+            if let Some(error) = (entry.call)(context, event) {
+                failed(error);
+            }
+        }
+        taken
+    }
+
+    /// Runs the handlers of raw data. `false` if there is none.
+    pub(crate) fn data(&self, context: &C, bytes: &[u8], mut failed: impl FnMut(BoxError)) -> bool {
+        for entry in &self.table.data {
+            if let Some(error) = (entry.call)(context, bytes) {
+                failed(error);
+            }
+        }
+        !self.table.data.is_empty()
+    }
+}
+
+/// Extracts what a handler takes, and runs it.
+pub(crate) fn extract<T: FromEvent, O: Outcome>(event: &Event<'_>, run: impl FnOnce(T) -> O) -> Option<BoxError> {
+    match T::from_event(event) {
+        Ok(payload) => run(payload).into_error(),
+        Err(error) => Some(Box::<DataError>::new(error)),
+    }
+}

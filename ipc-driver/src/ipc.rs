@@ -1,0 +1,168 @@
+//! An instance of node-ipc: its configuration, the clients it has by id, and its server.
+//!
+//! For programs that are translated line by line; [`Client`] and [`Server`] by themselves do the same.
+
+use crate::client::Client;
+use crate::error::{ConnectError, ServeError};
+use crate::runtime::Ambient;
+use crate::server::Server;
+use ipc_proto::{Config, Endpoint, EndpointError, Settings};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// `ipc.config`, `ipc.of` and `ipc.server` in one value. Several live side by side. Cheap to clone.
+pub struct Ipc<R: Ambient> {
+    inner: Arc<Mutex<Inner<R>>>,
+}
+
+struct Inner<R: Ambient> {
+    config: Config,
+    of: HashMap<String, Client<R>>,
+    server: Option<Server<R>>,
+}
+
+impl<R: Ambient> Clone for Ipc<R> {
+    fn clone(&self) -> Self {
+        Self { inner: Arc::clone(&self.inner) }
+    }
+}
+
+impl<R: Ambient> std::fmt::Debug for Ipc<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let inner = self.lock();
+        f.debug_struct("Ipc").field("of", &inner.of).field("server", &inner.server).finish_non_exhaustive()
+    }
+}
+
+impl<R: Ambient> Ipc<R> {
+    /// An instance with this configuration (`new ipc.IPC`).
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self { inner: Arc::new(Mutex::new(Inner { config, of: HashMap::new(), server: None })) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<R>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A copy of the configuration.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        self.lock().config.clone()
+    }
+
+    /// Changes the configuration. Clients and servers made before keep theirs, except that a changed `stopRetrying`
+    /// reaches every client at once, as the README of node-ipc promises.
+    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
+        let mut inner = self.lock();
+        let before = inner.config.stop_retrying;
+        change(&mut inner.config);
+        let stop = inner.config.stop_retrying;
+        if stop != before {
+            inner.of.values().for_each(|client| client.set_stop_retrying(stop));
+        }
+    }
+
+    /// A client of the local service `id`, kept in [`of`](Self::of) (`ipc.connectTo(id)`). It does not connect before
+    /// [`Client::start`] or [`Client::connect`], so that handlers can be registered first. If there is one that has not
+    /// come to its end, that one is given.
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub fn connect_to(&self, id: &str) -> Result<Client<R>, ConnectError> {
+        self.client(id, |settings| Endpoint::local(settings, Some(id)))
+    }
+
+    /// Like [`connect_to`](Self::connect_to), at `path` (`ipc.connectTo(id, path)`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub fn connect_to_path(&self, id: &str, path: &str) -> Result<Client<R>, ConnectError> {
+        self.client(id, |settings| Endpoint::at_path(settings, path))
+    }
+
+    /// Like [`connect_to`](Self::connect_to), over TCP (`ipc.connectToNet(id, host, port)`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`].
+    pub fn connect_to_net(&self, id: &str, host: Option<&str>, port: Option<u16>) -> Result<Client<R>, ConnectError> {
+        self.client(id, |settings| Endpoint::net(settings, host, port))
+    }
+
+    fn client(
+        &self,
+        id: &str,
+        endpoint: impl FnOnce(&Settings) -> Result<Endpoint, EndpointError>,
+    ) -> Result<Client<R>, ConnectError> {
+        let mut inner = self.lock();
+        if let Some(client) = inner.of.get(id).filter(|client| !client.is_destroyed()) {
+            return Ok(client.clone());
+        }
+        let settings = crate::host::build(inner.config.clone())?;
+        let endpoint = endpoint(&settings)?;
+        let client = Client::at(settings, endpoint)?;
+        inner.of.insert(id.to_owned(), client.clone());
+        Ok(client)
+    }
+
+    /// The client of that id (`ipc.of[id]`).
+    #[must_use]
+    pub fn of(&self, id: &str) -> Option<Client<R>> {
+        self.lock().of.get(id).cloned()
+    }
+
+    /// Ends the client of that id and forgets it (`ipc.disconnect(id)`). `false` if there is none.
+    pub fn disconnect(&self, id: &str) -> bool {
+        let client = self.lock().of.remove(id);
+        client.as_ref().map(Client::disconnect).is_some()
+    }
+
+    /// Sets up the server on the default local socket (`ipc.serve()`); [`Server::start`] starts it. A server set up
+    /// before is dropped, which stops it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub fn serve(&self) -> Result<Server<R>, ServeError> {
+        self.set_up(|settings| Endpoint::local(settings, None))
+    }
+
+    /// Like [`serve`](Self::serve), at `path` (`ipc.serve(path)`).
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub fn serve_path(&self, path: &str) -> Result<Server<R>, ServeError> {
+        self.set_up(|settings| Endpoint::at_path(settings, path))
+    }
+
+    /// Like [`serve`](Self::serve), over TCP (`ipc.serveNet(host, port)`).
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub fn serve_net(&self, host: Option<&str>, port: Option<u16>) -> Result<Server<R>, ServeError> {
+        self.set_up(|settings| Endpoint::net(settings, host, port))
+    }
+
+    fn set_up(
+        &self,
+        endpoint: impl FnOnce(&Settings) -> Result<Endpoint, EndpointError>,
+    ) -> Result<Server<R>, ServeError> {
+        let mut inner = self.lock();
+        let settings = crate::host::build(inner.config.clone())?;
+        let endpoint = endpoint(&settings)?;
+        let server = Server::at(settings, endpoint)?;
+        inner.server = Some(server.clone());
+        Ok(server)
+    }
+
+    /// The server set up last (`ipc.server`).
+    #[must_use]
+    pub fn server(&self) -> Option<Server<R>> {
+        self.lock().server.clone()
+    }
+}

@@ -1,0 +1,332 @@
+//! The loop around one stream: read, decode, dispatch, flush, close.
+//!
+//! One task polls a [`Pump`] and nobody else touches its socket. After every read all answers leave in one write. It
+//! knows neither client nor server: what a received event means is for its [`Dispatch`], what is to be sent for its
+//! [`Link`].
+
+use crate::link::{CloseOrder, Link};
+use crate::runtime::{Runtime, Timer};
+use crate::scratch;
+use bytes::Buf;
+use futures_io::{AsyncRead, AsyncWrite};
+use ipc_proto::{Inbound, Received, Transmit};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+/// Takes what a connection receives.
+pub(crate) trait Dispatch {
+    /// Whether there is room for another event. While pending, nothing is decoded and soon nothing is read.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// A run of events is about to come.
+    fn begin(&mut self) {}
+
+    /// Takes one event.
+    fn received(&mut self, received: Received<'_>);
+}
+
+/// Why a connection ended.
+#[derive(Debug)]
+pub(crate) enum Why {
+    /// The peer ended it.
+    PeerClosed,
+    /// We ended it and everything queued was written.
+    Flushed,
+    /// We ended it at once, or the time to flush was over.
+    Aborted,
+    /// The operating system reported an error.
+    Io(io::Error),
+    /// The peer broke the protocol; the report has been dispatched.
+    Protocol,
+}
+
+/// After so many reads in a row the task lets others run.
+const READS_IN_A_ROW: usize = 32;
+
+/// Slices given to one vectored write.
+const SLICES: usize = 16;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Writing what is queued, until then at most; then the stream ends.
+    Draining {
+        until: Instant,
+    },
+    /// Our side is shut down; waiting for the peer to end its own, so that what it has not read is not destroyed.
+    Lingering {
+        until: Instant,
+    },
+}
+
+pub(crate) struct Pump<R: Runtime> {
+    runtime: R,
+    stream: R::Stream,
+    inbound: Inbound,
+    transmit: Transmit,
+    timer: R::Timer,
+    armed: Option<Instant>,
+    phase: Phase,
+    /// The last order seen.
+    ordered: CloseOrder,
+    /// The peer has ended its side.
+    eof: bool,
+    /// `inbound` holds input that could not be dispatched.
+    deferred: bool,
+    /// The peer does not read our answers; reading pauses.
+    congested: bool,
+    unflushed: bool,
+    sync: bool,
+}
+
+impl<R: Runtime> Pump<R> {
+    pub(crate) fn new(runtime: R, stream: R::Stream, inbound: Inbound, sync: bool) -> Self {
+        Self {
+            timer: runtime.timer(),
+            runtime,
+            stream,
+            inbound,
+            transmit: Transmit::new(),
+            armed: None,
+            phase: Phase::Open,
+            ordered: CloseOrder::Open,
+            eof: false,
+            deferred: false,
+            congested: false,
+            unflushed: false,
+            sync,
+        }
+    }
+
+    /// What was taken from the queue and not written.
+    pub(crate) fn into_transmit(self) -> Transmit {
+        self.transmit
+    }
+
+    /// Ready when the connection has ended; the stream is to be dropped then.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<Why> {
+        for _ in 0..READS_IN_A_ROW {
+            let order = link.order();
+            match (order, self.phase) {
+                (CloseOrder::Abort, _) => return Poll::Ready(Why::Aborted),
+                (CloseOrder::Flush(within), phase) if self.ordered != order => {
+                    link.seal();
+                    let until = self.runtime.now() + within;
+                    self.phase = match phase {
+                        Phase::Open => Phase::Draining { until },
+                        Phase::Draining { until: sooner } => Phase::Draining { until: until.min(sooner) },
+                        Phase::Lingering { until: sooner } => Phase::Lingering { until: until.min(sooner) },
+                    };
+                }
+                _ => {}
+            }
+            self.ordered = order;
+            let read = match self.poll_read(cx, link, dispatch) {
+                Poll::Ready(Err(why)) => return Poll::Ready(why),
+                Poll::Ready(Ok(())) => true,
+                Poll::Pending => false,
+            };
+            let written = match self.poll_write(cx, link) {
+                Poll::Ready(Err(error)) => return Poll::Ready(self.broken(error)),
+                Poll::Ready(Ok(())) => true,
+                Poll::Pending => false,
+            };
+            if written {
+                if let Poll::Ready(why) = self.poll_end(cx, order) {
+                    return Poll::Ready(why);
+                }
+            }
+            if let Poll::Ready(why) = self.poll_timer(cx, dispatch) {
+                return Poll::Ready(why);
+            }
+            if !read {
+                if let Some(buffer) = self.inbound.take_buffer() {
+                    scratch::keep_spare(buffer);
+                }
+                if link.park(cx, order) {
+                    return Poll::Pending;
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Reads once and dispatches what came.
+    fn poll_read(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<Result<(), Why>> {
+        if self.deferred {
+            self.deferred = false;
+            self.deliver(cx, link, dispatch, &[])?;
+            if self.deferred {
+                return Poll::Pending;
+            }
+        }
+        if self.eof || self.congested {
+            return Poll::Pending;
+        }
+        let count = if let Some(room) = self.inbound.read_buffer() {
+            let count = match ready!(Pin::new(&mut self.stream).poll_read(cx, room)) {
+                Ok(count) => count,
+                Err(error) => return self.read_failed(error),
+            };
+            self.inbound.read_done(count);
+            self.deliver(cx, link, dispatch, &[])?;
+            count
+        } else {
+            let outcome =
+                scratch::with_read_buffer(|buffer| match ready!(Pin::new(&mut self.stream).poll_read(cx, buffer)) {
+                    Ok(count) => {
+                        let delivered = self.deliver(cx, link, dispatch, &buffer[..count]);
+                        Poll::Ready(Ok(delivered.map(|()| count)))
+                    }
+                    Err(error) => Poll::Ready(Err(error)),
+                });
+            match ready!(outcome) {
+                Ok(delivered) => delivered?,
+                Err(error) => return self.read_failed(error),
+            }
+        };
+        if count == 0 {
+            self.eof = true;
+            if self.phase == Phase::Open {
+                // What was queued is still sent: a peer may end its side and wait for the answers.
+                self.phase = Phase::Draining { until: self.runtime.now() + crate::CLOSE_WITHIN };
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn read_failed(&mut self, error: io::Error) -> Poll<Result<(), Why>> {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return Poll::Ready(Ok(()));
+        }
+        Poll::Ready(Err(self.broken(error)))
+    }
+
+    /// A peer that is gone while we are ending anyway is no error.
+    fn broken(&self, error: io::Error) -> Why {
+        match self.phase {
+            Phase::Open => Why::Io(error),
+            _ if self.eof => Why::PeerClosed,
+            Phase::Draining { .. } => Why::Io(error),
+            Phase::Lingering { .. } => Why::Flushed,
+        }
+    }
+
+    /// Decodes and dispatches; keeps what cannot be taken now.
+    fn deliver(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &Link,
+        dispatch: &mut impl Dispatch,
+        mut input: &[u8],
+    ) -> Result<(), Why> {
+        if self.inbound.unfinished() == 0 {
+            if let Some(spare) = scratch::take_spare() {
+                self.inbound.give_buffer(spare);
+            }
+        }
+        let now = self.runtime.now();
+        link.dispatch(|| {
+            dispatch.begin();
+            loop {
+                if dispatch.poll_ready(cx).is_pending() {
+                    self.inbound.defer(input);
+                    self.deferred = true;
+                    return Ok(());
+                }
+                let Some(received) = self.inbound.poll_event(now, &mut input) else { return Ok(()) };
+                let failed = matches!(received, Received::Failed(_));
+                if self.sync {
+                    link.answered();
+                }
+                dispatch.received(received);
+                if failed {
+                    return Err(Why::Protocol);
+                }
+            }
+        })
+    }
+
+    /// Writes what is queued. Ready once nothing is left.
+    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link) -> Poll<io::Result<()>> {
+        loop {
+            let (writable, congested) = link.poll_transmit(&mut self.transmit);
+            self.congested = congested;
+            if !writable {
+                break;
+            }
+            while !self.transmit.is_empty() {
+                let mut slices = [IoSlice::new(&[]); SLICES];
+                let count = match self.transmit.chunks_vectored(&mut slices) {
+                    1 => ready!(Pin::new(&mut self.stream).poll_write(cx, &slices[0])),
+                    filled => ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..filled])),
+                };
+                match count {
+                    Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                    Ok(count) => self.transmit.advance(count),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+                self.unflushed = true;
+            }
+        }
+        if self.unflushed {
+            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Everything is written: ends the stream if that is what was waited for.
+    fn poll_end(&mut self, cx: &mut Context<'_>, order: CloseOrder) -> Poll<Why> {
+        if let Phase::Draining { until } = self.phase {
+            if self.deferred {
+                // Events are still to be taken, and may be answered.
+                return Poll::Pending;
+            }
+            if let Err(error) = ready!(Pin::new(&mut self.stream).poll_close(cx)) {
+                return Poll::Ready(self.broken(error));
+            }
+            self.phase = Phase::Lingering { until };
+        }
+        match self.phase {
+            Phase::Lingering { .. } if self.eof => {
+                Poll::Ready(if order == CloseOrder::Open { Why::PeerClosed } else { Why::Flushed })
+            }
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Looks at the clock when the earliest deadline has come. The timer is left alone while it is set early enough.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, dispatch: &mut impl Dispatch) -> Poll<Why> {
+        loop {
+            let ending = match self.phase {
+                Phase::Open => None,
+                Phase::Draining { until } | Phase::Lingering { until } => Some(until),
+            };
+            let deadline = [self.inbound.poll_timeout(), ending].into_iter().flatten().min();
+            let Some(deadline) = deadline else { return Poll::Pending };
+            if self.armed.is_none_or(|armed| deadline < armed) {
+                self.timer.set(Some(deadline));
+                self.armed = Some(deadline);
+            }
+            ready!(self.timer.poll_expired(cx));
+            self.armed = None;
+            self.timer.set(None);
+            let now = self.runtime.now();
+            if let Some(report) = self.inbound.handle_timeout(now) {
+                dispatch.received(Received::Failed(report));
+                return Poll::Ready(Why::Protocol);
+            }
+            match self.phase {
+                // The peer answered our end with silence: everything was written all the same.
+                Phase::Lingering { until } if until <= now => return Poll::Ready(Why::Flushed),
+                Phase::Draining { until } if until <= now => return Poll::Ready(Why::Aborted),
+                _ => {}
+            }
+        }
+    }
+}

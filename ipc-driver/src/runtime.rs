@@ -1,0 +1,94 @@
+//! What the driver asks of an async runtime: sockets, a timer, a task.
+//!
+//! An adapter implements [`Runtime`] in about 250 lines and exports the handles with it filled in. Framing, retry and
+//! events are none of its business.
+
+use futures_io::{AsyncRead, AsyncWrite};
+use ipc_proto::{Endpoint, Settings};
+use std::future::Future;
+use std::io;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+/// An async runtime with its sockets. Cheap to clone; a clone is the same runtime.
+pub trait Runtime: Clone + Send + Sync + 'static {
+    /// A connected byte stream of any transport.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+    /// A listening socket.
+    type Listener: Listener<Stream = Self::Stream>;
+    /// A timer.
+    type Timer: Timer;
+
+    /// The time. A test runtime may have a clock of its own.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Runs `task` to its end in the background.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+
+    /// A timer that is not set.
+    fn timer(&self) -> Self::Timer;
+
+    /// Connects to `endpoint`. Names are resolved here. Dropping the future gives the attempt up.
+    fn connect(
+        &self,
+        endpoint: &Endpoint,
+        settings: &Settings,
+    ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Listens at `endpoint`; socket files are looked after by [`net::listen`](crate::net::listen), which real
+    /// adapters call.
+    fn listen(
+        &self,
+        endpoint: &Endpoint,
+        settings: &Settings,
+    ) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+}
+
+/// A runtime that can be had without an argument: the one the caller runs in.
+pub trait Ambient: Runtime {
+    /// The runtime of the calling thread or task.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    fn ambient() -> io::Result<Self>;
+}
+
+/// A listening socket.
+pub trait Listener: Send + Unpin + 'static {
+    /// What it accepts.
+    type Stream;
+
+    /// The next connection.
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Remote)>>;
+
+    /// Where it listens, with the real port where port 0 was asked for.
+    fn local_endpoint(&self) -> Endpoint;
+}
+
+/// Who is at the other end of an accepted stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Remote {
+    /// Its address over TCP.
+    pub address: Option<std::net::SocketAddr>,
+}
+
+impl Remote {
+    /// A peer at a network address.
+    #[must_use]
+    pub fn at(address: std::net::SocketAddr) -> Self {
+        Self { address: Some(address) }
+    }
+}
+
+/// A timer that can be set again and again.
+pub trait Timer: Send + Unpin + 'static {
+    /// Sets it to `deadline`, or stops it.
+    fn set(&mut self, deadline: Option<Instant>);
+
+    /// Ready once the deadline has passed; pending for ever while stopped.
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}

@@ -1,0 +1,38 @@
+//! Read buffers that belong to the thread, so that an idle connection holds none.
+
+use std::cell::Cell;
+
+/// What one read may bring at most.
+const READ_SIZE: usize = 256 * 1024;
+
+/// A spare larger than this is freed instead of kept.
+const SPARE_MAX: usize = 4 * 1024 * 1024;
+
+thread_local! {
+    static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Runs `work` with the thread's read buffer. Nested use gets a buffer of its own.
+pub(crate) fn with_read_buffer<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+    let mut buffer = READ.take();
+    if buffer.is_empty() {
+        buffer = vec![0; READ_SIZE];
+    }
+    let outcome = work(&mut buffer);
+    READ.set(buffer);
+    outcome
+}
+
+/// The thread's spare buffer for an unfinished message, if it has one.
+pub(crate) fn take_spare() -> Option<Vec<u8>> {
+    let spare = SPARE.take();
+    (spare.capacity() > 0).then_some(spare)
+}
+
+/// Keeps an emptied buffer for the next connection that needs one. The larger of two is kept.
+pub(crate) fn keep_spare(buffer: Vec<u8>) {
+    let old = SPARE.take();
+    let better = if buffer.capacity() > old.capacity() && buffer.capacity() <= SPARE_MAX { buffer } else { old };
+    SPARE.set(better);
+}

@@ -1,0 +1,119 @@
+//! Event streams: the second way to receive, bounded and with backpressure.
+//!
+//! A stream takes what no handler took. When it is full its connections stop decoding and soon stop reading, so the
+//! peer's sends slow down; nothing is dropped.
+
+use futures_channel::mpsc;
+use futures_core::Stream;
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+/// A bounded stream of the events that no handler took, in order per connection.
+///
+/// It ends when the client or server has come to its end. Dropping it lets events without a handler go unheard again.
+/// `next` (from any stream extension crate, or [`recv`](Self::recv)) is cancel safe.
+#[derive(Debug)]
+pub struct Events<E> {
+    receiver: mpsc::Receiver<E>,
+}
+
+impl<E> Events<E> {
+    /// The next event, `None` at the end. Cancel safe: a dropped call loses nothing.
+    pub async fn recv(&mut self) -> Option<E> {
+        std::future::poll_fn(|cx| Pin::new(&mut self.receiver).poll_next(cx)).await
+    }
+}
+
+impl<E> Stream for Events<E> {
+    type Item = E;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<E>> {
+        Pin::new(&mut self.receiver).poll_next(cx)
+    }
+}
+
+/// Where a handle keeps the sending end of its stream. A later stream replaces an earlier one.
+#[derive(Debug)]
+pub(crate) struct Outlet<E> {
+    sender: Mutex<Option<mpsc::Sender<E>>>,
+}
+
+impl<E> Default for Outlet<E> {
+    fn default() -> Self {
+        Self { sender: Mutex::new(None) }
+    }
+}
+
+impl<E> Outlet<E> {
+    pub(crate) fn open(&self, capacity: usize) -> Events<E> {
+        let (sender, receiver) = mpsc::channel(capacity);
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        Events { receiver }
+    }
+
+    pub(crate) fn close(&self) {
+        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Puts an event of the handle itself into the stream, ahead of its bound: there are few, and their sender cannot
+    /// wait.
+    pub(crate) fn send_now(&self, event: E) {
+        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sender) = &mut *sender {
+            // Every clone of a sender has one slot of its own beyond the bound, so this fails only if nobody listens.
+            let _nobody_listens = sender.clone().start_send(event);
+        }
+    }
+
+    pub(crate) fn tap(&self) -> Tap<E> {
+        Tap { sender: self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone(), backlog: VecDeque::new() }
+    }
+}
+
+/// One connection's end of the stream.
+#[derive(Debug)]
+pub(crate) struct Tap<E> {
+    sender: Option<mpsc::Sender<E>>,
+    /// Events on their way: lifecycle events, which are few, and at most one received event.
+    backlog: VecDeque<E>,
+}
+
+impl<E> Tap<E> {
+    /// Looks for a stream opened since. Cheap while there is one.
+    pub(crate) fn refresh(&mut self, outlet: &Outlet<E>) {
+        if self.sender.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            self.sender = outlet.tap().sender.filter(|sender| !sender.is_closed());
+        }
+    }
+
+    /// Whether anybody listens.
+    pub(crate) fn is_open(&self) -> bool {
+        self.sender.is_some()
+    }
+
+    /// Queues an event; call [`poll_ready`](Self::poll_ready) first unless it is a lifecycle event.
+    pub(crate) fn push(&mut self, event: E) {
+        if self.sender.is_some() {
+            self.backlog.push_back(event);
+        }
+    }
+
+    /// Moves the backlog into the stream. Ready when it is empty.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.backlog.is_empty() {
+            let Some(sender) = &mut self.sender else {
+                self.backlog.clear();
+                break;
+            };
+            let ready = ready!(sender.poll_ready(cx));
+            let sent = ready.is_ok() && self.backlog.pop_front().is_some_and(|event| sender.start_send(event).is_ok());
+            if !sent {
+                // Nobody listens any more.
+                self.sender = None;
+            }
+        }
+        Poll::Ready(())
+    }
+}

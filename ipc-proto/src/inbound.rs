@@ -1,0 +1,181 @@
+//! The receiving half of a connection: bytes in, events out.
+//!
+//! Events are lent from the caller's own read buffer, so a small event costs no allocation and no copy. The clock is
+//! used for one thing, the time an unfinished message may take. It sends nothing and knows no peer.
+
+use crate::{Decoder, Event, Malformed, OnMalformed, ProtocolError, Rules, Settings, envelope};
+use std::time::{Duration, Instant};
+
+/// What came out of received bytes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Received<'a> {
+    /// An event of the peer. Its name may be any text, also `error` or `connect`: it never stands for a lifecycle event.
+    Event(Event<'a>),
+    /// Bytes of a raw connection (`rawBuffer`), as the operating system delivered them: they have no message borders.
+    Raw(&'a [u8]),
+    /// The peer sent a frame that is not an event; the connection goes on with the next one
+    /// ([`OnMalformed::Report`], node-ipc 9.2.1).
+    Malformed(Malformed<'a>),
+    /// The peer broke the protocol and the connection must be closed ([`OnMalformed::Close`], node-ipc 14.0.0; an
+    /// oversized frame and a message timeout always end here). Nothing more comes out.
+    Failed(Malformed<'a>),
+}
+
+/// The receiving half of a connection. See [`Connection`](crate::Connection) for a loop around it.
+#[derive(Debug)]
+pub struct Inbound {
+    framing: Framing,
+    timeout: Option<Duration>,
+    /// When the unfinished message in the decoder, if there is one, began to arrive.
+    started: Option<Instant>,
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum Framing {
+    Raw { deferred: Vec<u8>, lent: bool },
+    Framed { decoder: Decoder, rules: Rules, malformed: OnMalformed },
+}
+
+impl Inbound {
+    /// A receiver for a new connection.
+    #[must_use]
+    pub fn new(settings: &Settings) -> Self {
+        let framing = if settings.is_raw() {
+            Framing::Raw { deferred: Vec::new(), lent: false }
+        } else {
+            Framing::Framed {
+                decoder: settings.decoder(),
+                rules: settings.rules().clone(),
+                malformed: settings.config().malformed,
+            }
+        };
+        Self { framing, timeout: settings.message_timeout(), started: None, failed: false }
+    }
+
+    /// The next event out of `input`, which is advanced past what was used.
+    ///
+    /// Call it until it returns `None`: then all of `input` has been taken, an unfinished tail included, and the buffer
+    /// may be read into again. To stop earlier, because nobody can take more events, keep what is left of `input` with
+    /// [`defer`](Self::defer) and come back with an empty `input` later. After [`Received::Failed`] it takes
+    /// everything and returns nothing.
+    pub fn poll_event<'s, 'i: 's>(&'s mut self, now: Instant, input: &mut &'i [u8]) -> Option<Received<'s>> {
+        if self.failed {
+            *input = &[];
+            return None;
+        }
+        match &mut self.framing {
+            Framing::Raw { deferred, lent } => {
+                if std::mem::take(lent) {
+                    *deferred = Vec::new();
+                }
+                *lent = !deferred.is_empty();
+                let bytes = if *lent { deferred } else { std::mem::take(input) };
+                (!bytes.is_empty()).then_some(Received::Raw(bytes))
+            }
+            Framing::Framed { decoder, rules, malformed } => {
+                if decoder.buffered() == 0 {
+                    // Whatever stays unfinished after this call began to arrive now.
+                    self.started = Some(now);
+                }
+                let frame = match decoder.next_frame(input) {
+                    Ok(frame) => frame?,
+                    Err(error) => {
+                        self.failed = true;
+                        *input = &[];
+                        return Some(Received::Failed(Malformed::new(error, "".into())));
+                    }
+                };
+                self.started = Some(now);
+                Some(match envelope::parse(frame, rules) {
+                    Ok(event) => Received::Event(event),
+                    Err(report) if *malformed == OnMalformed::Report => Received::Malformed(report),
+                    Err(report) => {
+                        self.failed = true;
+                        Received::Failed(report)
+                    }
+                })
+            }
+        }
+    }
+
+    /// Keeps unread input for later, when events cannot be taken now.
+    pub fn defer(&mut self, input: &[u8]) {
+        match &mut self.framing {
+            Framing::Framed { decoder, .. } => decoder.defer(input),
+            Framing::Raw { deferred, lent } => {
+                if std::mem::take(lent) {
+                    deferred.clear();
+                }
+                deferred.extend_from_slice(input);
+            }
+        }
+    }
+
+    /// Room to read straight into while a large message is unfinished, which saves a copy. Report what was read with
+    /// [`read_done`](Self::read_done), then go on with an empty `input`.
+    pub fn read_buffer(&mut self) -> Option<&mut [u8]> {
+        match &mut self.framing {
+            Framing::Framed { decoder, .. } if !self.failed => decoder.read_buffer(),
+            _ => None,
+        }
+    }
+
+    /// `count` bytes were read into [`read_buffer`](Self::read_buffer).
+    pub fn read_done(&mut self, count: usize) {
+        if let Framing::Framed { decoder, .. } = &mut self.framing {
+            decoder.read_done(count);
+        }
+    }
+
+    /// Takes the buffer for unfinished messages if it is empty, so that an idle connection holds none.
+    pub fn take_buffer(&mut self) -> Option<Vec<u8>> {
+        match &mut self.framing {
+            Framing::Framed { decoder, .. } => decoder.take_buffer(),
+            Framing::Raw { .. } => None,
+        }
+    }
+
+    /// Lends a buffer for unfinished messages, to save an allocation.
+    pub fn give_buffer(&mut self, buffer: Vec<u8>) {
+        if let Framing::Framed { decoder, .. } = &mut self.framing {
+            decoder.give_buffer(buffer);
+        }
+    }
+
+    /// Bytes of a message that is not whole yet. When the peer ends the connection they are lost: a final frame without
+    /// delimiter is never delivered (node-ipc 9.2.1, 12.0.0 and 14.0.0).
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        match &self.framing {
+            Framing::Framed { decoder, .. } => decoder.buffered(),
+            Framing::Raw { .. } => 0,
+        }
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout): `messageTimeout` after an unfinished message began.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.failed || self.unfinished() == 0 {
+            return None;
+        }
+        self.started?.checked_add(self.timeout?)
+    }
+
+    /// The time is `now`. Reports a message that has been unfinished for too long; the connection must then be closed.
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Malformed<'static>> {
+        let after = self.timeout?;
+        if self.poll_timeout()? > now {
+            return None;
+        }
+        self.failed = true;
+        Some(Malformed::new(ProtocolError::MessageTimeout { after }, "".into()))
+    }
+
+    /// Whether the peer broke the protocol, so that nothing more will come out.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+}

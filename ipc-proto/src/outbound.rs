@@ -1,0 +1,484 @@
+//! The sending half of a connection: encode, queue within bounds, hand out.
+//!
+//! Any number of threads may emit into one [`Outbound`] under the caller's lock; the one that writes the socket takes
+//! everything queued at once as a [`Transmit`] and writes it without that lock. The queue outlives a client's
+//! connections, so that what was emitted while offline leaves on the next one. It does not know about sockets, and
+//! whether a peer is there is for [`Client`](crate::Client) to say.
+
+use crate::transmit::{Segment, Transmit};
+use crate::{EncodeError, Encoder, Event, Message, Settings};
+use bytes::{Buf, Bytes};
+use serde::Serialize;
+use std::collections::VecDeque;
+
+/// Why an emit was refused. Nothing of it was queued.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmitError {
+    /// The event cannot be sent as it is.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The queue is full: the peer reads more slowly than we write (node-ipc 14's `ERR_IPC_BACKPRESSURE`). Wait for
+    /// room, drop the event, or raise `maxPendingBytes`.
+    #[error(
+        "the outbound queue is full: {pending} bytes wait, this event has {length}, maxPendingBytes allows {limit}; wait for room or raise it"
+    )]
+    Full {
+        /// Bytes queued and not yet taken by the operating system.
+        pending: usize,
+        /// Bytes of the refused frame.
+        length: usize,
+        /// `maxPendingBytes`, or `maxOfflineBytes` while offline.
+        limit: usize,
+    },
+    /// There is no connection at the moment, and the offline policy is to refuse.
+    #[error("not connected: the offline policy `refuse` takes no events until the client is connected again")]
+    NotConnected,
+    /// The connection or client has ended; it takes no more events.
+    #[error("closed: this connection has ended and takes no more events")]
+    Closed,
+    /// A framed event on a raw connection, or bytes on a framed one.
+    #[error("this connection is {mode}: {advice}")]
+    WrongMode {
+        /// What the connection is.
+        mode: &'static str,
+        /// What to call instead.
+        advice: &'static str,
+    },
+}
+
+impl EmitError {
+    /// Whether the same event may be taken later: the queue was full, or the client is between two connections.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::NotConnected)
+    }
+}
+
+/// A frame encoded once and shared by every connection it is sent to.
+#[derive(Clone, Debug)]
+pub struct Frame(Bytes);
+
+impl Frame {
+    /// Encodes an event as `settings` want it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Outbound::emit`], except for the state of a queue.
+    pub fn new<T: Serialize + ?Sized>(settings: &Settings, name: &str, data: &T) -> Result<Self, EmitError> {
+        Self::encode(settings, |encoder, out| encoder.encode(name, data, out))
+    }
+
+    /// Encodes a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`Frame::new`].
+    pub fn from_message(settings: &Settings, message: &Message) -> Result<Self, EmitError> {
+        Self::encode(settings, |encoder, out| encoder.encode_message(message, out))
+    }
+
+    /// Encodes an envelope from exact JSON texts, see [`Outbound::emit_envelope`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Frame::new`].
+    pub fn from_envelope(
+        settings: &Settings,
+        type_json: Option<&str>,
+        data_json: Option<&str>,
+    ) -> Result<Self, EmitError> {
+        Self::encode(settings, |encoder, out| encoder.encode_envelope(type_json, data_json, out))
+    }
+
+    /// Wraps bytes for a raw connection.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError::WrongMode`] where `settings` are framed.
+    pub fn raw(settings: &Settings, bytes: impl Into<Bytes>) -> Result<Self, EmitError> {
+        if settings.is_raw() { Ok(Self(bytes.into())) } else { Err(FRAMED) }
+    }
+
+    fn encode(
+        settings: &Settings,
+        encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
+    ) -> Result<Self, EmitError> {
+        if settings.is_raw() {
+            return Err(RAW);
+        }
+        let mut out = Vec::with_capacity(128);
+        encode(&settings.encoder(), &mut out)?;
+        Ok(Self(out.into()))
+    }
+
+    /// Bytes on the wire, delimiter included.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+const RAW: EmitError = EmitError::WrongMode { mode: "raw (rawBuffer)", advice: "emit bytes with emit_raw" };
+const FRAMED: EmitError =
+    EmitError::WrongMode { mode: "framed", advice: "emit events, or set rawBuffer to exchange bytes" };
+
+/// What left a queue without being sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Unsent {
+    /// Events, counted by their delimiters; 0 on a raw connection, which has no message borders.
+    pub messages: usize,
+    /// Bytes, delimiters included.
+    pub bytes: usize,
+}
+
+impl Unsent {
+    /// Whether nothing was lost.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    fn add(&mut self, bytes: &[u8], delimiter: &[u8]) {
+        self.bytes += bytes.len();
+        if !delimiter.is_empty() {
+            self.messages += memchr::memmem::find_iter(bytes, delimiter).count();
+        }
+    }
+}
+
+impl std::ops::AddAssign for Unsent {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
+/// Shared frames up to this size are copied: one more slice for the kernel costs more than the copy.
+const COPY_BELOW: usize = 2 * 1024;
+
+/// The sending half of a connection. See the module and [`Connection`](crate::Connection).
+#[derive(Debug)]
+pub struct Outbound {
+    encoder: Encoder,
+    /// Empty on a raw connection.
+    delimiter: Box<[u8]>,
+    raw: bool,
+    queue: VecDeque<Segment>,
+    queued: usize,
+    /// Handed out by [`poll_transmit`](Self::poll_transmit) and not known to be written.
+    in_flight: usize,
+    limit: usize,
+    sync: Option<Sync>,
+    closed: bool,
+}
+
+/// `sync`: one message is out, the others wait for an answer.
+#[derive(Debug, Default)]
+struct Sync {
+    waiting_for_answer: bool,
+    held: VecDeque<Vec<u8>>,
+    held_bytes: usize,
+}
+
+impl Outbound {
+    /// An empty queue. `sync` makes it send one message at a time, the next after an answer (`config.sync`, which
+    /// node-ipc applies to clients only).
+    #[must_use]
+    pub fn new(settings: &Settings, sync: bool) -> Self {
+        let raw = settings.is_raw();
+        Self {
+            encoder: settings.encoder(),
+            delimiter: if raw { Box::default() } else { settings.delimiter().as_bytes().into() },
+            raw,
+            queue: VecDeque::new(),
+            queued: 0,
+            in_flight: 0,
+            limit: settings.max_pending_bytes(),
+            sync: sync.then(Sync::default),
+            closed: false,
+        }
+    }
+
+    /// Queues an event. On the wire: `{"type":name,"data":data}` and the delimiter.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`]; then nothing was queued.
+    pub fn emit<T: Serialize + ?Sized>(&mut self, name: &str, data: &T) -> Result<(), EmitError> {
+        self.frame(|encoder, out| encoder.encode(name, data, out))
+    }
+
+    /// Queues a received event as it is, its payload not parsed again.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit).
+    pub fn emit_event(&mut self, event: &Event<'_>) -> Result<(), EmitError> {
+        self.frame(|encoder, out| encoder.encode_event(event, out))
+    }
+
+    /// Queues a message.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit).
+    pub fn emit_message(&mut self, message: &Message) -> Result<(), EmitError> {
+        self.frame(|encoder, out| encoder.encode_message(message, out))
+    }
+
+    /// Queues an event whose payload is JSON text already; `None` leaves the key `data` out.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit); text that is not JSON is refused.
+    pub fn emit_json(&mut self, name: &str, data_json: Option<&str>) -> Result<(), EmitError> {
+        self.frame(|encoder, out| encoder.encode_json(name, data_json, out))
+    }
+
+    /// Queues an envelope from exact JSON texts, for what JavaScript may send and a Rust string cannot hold: a `type`
+    /// that is no string, or one with a lone surrogate. `None` leaves the key out.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit_json`](Self::emit_json).
+    pub fn emit_envelope(&mut self, type_json: Option<&str>, data_json: Option<&str>) -> Result<(), EmitError> {
+        self.frame(|encoder, out| encoder.encode_envelope(type_json, data_json, out))
+    }
+
+    /// Queues bytes on a raw connection (`rawBuffer`), which go out exactly as they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit); [`EmitError::WrongMode`] on a framed connection.
+    pub fn emit_raw(&mut self, bytes: &[u8]) -> Result<(), EmitError> {
+        if !self.raw {
+            return Err(FRAMED);
+        }
+        self.append(|_, out| {
+            out.extend_from_slice(bytes);
+            Ok(bytes.len())
+        })
+    }
+
+    /// Queues a frame that was encoded once for many connections. Large ones are shared, not copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit); [`EmitError::WrongMode`] if the frame was made for other settings.
+    pub fn emit_frame(&mut self, frame: &Frame) -> Result<(), EmitError> {
+        if !frame.0.ends_with(&self.delimiter) {
+            return Err(if self.raw { RAW } else { FRAMED });
+        }
+        if self.sync.is_some() || frame.0.len() <= COPY_BELOW {
+            return self.append(|_, out| {
+                out.extend_from_slice(&frame.0);
+                Ok(frame.0.len())
+            });
+        }
+        self.check_room(frame.0.len())?;
+        self.queued += frame.0.len();
+        self.queue.push_back(Segment::Shared(frame.0.clone()));
+        Ok(())
+    }
+
+    /// Moves everything queued into `transmit` and reports whether `transmit` has bytes to write. What `transmit`
+    /// has written since the last call is accounted for here, so always use the same one.
+    pub fn poll_transmit(&mut self, transmit: &mut Transmit) -> bool {
+        if self.queued == 0 {
+            self.in_flight = transmit.remaining();
+            return self.in_flight > 0;
+        }
+        if self.queue.len() == 1 && transmit.is_empty() {
+            // The common case: trade buffers, so that neither side allocates.
+            if let Some(Segment::Own(front)) = self.queue.front_mut() {
+                let full = std::mem::replace(front, transmit.take_spare());
+                transmit.push(Segment::Own(full));
+            } else if let Some(segment) = self.queue.pop_front() {
+                transmit.push(segment);
+            }
+        } else {
+            for segment in self.queue.drain(..) {
+                if !segment.as_slice().is_empty() {
+                    transmit.push(segment);
+                }
+            }
+        }
+        self.queued = 0;
+        self.in_flight = transmit.remaining();
+        self.in_flight > 0
+    }
+
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give.
+    #[must_use]
+    pub fn wants_transmit(&self) -> bool {
+        self.queued > 0
+    }
+
+    /// The peer sent something: in `sync` mode the next message may leave. Counted per received message, as
+    /// node-ipc 14.0.0 does (9.2.1 and 12.0.0: per chunk read).
+    pub fn handle_answer(&mut self) {
+        let Some(sync) = &mut self.sync else { return };
+        sync.waiting_for_answer = false;
+        if let Some(next) = sync.held.pop_front() {
+            sync.held_bytes -= next.len();
+            sync.waiting_for_answer = true;
+            self.queued += next.len();
+            self.queue.push_back(Segment::Own(next));
+        }
+    }
+
+    /// Bytes that wait: queued, held by `sync`, or handed out and not known to be written.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.queued + self.in_flight + self.sync.as_ref().map_or(0, |sync| sync.held_bytes)
+    }
+
+    /// Messages that `sync` holds back until an answer comes.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.sync.as_ref().map_or(0, |sync| sync.held.len())
+    }
+
+    /// Whether a frame of `length` bytes would be taken now. One frame is always taken by an empty queue.
+    #[must_use]
+    pub fn has_room(&self, length: usize) -> bool {
+        let pending = self.pending();
+        pending == 0 || pending.saturating_add(length) <= self.limit
+    }
+
+    /// Refuses every further emit with [`EmitError::Closed`]. What is queued stays to be transmitted; what `sync` holds
+    /// is released, for no answer may come any more.
+    pub fn close(&mut self) {
+        self.closed = true;
+        if let Some(sync) = &mut self.sync {
+            for held in sync.held.drain(..) {
+                self.queued += held.len();
+                self.queue.push_back(Segment::Own(held));
+            }
+            sync.held_bytes = 0;
+        }
+    }
+
+    /// Whether [`close`](Self::close) was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// The bound on [`pending`](Self::pending) in bytes: `maxPendingBytes` to begin with.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Changes the bound on [`pending`](Self::pending). What is queued stays.
+    pub fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// Throws away everything queued and tells how much that was.
+    pub fn discard(&mut self) -> Unsent {
+        let mut unsent = Unsent::default();
+        for segment in self.queue.drain(..) {
+            unsent.add(segment.as_slice(), &self.delimiter);
+        }
+        if let Some(sync) = &mut self.sync {
+            for held in sync.held.drain(..) {
+                unsent.add(&held, &self.delimiter);
+            }
+            sync.held_bytes = 0;
+            sync.waiting_for_answer = false;
+        }
+        self.queued = 0;
+        unsent
+    }
+
+    /// The connection is gone; `transmit` is what was being written to it. Whole frames that never reached the operating
+    /// system go back to the head of the queue; a torn one is counted as lost.
+    pub(crate) fn take_back(&mut self, transmit: Transmit) -> Unsent {
+        let (mut unwritten, torn) = transmit.into_unwritten(&self.delimiter);
+        self.queued += unwritten.iter().map(|segment| segment.as_slice().len()).sum::<usize>();
+        unwritten.append(&mut self.queue);
+        self.queue = unwritten;
+        self.in_flight = 0;
+        self.closed = false;
+        if let Some(sync) = &mut self.sync {
+            // The message that was out lost its answer; the next connection starts afresh with the next one.
+            sync.waiting_for_answer = self.queued > 0;
+        }
+        if self.queued == 0 {
+            self.handle_answer();
+        }
+        Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn }
+    }
+
+    /// The connection is gone for good: tells what was queued, or taken as `transmit` and not written.
+    pub fn end(&mut self, transmit: Transmit) -> Unsent {
+        let mut unsent = self.take_back(transmit);
+        unsent += self.discard();
+        self.closed = true;
+        unsent
+    }
+
+    fn frame(
+        &mut self,
+        encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
+    ) -> Result<(), EmitError> {
+        if self.raw { Err(RAW) } else { self.append(encode) }
+    }
+
+    /// Encodes straight into the queue; on refusal the queue is as it was.
+    fn append(
+        &mut self,
+        encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
+    ) -> Result<(), EmitError> {
+        if self.closed {
+            return Err(EmitError::Closed);
+        }
+        if self.sync.as_ref().is_some_and(|sync| sync.waiting_for_answer) {
+            return self.hold(encode);
+        }
+        if !matches!(self.queue.back(), Some(Segment::Own(_))) {
+            self.queue.push_back(Segment::Own(Vec::new()));
+        }
+        let pending = self.pending();
+        let Some(Segment::Own(out)) = self.queue.back_mut() else { return Err(EmitError::Closed) };
+        let start = out.len();
+        let length = encode(&self.encoder, out)?;
+        if pending > 0 && pending + length > self.limit {
+            out.truncate(start);
+            return Err(EmitError::Full { pending, length, limit: self.limit });
+        }
+        self.queued += length;
+        if let Some(sync) = &mut self.sync {
+            sync.waiting_for_answer = true;
+        }
+        Ok(())
+    }
+
+    fn hold(
+        &mut self,
+        encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
+    ) -> Result<(), EmitError> {
+        let mut message = Vec::new();
+        encode(&self.encoder, &mut message)?;
+        self.check_room(message.len())?;
+        if let Some(sync) = &mut self.sync {
+            sync.held_bytes += message.len();
+            sync.held.push_back(message);
+        }
+        Ok(())
+    }
+
+    fn check_room(&self, length: usize) -> Result<(), EmitError> {
+        if self.closed {
+            return Err(EmitError::Closed);
+        }
+        if self.has_room(length) {
+            return Ok(());
+        }
+        Err(EmitError::Full { pending: self.pending(), length, limit: self.limit })
+    }
+}

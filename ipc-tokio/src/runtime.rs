@@ -1,0 +1,175 @@
+//! Tokio as a runtime of the driver: sockets, timer, tasks. Nothing here knows an event.
+
+use crate::stream::Stream;
+use ipc_driver::net;
+use ipc_driver::runtime::{Ambient, Listener as Listen, Remote, Runtime, Timer as Time};
+use ipc_driver::{Endpoint, Settings};
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle;
+
+/// A Tokio runtime, current-thread or multi-thread, with I/O and time enabled.
+///
+/// [`Ambient::ambient`] is the runtime of the calling task; `Tokio::from(handle)` names another.
+#[derive(Clone, Debug)]
+pub struct Tokio {
+    handle: Handle,
+}
+
+impl From<Handle> for Tokio {
+    fn from(handle: Handle) -> Self {
+        Self { handle }
+    }
+}
+
+impl Ambient for Tokio {
+    fn ambient() -> io::Result<Self> {
+        let handle = Handle::try_current()
+            .map_err(|error| io::Error::other(format!("{error}; call this from within a Tokio runtime")))?;
+        Ok(Self { handle })
+    }
+}
+
+impl Tokio {
+    /// The addresses of a host, asked for on this runtime's blocking threads.
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if let Ok(address) = host.parse() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        let host = host.to_owned();
+        let lookup = self.handle.spawn_blocking(move || (host, port).to_socket_addrs().map(Iterator::collect));
+        lookup.await.map_err(io::Error::other)?
+    }
+}
+
+impl Runtime for Tokio {
+    type Stream = Stream;
+    type Listener = Listener;
+    type Timer = Timer;
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        // Dropping the join handle lets the task run on.
+        drop(self.handle.spawn(task));
+    }
+
+    fn timer(&self) -> Timer {
+        Timer { handle: self.handle.clone(), deadline: None, sleep: None }
+    }
+
+    async fn connect(&self, endpoint: &Endpoint, _settings: &Settings) -> io::Result<Stream> {
+        match endpoint {
+            #[cfg(unix)]
+            Endpoint::Local(address) => Ok(Stream::Unix(tokio::net::UnixStream::connect(address.as_str()).await?)),
+            Endpoint::Tcp { host, port } => {
+                let mut last = net::no_address();
+                for address in self.resolve(host, *port).await? {
+                    match TcpStream::connect(address).await {
+                        Ok(socket) => {
+                            // Answers leave in one write anyway; waiting for more would only delay them.
+                            let _best_effort = socket.set_nodelay(true);
+                            return Ok(Stream::Tcp(socket));
+                        }
+                        Err(error) => last = error,
+                    }
+                }
+                Err(last)
+            }
+            other => Err(net::unsupported(other)),
+        }
+    }
+
+    async fn listen(&self, endpoint: &Endpoint, settings: &Settings) -> io::Result<Listener> {
+        match endpoint {
+            #[cfg(unix)]
+            Endpoint::Local(address) => {
+                let (socket, file) = net::bind_local(address, settings)?;
+                let _entered = self.handle.enter();
+                let socket = tokio::net::UnixListener::from_std(socket)?;
+                Ok(Listener { socket: Socket::Unix { socket, _file: file }, endpoint: endpoint.clone() })
+            }
+            Endpoint::Tcp { host, port } => {
+                let addresses = self.resolve(host, *port).await?;
+                let _entered = self.handle.enter();
+                let socket = TcpListener::from_std(net::bind_tcp(&addresses, settings)?)?;
+                let endpoint = endpoint.clone().with_port(socket.local_addr()?.port());
+                Ok(Listener { socket: Socket::Tcp(socket), endpoint })
+            }
+            other => Err(net::unsupported(other)),
+        }
+    }
+}
+
+/// A listening socket of any transport.
+#[derive(Debug)]
+pub struct Listener {
+    socket: Socket,
+    endpoint: Endpoint,
+}
+
+#[derive(Debug)]
+enum Socket {
+    #[cfg(unix)]
+    Unix {
+        socket: tokio::net::UnixListener,
+        /// Removes the file when the listener is dropped.
+        _file: net::SocketFile,
+    },
+    Tcp(TcpListener),
+}
+
+impl Listen for Listener {
+    type Stream = Stream;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Remote)>> {
+        match &self.socket {
+            #[cfg(unix)]
+            Socket::Unix { socket, .. } => {
+                let (stream, _) = ready!(socket.poll_accept(cx))?;
+                Poll::Ready(Ok((Stream::Unix(stream), Remote::default())))
+            }
+            Socket::Tcp(socket) => {
+                let (stream, address) = ready!(socket.poll_accept(cx))?;
+                let _best_effort = stream.set_nodelay(true);
+                Poll::Ready(Ok((Stream::Tcp(stream), Remote::at(address))))
+            }
+        }
+    }
+
+    fn local_endpoint(&self) -> Endpoint {
+        self.endpoint.clone()
+    }
+}
+
+/// A timer, allocated when it is first set.
+#[derive(Debug)]
+pub struct Timer {
+    handle: Handle,
+    deadline: Option<Instant>,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Time for Timer {
+    fn set(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+        let Some(deadline) = deadline else { return };
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(deadline.into()),
+            None => {
+                let _entered = self.handle.enter();
+                self.sleep = Some(Box::pin(tokio::time::sleep_until(deadline.into())));
+            }
+        }
+    }
+
+    fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match (&mut self.sleep, self.deadline) {
+            (Some(sleep), Some(_)) => sleep.as_mut().poll(cx),
+            _ => Poll::Pending,
+        }
+    }
+}
