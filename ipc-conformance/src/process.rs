@@ -107,12 +107,7 @@ impl PeerProcess {
             let text = Arc::clone(&heard);
             thread::spawn(move || read_text(stderr, &text));
         }
-        Ok(Self {
-            child,
-            stdin,
-            heard,
-            commands: 0,
-        })
+        Ok(Self { child, stdin, heard, commands: 0 })
     }
 
     /// Starts a peer command and waits for its ready line.
@@ -120,11 +115,7 @@ impl PeerProcess {
     /// # Errors
     ///
     /// Any but [`ProcessError::Refused`].
-    pub fn start(
-        command: Command,
-        options: &Value,
-        patience: Duration,
-    ) -> Result<Self, ProcessError> {
+    pub fn start(command: Command, options: &Value, patience: Duration) -> Result<Self, ProcessError> {
         let peer = Self::launch(command, options)?;
         peer.wait_within(0, "ready line", patience, |line| line["ready"] == true)?;
         Ok(peer)
@@ -150,12 +141,7 @@ impl PeerProcess {
     /// # Errors
     ///
     /// [`ProcessError::Timeout`], [`ProcessError::Ended`].
-    pub fn wait_for(
-        &self,
-        mark: usize,
-        what: &str,
-        is_it: impl FnMut(&Value) -> bool,
-    ) -> Result<Value, ProcessError> {
+    pub fn wait_for(&self, mark: usize, what: &str, is_it: impl FnMut(&Value) -> bool) -> Result<Value, ProcessError> {
         self.wait_within(mark, what, PATIENCE, is_it)
     }
 
@@ -182,25 +168,13 @@ impl PeerProcess {
                 }
             }
             if state.ended {
-                return Err(ProcessError::Ended {
-                    what: what.to_owned(),
-                    seen: state.show(),
-                });
+                return Err(ProcessError::Ended { what: what.to_owned(), seen: state.show() });
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(ProcessError::Timeout {
-                    what: what.to_owned(),
-                    after: patience,
-                    seen: state.show(),
-                });
+                return Err(ProcessError::Timeout { what: what.to_owned(), after: patience, seen: state.show() });
             }
-            state = self
-                .heard
-                .news
-                .wait_timeout(state, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            state = self.heard.news.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -219,18 +193,14 @@ impl PeerProcess {
     ///
     /// [`ProcessError::Timeout`], [`ProcessError::Ended`].
     pub fn event_after(&self, mark: usize, name: &str) -> Result<Value, ProcessError> {
-        self.wait_for(mark, &format!("event {name}"), |line| {
-            line["ev"] == "event" && line["type"] == name
-        })
+        self.wait_for(mark, &format!("event {name}"), |line| line["ev"] == "event" && line["type"] == name)
     }
 
     /// The events so far, as `(type, args)`.
     pub fn events(&self) -> Vec<(Value, Value)> {
         let state = self.heard.lock();
         let events = state.lines.iter().filter(|line| line["ev"] == "event");
-        events
-            .map(|line| (line["type"].clone(), line["args"].clone()))
-            .collect()
+        events.map(|line| (line["type"].clone(), line["args"].clone())).collect()
     }
 
     /// Gives a command, waits for its result and returns its `value`.
@@ -245,15 +215,11 @@ impl PeerProcess {
         let mark = self.mark();
         self.say(&command)?;
         let what = format!("result of {command}");
-        let line = self.wait_for(mark, &what, |line| {
-            line["ev"] == "result" && line["n"] == number
-        })?;
+        let line = self.wait_for(mark, &what, |line| line["ev"] == "result" && line["n"] == number)?;
         if line["ok"] == true {
             Ok(line["value"].clone())
         } else {
-            Err(ProcessError::Refused {
-                error: line["error"].clone(),
-            })
+            Err(ProcessError::Refused { error: line["error"].clone() })
         }
     }
 
@@ -329,8 +295,7 @@ fn read_lines(mut stdout: impl BufRead, heard: &Heard) {
     let mut line = Vec::new();
     while matches!(stdout.read_until(b'\n', &mut line), Ok(1..)) {
         let text = String::from_utf8_lossy(&line);
-        let value = serde_json::from_str(&text)
-            .unwrap_or_else(|_| json!({"ev": "not_json", "line": text.trim_end()}));
+        let value = serde_json::from_str(&text).unwrap_or_else(|_| json!({"ev": "not_json", "line": text.trim_end()}));
         heard.lock().lines.push(value);
         heard.news.notify_all();
         line.clear();
@@ -346,9 +311,7 @@ fn read_text(mut stderr: impl Read, heard: &Heard) {
     while let Ok(read @ 1..) = stderr.read(&mut chunk) {
         let mut state = heard.lock();
         if state.stderr.len() < KEPT {
-            state
-                .stderr
-                .push_str(&String::from_utf8_lossy(&chunk[..read]));
+            state.stderr.push_str(&String::from_utf8_lossy(&chunk[..read]));
         }
     }
 }

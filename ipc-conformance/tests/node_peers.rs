@@ -9,10 +9,7 @@ use serde_json::json;
 fn a_server_and_a_client_talk(version: Version) {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("s");
-    let Some(mut server) = node_peer(
-        version,
-        json!({"role": "server", "path": path, "echo": true}),
-    ) else {
+    let Some(mut server) = node_peer(version, json!({"role": "server", "path": path, "echo": true})) else {
         return;
     };
     let client = json!({"role": "client", "path": path, "id": "w", "config": {"retry": 100}});
@@ -21,36 +18,20 @@ fn a_server_and_a_client_talk(version: Version) {
     };
     client.event("connect").expect("connected");
     let data = json!({"a": [1, "é😀", null]});
-    client
-        .command(json!({"cmd": "emit", "id": "w", "type": "message", "data": data}))
-        .expect("emitted");
+    client.command(json!({"cmd": "emit", "id": "w", "type": "message", "data": data})).expect("emitted");
     let echoed = client.event("message").expect("echoed");
     assert_eq!(echoed["args"][0], data);
     assert_eq!(echoed["data_json"], r#"{"a":[1,"é😀",null]}"#);
 
     client.say_line("this is not JSON").expect("written");
-    client
-        .wait_for(0, "answer to a bad line", |line| {
-            line["ev"] == "result" && line["ok"] == false
-        })
-        .expect("refused");
-    server
-        .command(json!({"cmd": "broadcast", "type": "news", "data": 0}))
-        .expect("broadcast");
+    client.wait_for(0, "answer to a bad line", |line| line["ev"] == "result" && line["ok"] == false).expect("refused");
+    server.command(json!({"cmd": "broadcast", "type": "news", "data": 0})).expect("broadcast");
     assert_eq!(client.event("news").expect("news")["args"][0], json!(0));
-    assert_eq!(
-        server.command(json!({"cmd": "state"})).expect("state")["server"]["sockets"],
-        1
-    );
+    assert_eq!(server.command(json!({"cmd": "state"})).expect("state")["server"]["sockets"], 1);
     let refused = client.command(json!({"cmd": "no such command"}));
-    assert!(
-        matches!(refused, Err(ProcessError::Refused { .. })),
-        "{refused:?}"
-    );
+    assert!(matches!(refused, Err(ProcessError::Refused { .. })), "{refused:?}");
 
-    client
-        .command(json!({"cmd": "disconnect", "id": "w"}))
-        .expect("disconnected");
+    client.command(json!({"cmd": "disconnect", "id": "w"})).expect("disconnected");
     server.event("socket.disconnected").expect("seen");
     assert!(client.close().expect("ends").success());
     assert!(server.close().expect("ends").success());
@@ -77,14 +58,8 @@ fn waiting_ends_when_nothing_comes_and_when_the_peer_is_gone() {
         return;
     };
     let nothing = peer.wait_within(0, "a miracle", Duration::from_millis(50), |_| false);
-    assert!(
-        matches!(nothing, Err(ProcessError::Timeout { .. })),
-        "{nothing:?}"
-    );
+    assert!(matches!(nothing, Err(ProcessError::Timeout { .. })), "{nothing:?}");
     peer.kill();
     let nothing = peer.wait_for(0, "a miracle", |_| false);
-    assert!(
-        matches!(nothing, Err(ProcessError::Ended { .. })),
-        "{nothing:?}"
-    );
+    assert!(matches!(nothing, Err(ProcessError::Ended { .. })), "{nothing:?}");
 }

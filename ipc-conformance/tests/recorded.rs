@@ -18,11 +18,7 @@ struct Vector {
 
 impl Vector {
     fn preset(&self) -> Preset {
-        if self.version.starts_with("14") {
-            Preset::V14Fast
-        } else {
-            Preset::V9
-        }
+        if self.version.starts_with("14") { Preset::V14Fast } else { Preset::V9 }
     }
 
     fn family(&self) -> Family {
@@ -31,9 +27,7 @@ impl Vector {
 
     fn at(&self, path: &[&str]) -> Js {
         let start = Some(self.value.clone());
-        path.iter()
-            .fold(start, |value, key| value?.get(key).cloned())
-            .unwrap_or_default()
+        path.iter().fold(start, |value, key| value?.get(key).cloned()).unwrap_or_default()
     }
 
     /// The configuration that the question sets.
@@ -41,9 +35,7 @@ impl Vector {
         let mut config = NodeConfig::new(self.preset(), host);
         let set = [self.at(&["config"]), self.at(&["input", "config"])];
         for members in set.iter().filter_map(Js::as_object) {
-            let decoded = members
-                .iter()
-                .map(|(key, value)| (key.clone(), js::decode(value).expect("known tags")));
+            let decoded = members.iter().map(|(key, value)| (key.clone(), js::decode(value).expect("known tags")));
             config.assign(&decoded.collect());
         }
         config
@@ -57,25 +49,9 @@ fn folder() -> PathBuf {
 fn vectors(theme: &str) -> Vec<Vector> {
     let text = std::fs::read(folder().join(format!("{theme}.json"))).expect("vectors");
     let file = js::parse_bytes(&text).expect("JSON");
-    let list = file
-        .get("vectors")
-        .and_then(Js::as_array)
-        .expect("a list")
-        .to_vec();
-    let text = |value: &Js, key: &str| {
-        value
-            .get(key)
-            .and_then(Js::as_string)
-            .expect("text")
-            .to_text()
-    };
-    list.into_iter()
-        .map(|value| Vector {
-            id: text(&value, "id"),
-            version: text(&value, "node_ipc"),
-            value,
-        })
-        .collect()
+    let list = file.get("vectors").and_then(Js::as_array).expect("a list").to_vec();
+    let text = |value: &Js, key: &str| value.get(key).and_then(Js::as_string).expect("text").to_text();
+    list.into_iter().map(|value| Vector { id: text(&value, "id"), version: text(&value, "node_ipc"), value }).collect()
 }
 
 fn recorded_host() -> Host {
@@ -87,24 +63,10 @@ fn default_options_are_those_of_each_version() {
     for vector in vectors("defaults") {
         let config = NodeConfig::new(vector.preset(), &recorded_host());
         if let Js::Object(expected) = vector.at(&["observed", "config"]) {
-            let described = js::describe(
-                &Js::Object(config.values().clone()),
-                &mut js::Numbers::default(),
-            );
-            assert_eq!(
-                described,
-                Js::Object(expected),
-                "{} of {}",
-                vector.id,
-                vector.version
-            );
+            let described = js::describe(&Js::Object(config.values().clone()), &mut js::Numbers::default());
+            assert_eq!(described, Js::Object(expected), "{} of {}", vector.id, vector.version);
         } else {
-            assert_eq!(
-                config.get("socketRoot"),
-                vector.at(&["observed", "socketRoot"]),
-                "{}",
-                vector.id
-            );
+            assert_eq!(config.get("socketRoot"), vector.at(&["observed", "socketRoot"]), "{}", vector.id);
         }
     }
 }
@@ -112,26 +74,14 @@ fn default_options_are_those_of_each_version() {
 #[test]
 fn arguments_are_resolved_as_recorded() {
     for vector in vectors("overloads") {
-        let name = format!(
-            "{} of {}: {:?}",
-            vector.id,
-            vector.version,
-            vector.at(&["input"])
-        );
+        let name = format!("{} of {}: {:?}", vector.id, vector.version, vector.at(&["input"]));
         let config = vector.config(&recorded_host());
         let call = vector.at(&["input", "call"]);
         let function = call.as_string().expect("text").to_text();
-        let function = function
-            .trim_start_matches("ipc.")
-            .trim_end_matches("(...)");
-        let line = Js::object([
-            ("cmd", Js::text(function)),
-            ("args", vector.at(&["input", "args"])),
-        ]);
+        let function = function.trim_start_matches("ipc.").trim_end_matches("(...)");
+        let line = Js::object([("cmd", Js::text(function)), ("args", vector.at(&["input", "args"]))]);
         let line = js::stringify(&line).expect("plain").expect("plain");
-        let call = Call::read(line.as_bytes())
-            .expect("JSON")
-            .expect("a command");
+        let call = Call::read(line.as_bytes()).expect("JSON").expect("a command");
         let resolved = match call.command.expect("a known command") {
             Command::Serve(serve) => serve.resolve(&config).map(Some),
             Command::ServeNet(serve) => serve.resolve(&config).map(Some),
@@ -145,9 +95,7 @@ fn arguments_are_resolved_as_recorded() {
 
 fn check_resolved(vector: &Vector, name: &str, resolved: Result<Option<Resolved>, js::JsError>) {
     let observed = vector.at(&["observed"]);
-    let threw = observed
-        .get("threw")
-        .or_else(|| observed.get("uncaught_exception"));
+    let threw = observed.get("threw").or_else(|| observed.get("uncaught_exception"));
     let resolved = match (resolved, threw) {
         (Err(error), Some(threw)) => {
             assert_eq!(Some(&Js::String(error.name)), threw.get("name"), "{name}");
@@ -159,42 +107,22 @@ fn check_resolved(vector: &Vector, name: &str, resolved: Result<Option<Resolved>
                 let text = threw.get(key).and_then(Js::as_string);
                 text.map(js::JsString::to_text).unwrap_or_default()
             };
-            let later = text("code").starts_with("ERR_")
-                || text("message").ends_with("(reading 'destroyed')");
+            let later = text("code").starts_with("ERR_") || text("message").ends_with("(reading 'destroyed')");
             assert!(later, "{name}: {threw:?}");
             return;
         }
         (Err(error), None) => panic!("{name}: {error:?}"),
         (Ok(resolved), None) => resolved,
     };
-    let place = |resolved: &Resolved| {
-        (
-            resolved.path.clone(),
-            resolved.port.clone().unwrap_or_default(),
-        )
-    };
-    let recorded = |value: &Js, key: &str| {
-        js::decode(value.get(key).unwrap_or(&Js::Undefined)).expect("known tags")
-    };
+    let place = |resolved: &Resolved| (resolved.path.clone(), resolved.port.clone().unwrap_or_default());
+    let recorded = |value: &Js, key: &str| js::decode(value.get(key).unwrap_or(&Js::Undefined)).expect("known tags");
     if let Some(server) = observed.get("server") {
         let resolved = resolved.expect("a server");
-        assert_eq!(
-            place(&resolved),
-            (recorded(server, "path"), recorded(server, "port")),
-            "{name}"
-        );
+        assert_eq!(place(&resolved), (recorded(server, "path"), recorded(server, "port")), "{name}");
         let flag = |key: &str| recorded(server, key) == Js::Bool(true);
-        assert_eq!(
-            (resolved.udp4, resolved.udp6),
-            (flag("udp4"), flag("udp6")),
-            "{name}"
-        );
+        assert_eq!((resolved.udp4, resolved.udp6), (flag("udp4"), flag("udp6")), "{name}");
         let called = vector.at(&["observed", "callback_called_on_start"]);
-        assert_eq!(
-            Js::Number(f64::from(u8::from(resolved.callback))),
-            called,
-            "{name}"
-        );
+        assert_eq!(Js::Number(f64::from(u8::from(resolved.callback))), called, "{name}");
         return;
     }
     let of = observed.get("of").and_then(Js::as_object).expect("clients");
@@ -204,52 +132,24 @@ fn check_resolved(vector: &Vector, name: &str, resolved: Result<Option<Resolved>
     };
     let (_, client) = of.entry(0).expect("a client");
     assert_eq!(resolved.id, Some(recorded(client, "id")), "{name}");
-    assert_eq!(
-        place(&resolved),
-        (recorded(client, "path"), recorded(client, "port")),
-        "{name}"
-    );
+    assert_eq!(place(&resolved), (recorded(client, "path"), recorded(client, "port")), "{name}");
     let called = vector.at(&["observed", "callback_calls_during_call"]);
-    assert_eq!(
-        Js::Number(f64::from(u8::from(resolved.callback))),
-        called,
-        "{name}"
-    );
+    assert_eq!(Js::Number(f64::from(u8::from(resolved.callback))), called, "{name}");
 }
 
 /// Compares bytes with `{"hex"}` or `{"length","sha256",…}`.
 fn check_wire(vector: &Vector, name: &str, bytes: &[u8]) {
     let expected = vector.at(&["observed", "wire"]);
     let described = Js::object(js::describe_bytes(bytes));
-    assert_eq!(
-        described,
-        expected,
-        "{name}: {}",
-        String::from_utf8_lossy(&bytes[..bytes.len().min(300)])
-    );
+    assert_eq!(described, expected, "{name}: {}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]));
 }
 
 fn check_emit(vector: &Vector, bytes: Result<Vec<u8>, js::JsError>) {
-    let name = format!(
-        "{} of {}: {:?}",
-        vector.id,
-        vector.version,
-        vector.at(&["input"])
-    );
-    match (
-        bytes,
-        vector
-            .value
-            .get("observed")
-            .and_then(|observed| observed.get("throws")),
-    ) {
+    let name = format!("{} of {}: {:?}", vector.id, vector.version, vector.at(&["input"]));
+    match (bytes, vector.value.get("observed").and_then(|observed| observed.get("throws"))) {
         (Ok(bytes), None) => check_wire(vector, &name, &bytes),
         (Err(error), Some(threw)) => {
-            assert_eq!(
-                threw.get("name"),
-                Some(&Js::String(error.name.clone())),
-                "{name}"
-            );
+            assert_eq!(threw.get("name"), Some(&Js::String(error.name.clone())), "{name}");
             assert_eq!(threw.get("code"), error.code(), "{name}");
         }
         (got, threw) => panic!("{name}\n{got:?}\n{threw:?}"),
@@ -272,11 +172,7 @@ fn framed_emits_make_the_recorded_bytes() {
         let delimiter = config.get("delimiter").as_string().expect("text").to_text();
         if vector.at(&["observed", "throws", "$t"]) == Js::text("setup") {
             // node-ipc refuses to start: 14.0.0 with an empty delimiter.
-            assert!(
-                matches!(config.to_config(), Err(Unsupported::Throws(_))),
-                "{}",
-                vector.id
-            );
+            assert!(matches!(config.to_config(), Err(Unsupported::Throws(_))), "{}", vector.id);
             continue;
         }
         let event = js::decode(&vector.at(&["input", "type"])).expect("known tags");
@@ -285,13 +181,8 @@ fn framed_emits_make_the_recorded_bytes() {
         check_emit(
             &vector,
             envelope(vector.family(), &event, &data).map(|envelope| {
-                let member = |name: &str, text: Option<String>| {
-                    text.map(|text| format!("\"{name}\":{text}"))
-                };
-                let members = [
-                    member("type", envelope.event),
-                    member("data", envelope.data),
-                ];
+                let member = |name: &str, text: Option<String>| text.map(|text| format!("\"{name}\":{text}"));
+                let members = [member("type", envelope.event), member("data", envelope.data)];
                 let members: Vec<String> = members.into_iter().flatten().collect();
                 format!("{{{}}}{delimiter}", members.join(",")).into_bytes()
             }),
@@ -303,10 +194,7 @@ fn framed_emits_make_the_recorded_bytes() {
 #[test]
 fn raw_emits_make_the_recorded_bytes() {
     let mut asked = 0;
-    for vector in ["outbound-raw", "outbound-raw-encoding-names"]
-        .iter()
-        .flat_map(|theme| vectors(theme))
-    {
+    for vector in ["outbound-raw", "outbound-raw-encoding-names"].iter().flat_map(|theme| vectors(theme)) {
         if vector.at(&["observed", "throws", "$t"]) == Js::text("setup") {
             continue;
         }
@@ -323,20 +211,13 @@ fn every_recorded_configuration_is_understood_or_refused_as_recorded() {
     let mut seen = 0;
     for file in std::fs::read_dir(folder()).expect("vectors") {
         let path = file.expect("vectors").path();
-        let theme = path
-            .file_stem()
-            .expect("a name")
-            .to_string_lossy()
-            .into_owned();
+        let theme = path.file_stem().expect("a name").to_string_lossy().into_owned();
         if path.extension().is_none_or(|extension| extension != "json") || theme == "MANIFEST" {
             continue;
         }
         for vector in vectors(&theme) {
             let config = vector.config(&recorded_host()).to_config();
-            let setup = [
-                vector.at(&["observed", "setup_threw"]),
-                vector.at(&["observed", "throws", "$t"]),
-            ];
+            let setup = [vector.at(&["observed", "setup_threw"]), vector.at(&["observed", "throws", "$t"])];
             let refused = setup[0].is_object() || setup[1] == Js::text("setup");
             match config {
                 Ok(_) => seen += 1,

@@ -50,19 +50,14 @@ fn from_object(object: &JsObject, encode: &TextEncoder<'_>) -> Result<Vec<u8>, J
         Some(_) => return Ok(Vec::new()),
     }
     match (object.get(&"type".into()), object.get(&"data".into())) {
-        (Some(Js::String(name)), Some(Js::Array(items))) if *name == "Buffer" => {
-            items.iter().map(element).collect()
-        }
+        (Some(Js::String(name)), Some(Js::Array(items))) if *name == "Buffer" => items.iter().map(element).collect(),
         _ => Err(wrong_type()),
     }
 }
 
 fn array_like(object: &JsObject, length: f64) -> Result<Vec<u8>, JsError> {
     if length > MAX_LENGTH {
-        return Err(JsError::new(
-            "RangeError",
-            format!("Invalid typed array length: {length}"),
-        ));
+        return Err(JsError::new("RangeError", format!("Invalid typed array length: {length}")));
     }
     let length = if length > 0.0 { length as u64 } else { 0 };
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
@@ -79,24 +74,14 @@ fn array_like(object: &JsObject, length: f64) -> Result<Vec<u8>, JsError> {
 }
 
 fn element(value: &Js) -> Result<u8, JsError> {
-    let primitive = if let Js::Boxed(inner) = value {
-        inner
-    } else {
-        value
-    };
+    let primitive = if let Js::Boxed(inner) = value { inner } else { value };
     if matches!(primitive, Js::BigInt(_)) {
-        return Err(JsError::type_error(
-            "Cannot convert a BigInt value to a number",
-        ));
+        return Err(JsError::type_error("Cannot convert a BigInt value to a number"));
     }
     to_number(value).map(to_byte)
 }
 
 /// JavaScript's `ToUint8`: the integer part modulo 256.
 fn to_byte(number: f64) -> u8 {
-    if number.is_finite() {
-        number.trunc().rem_euclid(256.0) as u8
-    } else {
-        0
-    }
+    if number.is_finite() { number.trunc().rem_euclid(256.0) as u8 } else { 0 }
 }

@@ -32,9 +32,7 @@ pub fn to_number(value: &Js) -> Result<f64, JsError> {
         Js::BigInt(digits) => digits.parse().unwrap_or(f64::NAN),
         Js::String(text) => text_number(text),
         Js::Symbol => {
-            return Err(JsError::type_error(
-                "Cannot convert a Symbol value to a number",
-            ));
+            return Err(JsError::type_error("Cannot convert a Symbol value to a number"));
         }
         Js::Boxed(inner) => return to_number(inner),
         other => text_number(&to_text(other)?),
@@ -63,17 +61,12 @@ fn write_text(value: &Js, out: &mut Vec<u16>, nesting: usize) -> Result<(), JsEr
         Js::BigInt(digits) => put(digits),
         Js::String(text) => out.extend_from_slice(text.units()),
         Js::Symbol => {
-            return Err(JsError::type_error(
-                "Cannot convert a Symbol value to a string",
-            ));
+            return Err(JsError::type_error("Cannot convert a Symbol value to a string"));
         }
         Js::Function => put("function f() {}"),
         Js::Array(items) => {
             if nesting == 0 {
-                return Err(JsError::new(
-                    "RangeError",
-                    "Maximum call stack size exceeded",
-                ));
+                return Err(JsError::new("RangeError", "Maximum call stack size exceeded"));
             }
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
@@ -91,24 +84,14 @@ fn write_text(value: &Js, out: &mut Vec<u16>, nesting: usize) -> Result<(), JsEr
                 Some(Js::Function) => put("undefined"),
                 // A key of that name hides the inherited method, and data cannot be called.
                 Some(_) => {
-                    return Err(JsError::type_error(
-                        "Cannot convert object to primitive value",
-                    ));
+                    return Err(JsError::type_error("Cannot convert object to primitive value"));
                 }
             }
         }
         Js::Buffer(bytes) => put(&String::from_utf8_lossy(bytes)),
-        Js::Uint8Array(bytes) => put(&bytes
-            .iter()
-            .map(u8::to_string)
-            .collect::<Vec<_>>()
-            .join(",")),
+        Js::Uint8Array(bytes) => put(&bytes.iter().map(u8::to_string).collect::<Vec<_>>().join(",")),
         Js::Float64Array(numbers) => {
-            put(&numbers
-                .iter()
-                .map(|number| number_text(*number))
-                .collect::<Vec<_>>()
-                .join(","));
+            put(&numbers.iter().map(|number| number_text(*number)).collect::<Vec<_>>().join(","));
         }
         Js::Date(ms) => put(&date::long(*ms)),
         Js::Boxed(inner) => write_text(inner, out, nesting)?,
@@ -119,12 +102,7 @@ fn write_text(value: &Js, out: &mut Vec<u16>, nesting: usize) -> Result<(), JsEr
                 put(&error.message.to_text());
             }
         }
-        Js::ToJson(_)
-        | Js::Circular
-        | Js::Socket(_)
-        | Js::Rinfo(_)
-        | Js::NetServer
-        | Js::Datagram => {
+        Js::ToJson(_) | Js::Circular | Js::Socket(_) | Js::Rinfo(_) | Js::NetServer | Js::Datagram => {
             put("[object Object]");
         }
     }

@@ -28,21 +28,15 @@ pub struct Numbers {
 impl Numbers {
     /// The number of a connection, given on first sight.
     pub fn socket(&mut self, key: u64) -> usize {
-        self.sockets
-            .iter()
-            .position(|known| *known == key)
-            .unwrap_or_else(|| {
-                self.sockets.push(key);
-                self.sockets.len() - 1
-            })
+        self.sockets.iter().position(|known| *known == key).unwrap_or_else(|| {
+            self.sockets.push(key);
+            self.sockets.len() - 1
+        })
     }
 
     /// The number of a sender, given on first sight.
     pub fn sender(&mut self, address: &str, port: u16) -> usize {
-        let known = self
-            .senders
-            .iter()
-            .position(|known| known.0 == address && known.1 == port);
+        let known = self.senders.iter().position(|known| known.0 == address && known.1 == port);
         known.unwrap_or_else(|| {
             self.senders.push((address.to_owned(), port));
             self.senders.len() - 1
@@ -56,19 +50,14 @@ impl Numbers {
 
     /// The address and port of the sender with this number.
     pub fn sender_address(&self, number: usize) -> Option<(&str, u16)> {
-        self.senders
-            .get(number)
-            .map(|(address, port)| (address.as_str(), *port))
+        self.senders.get(number).map(|(address, port)| (address.as_str(), *port))
     }
 }
 
 /// The tagged form of a value: plain data that [`stringify`] turns into a line.
 pub fn describe(value: &Js, numbers: &mut Numbers) -> Js {
     if !is_described_alone(value) && deeper_than(value, DEEP) {
-        let mut entries = vec![
-            ("$t", Js::text("deep")),
-            ("depth_along_first_keys", count(first_key_depth(value))),
-        ];
+        let mut entries = vec![("$t", Js::text("deep")), ("depth_along_first_keys", count(first_key_depth(value)))];
         if !deeper_than(value, TOO_DEEP) {
             if let Ok(Some(text)) = stringify(value) {
                 entries.extend(json_facts(&text));
@@ -96,20 +85,13 @@ pub fn describe_text(text: &JsString) -> Js {
             ("utf8_length", count(utf8.len())),
             ("utf8_sha256", sha256(utf8.as_bytes())),
             ("head", describe_text(&JsString::from_units(&units[..32]))),
-            (
-                "tail",
-                describe_text(&JsString::from_units(&units[units.len() - 32..])),
-            ),
+            ("tail", describe_text(&JsString::from_units(&units[units.len() - 32..]))),
         ]);
     }
     if text.is_well_formed() {
         return Js::String(text.clone());
     }
-    let units: Vec<Js> = text
-        .units()
-        .iter()
-        .map(|unit| Js::Number(f64::from(*unit)))
-        .collect();
+    let units: Vec<Js> = text.units().iter().map(|unit| Js::Number(f64::from(*unit))).collect();
     Js::object([("$t", Js::text("utf16")), ("units", units.into())])
 }
 
@@ -144,10 +126,7 @@ fn utf16_length(text: &str) -> usize {
 }
 
 fn json_facts(text: &str) -> [(&'static str, Js); 2] {
-    [
-        ("json_length", count(utf16_length(text))),
-        ("json_sha256", sha256(text.as_bytes())),
-    ]
+    [("json_length", count(utf16_length(text))), ("json_sha256", sha256(text.as_bytes()))]
 }
 
 fn tag(name: &str) -> Js {
@@ -156,19 +135,12 @@ fn tag(name: &str) -> Js {
 
 /// Values whose form does not depend on how deep they are.
 fn is_described_alone(value: &Js) -> bool {
-    matches!(
-        value,
-        Js::Socket(_) | Js::NetServer | Js::Datagram | Js::Rinfo(_) | Js::Buffer(_) | Js::Error(_)
-    )
+    matches!(value, Js::Socket(_) | Js::NetServer | Js::Datagram | Js::Rinfo(_) | Js::Buffer(_) | Js::Error(_))
 }
 
 /// Whether containers nest more than `limit` levels; any object counts as one level.
 fn deeper_than(value: &Js, limit: usize) -> bool {
-    let mut level: Vec<&Js> = if value.is_object() {
-        vec![value]
-    } else {
-        Vec::new()
-    };
+    let mut level: Vec<&Js> = if value.is_object() { vec![value] } else { Vec::new() };
     let mut depth = 0;
     while !level.is_empty() {
         depth += 1;
@@ -179,12 +151,7 @@ fn deeper_than(value: &Js, limit: usize) -> bool {
         for value in level {
             match value {
                 Js::Array(items) => next.extend(items.iter().filter(|item| item.is_object())),
-                Js::Object(object) => next.extend(
-                    object
-                        .iter()
-                        .map(|(_, item)| item)
-                        .filter(|item| item.is_object()),
-                ),
+                Js::Object(object) => next.extend(object.iter().map(|(_, item)| item).filter(|item| item.is_object())),
                 _ => {}
             }
         }
@@ -221,18 +188,13 @@ fn shallow(value: &Js, numbers: &mut Numbers) -> Js {
         Js::Symbol => tag("symbol"),
         Js::Array(items) => describe_array(items, numbers),
         Js::Object(object) => describe_object(value, object, numbers),
-        Js::Buffer(bytes) => Js::object(
-            [("$t", Js::text("buffer"))]
-                .into_iter()
-                .chain(describe_bytes(bytes)),
-        ),
+        Js::Buffer(bytes) => Js::object([("$t", Js::text("buffer"))].into_iter().chain(describe_bytes(bytes))),
         Js::Uint8Array(bytes) => indexed(value, bytes.iter().map(|byte| f64::from(*byte))),
         Js::Float64Array(items) => indexed(value, items.iter().copied()),
         Js::Boxed(inner) => match &**inner {
             Js::String(text) => {
                 let units = text.units().chunks(1).enumerate();
-                let entries = units
-                    .map(|(at, unit)| (at.to_string(), Js::String(JsString::from_units(unit))));
+                let entries = units.map(|(at, unit)| (at.to_string(), Js::String(JsString::from_units(unit))));
                 let letters: JsObject = entries.collect();
                 describe_object(value, &letters, numbers)
             }
@@ -249,13 +211,8 @@ fn shallow(value: &Js, numbers: &mut Numbers) -> Js {
             ]
             .into_iter()
             .collect();
-            for name in [
-                "code", "syscall", "errno", "address", "port", "reason", "library",
-            ] {
-                let field = error
-                    .fields
-                    .iter()
-                    .find(|field| field.0 == name && !field.1.is_undefined());
+            for name in ["code", "syscall", "errno", "address", "port", "reason", "library"] {
+                let field = error.fields.iter().find(|field| field.0 == name && !field.1.is_undefined());
                 if let Some((_, field)) = field {
                     object.set(name, describe(field, numbers));
                 }
@@ -263,12 +220,8 @@ fn shallow(value: &Js, numbers: &mut Numbers) -> Js {
             Js::Object(object)
         }
         Js::Socket(socket) => {
-            let mut object: JsObject = [
-                ("$t", Js::text("socket")),
-                ("n", count(numbers.socket(socket.key))),
-            ]
-            .into_iter()
-            .collect();
+            let mut object: JsObject =
+                [("$t", Js::text("socket")), ("n", count(numbers.socket(socket.key)))].into_iter().collect();
             if !socket.id.is_undefined() {
                 object.set("id", describe(&socket.id, numbers));
             }
@@ -315,11 +268,7 @@ fn describe_array(items: &JsArray, numbers: &mut Numbers) -> Js {
     if items.len() > BIG {
         return big("bigarray", "length", items.len(), &Js::Array(items.clone()));
     }
-    items
-        .iter()
-        .map(|item| shallow(item, numbers))
-        .collect::<Vec<_>>()
-        .into()
+    items.iter().map(|item| shallow(item, numbers)).collect::<Vec<_>>().into()
 }
 
 fn big(name: &str, unit: &'static str, length: usize, value: &Js) -> Js {
@@ -334,19 +283,13 @@ fn describe_object(value: &Js, object: &JsObject, numbers: &mut Numbers) -> Js {
     if object.len() > BIG {
         return big("bigobject", "keys", object.len(), value);
     }
-    let plain = object
-        .iter()
-        .all(|(key, _)| *key != "$t" && key.is_well_formed());
+    let plain = object.iter().all(|(key, _)| *key != "$t" && key.is_well_formed());
     if plain {
-        let entries = object
-            .iter()
-            .map(|(key, item)| (key.clone(), shallow(item, numbers)));
+        let entries = object.iter().map(|(key, item)| (key.clone(), shallow(item, numbers)));
         return Js::Object(entries.collect());
     }
-    let entries: Vec<Js> = object
-        .iter()
-        .map(|(key, item)| vec![describe_text(key), shallow(item, numbers)].into())
-        .collect();
+    let entries: Vec<Js> =
+        object.iter().map(|(key, item)| vec![describe_text(key), shallow(item, numbers)].into()).collect();
     Js::object([("$t", Js::text("object")), ("entries", entries.into())])
 }
 
@@ -354,8 +297,6 @@ fn indexed(value: &Js, items: impl ExactSizeIterator<Item = f64>) -> Js {
     if items.len() > BIG {
         return big("bigobject", "keys", items.len(), value);
     }
-    let entries = items
-        .enumerate()
-        .map(|(at, number)| (at.to_string(), describe_number(number)));
+    let entries = items.enumerate().map(|(at, number)| (at.to_string(), describe_number(number)));
     Js::Object(entries.collect())
 }

@@ -9,12 +9,7 @@ pub fn number_text(number: f64) -> String {
         return "NaN".to_owned();
     }
     if number.is_infinite() {
-        return if number > 0.0 {
-            "Infinity"
-        } else {
-            "-Infinity"
-        }
-        .to_owned();
+        return if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
     }
     if number == 0.0 {
         return "0".to_owned();
@@ -71,10 +66,7 @@ fn shortest(number: f64) -> (String, i32) {
 /// Digits and exponent of a text like `1.5e-7`.
 fn scientific(text: &str) -> (String, i32) {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-    (
-        mantissa.chars().filter(|c| *c != '.').collect(),
-        exponent.parse().unwrap_or(0),
-    )
+    (mantissa.chars().filter(|c| *c != '.').collect(), exponent.parse().unwrap_or(0))
 }
 
 /// `Number(text)`: surrounding white space, `0x`/`0o`/`0b`, `Infinity` and the empty text as in JavaScript; NaN otherwise.
@@ -89,11 +81,7 @@ pub(super) fn text_number(text: &JsString) -> f64 {
     }
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     if unsigned == "Infinity" {
-        return if text.starts_with('-') {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
-        };
+        return if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY };
     }
     // Rust also reads "inf" and "nan"; JavaScript wants digits.
     if !unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') {

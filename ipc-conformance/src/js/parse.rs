@@ -15,12 +15,7 @@ enum Open {
 ///
 /// A `SyntaxError` with the byte offset for anything that is not exactly one JSON value.
 pub fn parse(text: &str) -> Result<Js, JsError> {
-    Reader {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-    }
-    .document()
+    Reader { text, bytes: text.as_bytes(), at: 0 }.document()
 }
 
 /// The same for bytes, read as Node reads UTF-8: each invalid sequence is replaced by U+FFFD.
@@ -112,11 +107,7 @@ impl Reader<'_> {
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), JsError> {
-        if self.eat(byte) {
-            Ok(())
-        } else {
-            Err(self.unexpected())
-        }
+        if self.eat(byte) { Ok(()) } else { Err(self.unexpected()) }
     }
 
     fn space(&mut self) {
@@ -147,11 +138,7 @@ impl Reader<'_> {
             Some(b'-' | b'0'..=b'9') => self.number(),
             _ => {
                 let rest = &self.bytes[self.at..];
-                for (word, value) in [
-                    ("null", Js::Null),
-                    ("true", Js::Bool(true)),
-                    ("false", Js::Bool(false)),
-                ] {
+                for (word, value) in [("null", Js::Null), ("true", Js::Bool(true)), ("false", Js::Bool(false))] {
                     if rest.starts_with(word.as_bytes()) {
                         self.at += word.len();
                         return Ok(value);
@@ -167,11 +154,7 @@ impl Reader<'_> {
         while let Some(b'0'..=b'9') = self.peek() {
             self.at += 1;
         }
-        if self.at == start {
-            Err(self.unexpected())
-        } else {
-            Ok(())
-        }
+        if self.at == start { Err(self.unexpected()) } else { Ok(()) }
     }
 
     fn number(&mut self) -> Result<Js, JsError> {
@@ -188,10 +171,7 @@ impl Reader<'_> {
             self.digits()?;
         }
         // Rust reads the same grammar to the nearest double, too large ones to infinity.
-        self.text[start..self.at]
-            .parse()
-            .map(Js::Number)
-            .map_err(|_| self.unexpected())
+        self.text[start..self.at].parse().map(Js::Number).map_err(|_| self.unexpected())
     }
 
     fn string(&mut self) -> Result<JsString, JsError> {
@@ -199,10 +179,7 @@ impl Reader<'_> {
         let mut units: Vec<u16> = Vec::new();
         loop {
             let start = self.at;
-            while self
-                .peek()
-                .is_some_and(|byte| byte >= b' ' && byte != b'"' && byte != b'\\')
-            {
+            while self.peek().is_some_and(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
                 self.at += 1;
             }
             units.extend(self.text[start..self.at].encode_utf16());

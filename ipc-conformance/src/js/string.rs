@@ -47,15 +47,12 @@ impl JsString {
     /// first in an object, in ascending order.
     pub fn array_index(&self) -> Option<u32> {
         let units = self.units();
-        if units.is_empty() || units.len() > 10 || (units[0] == u16::from(b'0') && units.len() > 1)
-        {
+        if units.is_empty() || units.len() > 10 || (units[0] == u16::from(b'0') && units.len() > 1) {
             return None;
         }
         let mut index: u64 = 0;
         for unit in units {
-            let digit = unit
-                .checked_sub(u16::from(b'0'))
-                .filter(|digit| *digit <= 9)?;
+            let digit = unit.checked_sub(u16::from(b'0')).filter(|digit| *digit <= 9)?;
             index = index * 10 + u64::from(digit);
         }
         u32::try_from(index).ok().filter(|index| *index != u32::MAX)

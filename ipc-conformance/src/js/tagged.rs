@@ -21,11 +21,7 @@ const MAX_ITEMS: f64 = 50_000_000.0;
 /// An `Error` for an unknown tag or a tag without what it needs; a `RangeError` for values beyond JavaScript's limits.
 pub fn decode(value: &Js) -> Result<Js, JsError> {
     // Most values hold no tag at all and may be of any depth: they stand for themselves.
-    if has_tag(value) {
-        decode_within(value, NESTING)
-    } else {
-        Ok(value.clone())
-    }
+    if has_tag(value) { decode_within(value, NESTING) } else { Ok(value.clone()) }
 }
 
 fn has_tag(value: &Js) -> bool {
@@ -48,17 +44,11 @@ fn has_tag(value: &Js) -> bool {
 
 fn decode_within(value: &Js, nesting: usize) -> Result<Js, JsError> {
     let Some(nesting) = nesting.checked_sub(1) else {
-        return Err(JsError::new(
-            "RangeError",
-            "tagged values are nested too deep; use the tag nest",
-        ));
+        return Err(JsError::new("RangeError", "tagged values are nested too deep; use the tag nest"));
     };
     match value {
         Js::Array(items) => {
-            let items: Result<Vec<Js>, JsError> = items
-                .iter()
-                .map(|item| decode_within(item, nesting))
-                .collect();
+            let items: Result<Vec<Js>, JsError> = items.iter().map(|item| decode_within(item, nesting)).collect();
             Ok(items?.into())
         }
         Js::Object(object) => match object.get(&"$t".into()) {
@@ -95,24 +85,19 @@ impl<'a> Fields<'a> {
     }
 
     fn list(&self, name: &str) -> Result<&'a JsArray, JsError> {
-        self.optional(name)
-            .and_then(Js::as_array)
-            .ok_or_else(|| self.bad(name))
+        self.optional(name).and_then(Js::as_array).ok_or_else(|| self.bad(name))
     }
 
     fn text(&self, name: &str) -> Result<&'a JsString, JsError> {
-        self.optional(name)
-            .and_then(Js::as_string)
-            .ok_or_else(|| self.bad(name))
+        self.optional(name).and_then(Js::as_string).ok_or_else(|| self.bad(name))
     }
 
     fn count(&self, name: &str, limit: f64) -> Result<usize, JsError> {
         match self.optional(name) {
             Some(Js::Number(number)) if *number >= 0.0 && *number <= limit => Ok(*number as usize),
-            Some(Js::Number(number)) if *number > limit => Err(JsError::new(
-                "RangeError",
-                format!("tag {}: {name} is too large", self.tag),
-            )),
+            Some(Js::Number(number)) if *number > limit => {
+                Err(JsError::new("RangeError", format!("tag {}: {name} is too large", self.tag)))
+            }
             _ => Err(self.bad(name)),
         }
     }
@@ -121,9 +106,7 @@ impl<'a> Fields<'a> {
         let text = self.text("hex")?.to_text();
         let nibble = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
         let pairs = text.as_bytes().chunks_exact(2);
-        Ok(pairs
-            .map_while(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?))
-            .collect())
+        Ok(pairs.map_while(|pair| Some(nibble(pair[0])? << 4 | nibble(pair[1])?)).collect())
     }
 }
 
@@ -146,8 +129,7 @@ fn decode_tag(tag: &str, object: &JsObject, nesting: usize) -> Result<Js, JsErro
         "buffer" => Js::Buffer(fields.bytes()?),
         "uint8array" => Js::Uint8Array(fields.bytes()?),
         "float64array" => {
-            let numbers: Result<Vec<f64>, JsError> =
-                fields.list("v")?.iter().map(to_number).collect();
+            let numbers: Result<Vec<f64>, JsError> = fields.list("v")?.iter().map(to_number).collect();
             Js::Float64Array(Arc::from(numbers?))
         }
         "function" => Js::Function,
@@ -175,17 +157,10 @@ fn decode_tag(tag: &str, object: &JsObject, nesting: usize) -> Result<Js, JsErro
                 None => Js::Null,
                 Some(leaf) => decode_within(leaf, nesting)?,
             };
-            let array = fields
-                .optional("kind")
-                .and_then(Js::as_string)
-                .is_some_and(|kind| *kind == "array");
+            let array = fields.optional("kind").and_then(Js::as_string).is_some_and(|kind| *kind == "array");
             let mut value = leaf;
             for _ in 0..fields.count("n", MAX_ITEMS)? {
-                value = if array {
-                    vec![value].into()
-                } else {
-                    Js::object([("n", value)])
-                };
+                value = if array { vec![value].into() } else { Js::object([("n", value)]) };
             }
             value
         }
@@ -195,10 +170,7 @@ fn decode_tag(tag: &str, object: &JsObject, nesting: usize) -> Result<Js, JsErro
                 let Some([key, item]) = entry.as_array().map(|pair| &pair[..]) else {
                     return Err(fields.bad("entries"));
                 };
-                decoded.set(
-                    to_text(&decode_within(key, nesting)?)?,
-                    decode_within(item, nesting)?,
-                );
+                decoded.set(to_text(&decode_within(key, nesting)?)?, decode_within(item, nesting)?);
             }
             Js::Object(decoded)
         }
@@ -208,11 +180,7 @@ fn decode_tag(tag: &str, object: &JsObject, nesting: usize) -> Result<Js, JsErro
 
 fn unit(value: &Js) -> Result<u16, JsError> {
     let number = to_number(value)?;
-    Ok(if number.is_finite() {
-        number.trunc().rem_euclid(65_536.0) as u16
-    } else {
-        0
-    })
+    Ok(if number.is_finite() { number.trunc().rem_euclid(65_536.0) as u16 } else { 0 })
 }
 
 fn repeat(fields: &Fields<'_>) -> Result<JsString, JsError> {
@@ -222,10 +190,7 @@ fn repeat(fields: &Fields<'_>) -> Result<JsString, JsError> {
     };
     let (prefix, suffix, text) = (part("prefix")?, part("suffix")?, fields.text("s")?);
     let times = fields.count("n", MAX_STRING as f64)?;
-    let length = text
-        .len()
-        .saturating_mul(times)
-        .saturating_add(prefix.len() + suffix.len());
+    let length = text.len().saturating_mul(times).saturating_add(prefix.len() + suffix.len());
     if length > MAX_STRING {
         return Err(JsError::new("RangeError", "Invalid string length"));
     }

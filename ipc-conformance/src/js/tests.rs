@@ -46,10 +46,7 @@ fn numbers_are_laid_out_as_javascript_does() {
 #[test]
 fn keys_come_in_javascripts_order_and_the_last_duplicate_wins_in_place() {
     let value = json(r#"{"b":1,"10":2,"a":3,"2":4,"b":5,"01":6,"4294967295":7,"4294967294":8}"#);
-    assert_eq!(
-        back(&value),
-        r#"{"2":4,"10":2,"4294967294":8,"b":5,"a":3,"01":6,"4294967295":7}"#
-    );
+    assert_eq!(back(&value), r#"{"2":4,"10":2,"4294967294":8,"b":5,"a":3,"01":6,"4294967295":7}"#);
 }
 
 #[test]
@@ -64,10 +61,7 @@ fn a_key_is_found_among_many() {
 #[test]
 fn lone_surrogates_survive_and_are_written_as_escapes() {
     let value = json(r#"["\ud800","\uDC00x","\ud83d\ude00","a\ud83d"]"#);
-    assert_eq!(
-        back(&value),
-        "[\"\\ud800\",\"\\udc00x\",\"😀\",\"a\\ud83d\"]"
-    );
+    assert_eq!(back(&value), "[\"\\ud800\",\"\\udc00x\",\"😀\",\"a\\ud83d\"]");
 }
 
 #[test]
@@ -75,10 +69,7 @@ fn numbers_beyond_the_doubles_are_infinite_and_minus_zero_is_kept() {
     assert_eq!(json("1e400"), Js::Number(f64::INFINITY));
     assert_eq!(json("-0"), Js::Number(-0.0));
     assert_ne!(json("-0"), Js::Number(0.0));
-    assert_eq!(
-        back(&json("[1e400,-0,9007199254740993]")),
-        "[null,0,9007199254740992]"
-    );
+    assert_eq!(back(&json("[1e400,-0,9007199254740993]")), "[null,0,9007199254740992]");
 }
 
 #[test]
@@ -130,10 +121,7 @@ fn a_value_a_hundred_thousand_levels_deep_needs_no_stack() {
         assert_eq!(short_json(&value), None);
         let copy = value.clone();
         assert_eq!(decode(&value).as_ref(), Ok(&copy));
-        assert!(
-            line(&value).contains("\"depth_along_first_keys\":100000"),
-            "{value:?}"
-        );
+        assert!(line(&value).contains("\"depth_along_first_keys\":100000"), "{value:?}");
     }
     let made = tagged(r#"{"$t":"nest","kind":"array","n":100000,"leaf":1}"#);
     assert_eq!(back(&made).len(), 200_001);
@@ -142,20 +130,11 @@ fn a_value_a_hundred_thousand_levels_deep_needs_no_stack() {
 
 #[test]
 fn sixty_levels_are_listed_and_one_more_is_described() {
-    let nest = |n: usize| {
-        tagged(&format!(
-            "{{\"$t\":\"nest\",\"kind\":\"array\",\"n\":{n},\"leaf\":[]}}"
-        ))
-    };
-    assert_eq!(
-        line(&nest(59)),
-        format!("{}[]{}", "[".repeat(59), "]".repeat(59))
-    );
+    let nest = |n: usize| tagged(&format!("{{\"$t\":\"nest\",\"kind\":\"array\",\"n\":{n},\"leaf\":[]}}"));
+    assert_eq!(line(&nest(59)), format!("{}[]{}", "[".repeat(59), "]".repeat(59)));
     let deep = line(&nest(60));
     assert!(
-        deep.starts_with(
-            r#"{"$t":"deep","depth_along_first_keys":61,"json_length":122,"json_sha256":""#
-        ),
+        deep.starts_with(r#"{"$t":"deep","depth_along_first_keys":61,"json_length":122,"json_sha256":""#),
         "{deep}"
     );
 }
@@ -164,35 +143,17 @@ fn sixty_levels_are_listed_and_one_more_is_described() {
 fn tags_are_written_as_the_protocol_says() {
     assert_eq!(line(&Js::Undefined), r#"{"$t":"undefined"}"#);
     assert_eq!(line(&Js::Number(-0.0)), r#"{"$t":"number","v":"-0"}"#);
-    assert_eq!(
-        line(&Js::Number(f64::INFINITY)),
-        r#"{"$t":"number","v":"Infinity"}"#
-    );
-    assert_eq!(
-        line(&json(r#""\ud800""#)),
-        r#"{"$t":"utf16","units":[55296]}"#
-    );
-    assert_eq!(
-        line(&json(r#"{"$t":5,"a":1}"#)),
-        r#"{"$t":"object","entries":[["$t",5],["a",1]]}"#
-    );
+    assert_eq!(line(&Js::Number(f64::INFINITY)), r#"{"$t":"number","v":"Infinity"}"#);
+    assert_eq!(line(&json(r#""\ud800""#)), r#"{"$t":"utf16","units":[55296]}"#);
+    assert_eq!(line(&json(r#"{"$t":5,"a":1}"#)), r#"{"$t":"object","entries":[["$t",5],["a",1]]}"#);
     assert_eq!(
         line(&json(r#"{"\ud800":null}"#)),
         r#"{"$t":"object","entries":[[{"$t":"utf16","units":[55296]},null]]}"#
     );
-    assert_eq!(
-        line(&tagged(r#"{"$t":"buffer","hex":"00fF0"}"#)),
-        r#"{"$t":"buffer","hex":"00ff"}"#
-    );
-    assert_eq!(
-        line(&tagged(r#"[{"$t":"holes","length":2,"items":[[1,5]]}]"#)),
-        "[[null,5]]"
-    );
+    assert_eq!(line(&tagged(r#"{"$t":"buffer","hex":"00fF0"}"#)), r#"{"$t":"buffer","hex":"00ff"}"#);
+    assert_eq!(line(&tagged(r#"[{"$t":"holes","length":2,"items":[[1,5]]}]"#)), "[[null,5]]");
     let error = JsError::with_code("Error", "ENOENT", "no such file");
-    assert_eq!(
-        line(&error.into()),
-        r#"{"$t":"error","name":"Error","message":"no such file","code":"ENOENT"}"#
-    );
+    assert_eq!(line(&error.into()), r#"{"$t":"error","name":"Error","message":"no such file","code":"ENOENT"}"#);
 }
 
 #[test]
@@ -214,55 +175,27 @@ fn sockets_are_numbered_by_appearance() {
     let mut numbers = Numbers::default();
     let socket = |key: u64, id: Js| Js::Socket(std::sync::Arc::new(Socket { key, id }));
     let show = |value: &Js, numbers: &mut Numbers| back(&describe(value, numbers));
-    assert_eq!(
-        show(&socket(77, Js::Undefined), &mut numbers),
-        r#"{"$t":"socket","n":0}"#
-    );
-    assert_eq!(
-        show(&socket(3, Js::text("x")), &mut numbers),
-        r#"{"$t":"socket","n":1,"id":"x"}"#
-    );
-    assert_eq!(
-        show(&socket(77, Js::Bool(false)), &mut numbers),
-        r#"{"$t":"socket","n":0,"id":false}"#
-    );
-    assert_eq!(
-        (numbers.socket_key(1), numbers.socket_key(2)),
-        (Some(3), None)
-    );
+    assert_eq!(show(&socket(77, Js::Undefined), &mut numbers), r#"{"$t":"socket","n":0}"#);
+    assert_eq!(show(&socket(3, Js::text("x")), &mut numbers), r#"{"$t":"socket","n":1,"id":"x"}"#);
+    assert_eq!(show(&socket(77, Js::Bool(false)), &mut numbers), r#"{"$t":"socket","n":0,"id":false}"#);
+    assert_eq!((numbers.socket_key(1), numbers.socket_key(2)), (Some(3), None));
 }
 
 #[test]
 fn unknown_tags_are_refused() {
-    for text in [
-        r#"{"$t":"callback"}"#,
-        r#"[{"$t":"what"}]"#,
-        r#"{"$t":"repeat"}"#,
-        r#"{"$t":"nest","n":-1}"#,
-    ] {
+    for text in [r#"{"$t":"callback"}"#, r#"[{"$t":"what"}]"#, r#"{"$t":"repeat"}"#, r#"{"$t":"nest","n":-1}"#] {
         assert!(decode(&json(text)).is_err(), "{text}");
     }
 }
 
 #[test]
 fn dates_have_their_two_forms() {
-    assert_eq!(
-        back(&tagged(r#"{"$t":"date","v":0}"#)),
-        r#""1970-01-01T00:00:00.000Z""#
-    );
-    assert_eq!(
-        back(&tagged(r#"{"$t":"date","v":-62198755200001}"#)),
-        r#""-000002-12-31T23:59:59.999Z""#
-    );
-    assert_eq!(
-        back(&tagged(r#"{"$t":"date","v":8640000000000000}"#)),
-        r#""+275760-09-13T00:00:00.000Z""#
-    );
+    assert_eq!(back(&tagged(r#"{"$t":"date","v":0}"#)), r#""1970-01-01T00:00:00.000Z""#);
+    assert_eq!(back(&tagged(r#"{"$t":"date","v":-62198755200001}"#)), r#""-000002-12-31T23:59:59.999Z""#);
+    assert_eq!(back(&tagged(r#"{"$t":"date","v":8640000000000000}"#)), r#""+275760-09-13T00:00:00.000Z""#);
     assert_eq!(back(&tagged(r#"[{"$t":"date","v":null}]"#)), "[null]");
     assert_eq!(
-        to_text(&tagged(r#"{"$t":"date","v":951827696000}"#))
-            .expect("text")
-            .to_text(),
+        to_text(&tagged(r#"{"$t":"date","v":951827696000}"#)).expect("text").to_text(),
         "Tue Feb 29 2000 12:34:56 GMT+0000 (Coordinated Universal Time)"
     );
 }

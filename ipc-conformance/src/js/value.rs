@@ -253,10 +253,7 @@ impl JsObject {
         let key = key.into();
         let entries = Arc::make_mut(&mut self.0);
         if let Some(index) = key.array_index() {
-            match entries
-                .indexed
-                .binary_search_by_key(&index, |entry| entry.0)
-            {
+            match entries.indexed.binary_search_by_key(&index, |entry| entry.0) {
                 Ok(at) => entries.indexed[at].2 = value,
                 Err(at) => entries.indexed.insert(at, (index, key, value)),
             }
@@ -271,25 +268,15 @@ impl JsObject {
         }
         entries.named.push((key, value));
         if entries.positions.is_none() && entries.named.len() > LINEAR {
-            entries.positions = Some(
-                entries
-                    .named
-                    .iter()
-                    .enumerate()
-                    .map(|(at, (key, _))| (key.clone(), at))
-                    .collect(),
-            );
+            entries.positions =
+                Some(entries.named.iter().enumerate().map(|(at, (key, _))| (key.clone(), at)).collect());
         }
     }
 
     /// The value of a key.
     pub fn get(&self, key: &JsString) -> Option<&Js> {
         if let Some(index) = key.array_index() {
-            let at = self
-                .0
-                .indexed
-                .binary_search_by_key(&index, |entry| entry.0)
-                .ok()?;
+            let at = self.0.indexed.binary_search_by_key(&index, |entry| entry.0).ok()?;
             return Some(&self.0.indexed[at].2);
         }
         self.0.position(key).map(|at| &self.0.named[at].1)
@@ -299,11 +286,7 @@ impl JsObject {
     pub fn entry(&self, at: usize) -> Option<(&JsString, &Js)> {
         match self.0.indexed.get(at) {
             Some((_, key, value)) => Some((key, value)),
-            None => self
-                .0
-                .named
-                .get(at - self.0.indexed.len())
-                .map(|(key, value)| (key, value)),
+            None => self.0.named.get(at - self.0.indexed.len()).map(|(key, value)| (key, value)),
         }
     }
 
@@ -335,19 +318,12 @@ impl<K: Into<JsString>> FromIterator<(K, Js)> for JsObject {
 impl JsError {
     /// An error without a code.
     pub fn new(name: &str, message: impl Into<JsString>) -> Self {
-        Self {
-            name: name.into(),
-            message: message.into(),
-            fields: Vec::new(),
-        }
+        Self { name: name.into(), message: message.into(), fields: Vec::new() }
     }
 
     /// An error with a `code`, such as `ENOENT`.
     pub fn with_code(name: &str, code: &str, message: impl Into<JsString>) -> Self {
-        Self {
-            fields: vec![("code", Js::text(code))],
-            ..Self::new(name, message)
-        }
+        Self { fields: vec![("code", Js::text(code))], ..Self::new(name, message) }
     }
 
     /// A `TypeError` without a code.
@@ -357,10 +333,7 @@ impl JsError {
 
     /// Its `code`, if it has one.
     pub fn code(&self) -> Option<&Js> {
-        self.fields
-            .iter()
-            .find(|(name, _)| *name == "code")
-            .map(|(_, value)| value)
+        self.fields.iter().find(|(name, _)| *name == "code").map(|(_, value)| value)
     }
 }
 
@@ -390,14 +363,8 @@ fn holds_containers(value: &Js) -> bool {
 
 impl Entries {
     fn take_values(&mut self) -> impl Iterator<Item = Js> + use<> {
-        let indexed = std::mem::take(&mut self.indexed)
-            .into_iter()
-            .map(|(_, _, value)| value);
-        indexed.chain(
-            std::mem::take(&mut self.named)
-                .into_iter()
-                .map(|(_, value)| value),
-        )
+        let indexed = std::mem::take(&mut self.indexed).into_iter().map(|(_, _, value)| value);
+        indexed.chain(std::mem::take(&mut self.named).into_iter().map(|(_, value)| value))
     }
 }
 
@@ -415,10 +382,7 @@ impl Drop for JsObject {
     fn drop(&mut self) {
         if let Some(entries) = Arc::get_mut(&mut self.0) {
             let values = entries.indexed.iter().map(|(_, _, value)| value);
-            if values
-                .chain(entries.named.iter().map(|(_, value)| value))
-                .any(holds_containers)
-            {
+            if values.chain(entries.named.iter().map(|(_, value)| value)).any(holds_containers) {
                 dismantle(entries.take_values().collect());
             }
         }

@@ -39,19 +39,13 @@ pub(super) fn find(version: Version) -> Result<NodeIpc, Missing> {
     } else {
         node
     };
-    Ok(NodeIpc {
-        version,
-        node,
-        root,
-    })
+    Ok(NodeIpc { version, node, root })
 }
 
 fn newer_node(root: &Path, own: bool) -> Result<PathBuf, Missing> {
     let (major, minor) = NODE_FOR_14;
     if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
-        return Err(Missing::new(format!(
-            "node-ipc 14.0.0 needs node {major}.{minor} or newer on the search path"
-        )));
+        return Err(Missing::new(format!("node-ipc 14.0.0 needs node {major}.{minor} or newer on the search path")));
     }
     let target = root.join("node22");
     if own {
@@ -60,10 +54,7 @@ fn newer_node(root: &Path, own: bool) -> Result<PathBuf, Missing> {
     let node = target.join(NODE_PACKAGE);
     match node_version(&node) {
         Some(version) if version >= NODE_FOR_14 => Ok(node),
-        _ => Err(Missing::new(format!(
-            "no node {major}.{minor} or newer at {}",
-            node.display()
-        ))),
+        _ => Err(Missing::new(format!("no node {major}.{minor} or newer at {}", node.display()))),
     }
 }
 
@@ -98,10 +89,7 @@ impl Package {
     /// What the mark of a finished folder says.
     fn mark(&self) -> Result<String, Missing> {
         let lock = fs::read(&self.lock).map_err(|error| unreadable(&self.lock, &error))?;
-        Ok(format!(
-            "{}\n",
-            hash(&[&lock[..], self.audit.as_bytes()].concat())
-        ))
+        Ok(format!("{}\n", hash(&[&lock[..], self.audit.as_bytes()].concat())))
     }
 
     /// Installs into `target` unless that was done before. Safe against other processes that do the same.
@@ -149,10 +137,7 @@ impl Package {
             let file = target.join("node_modules").join(name);
             let content = fs::read(&file).map_err(|error| unreadable(&file, &error))?;
             if hash(&content) != expected {
-                return Err(Missing::new(format!(
-                    "{} is not the audited file: it will not be run",
-                    file.display()
-                )));
+                return Err(Missing::new(format!("{} is not the audited file: it will not be run", file.display())));
             }
         }
         Ok(())
@@ -170,14 +155,7 @@ fn beside(target: &Path, suffix: &str) -> PathBuf {
 fn npm_ci(folder: &Path) -> Result<(), Missing> {
     let npm = if cfg!(windows) { "npm.cmd" } else { "npm" };
     let output = Command::new(npm)
-        .args([
-            "ci",
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--omit=dev",
-            "--loglevel=error",
-        ])
+        .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--omit=dev", "--loglevel=error"])
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
@@ -186,11 +164,7 @@ fn npm_ci(folder: &Path) -> Result<(), Missing> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
-    Err(Missing::new(format!(
-        "npm ci failed ({}): {}",
-        output.status,
-        said.trim()
-    )))
+    Err(Missing::new(format!("npm ci failed ({}): {}", output.status, said.trim())))
 }
 
 /// The turn to install one folder: a lock file that is removed on drop. A process that died in its turn does not hold it for
@@ -211,10 +185,7 @@ impl Turn {
                     let _ = fs::remove_file(lock);
                 }
                 Err(_) if start.elapsed() > 2 * PATIENCE => {
-                    return Err(Missing::new(format!(
-                        "{} is held by another installation",
-                        lock.display()
-                    )));
+                    return Err(Missing::new(format!("{} is held by another installation", lock.display())));
                 }
                 Err(_) => std::thread::sleep(Duration::from_millis(100)),
             }
@@ -230,11 +201,7 @@ impl Drop for Turn {
 
 fn is_stale(lock: &Path) -> bool {
     let made = fs::metadata(lock).and_then(|meta| meta.modified());
-    made.is_ok_and(|made| {
-        SystemTime::now()
-            .duration_since(made)
-            .is_ok_and(|age| age > PATIENCE)
-    })
+    made.is_ok_and(|made| SystemTime::now().duration_since(made).is_ok_and(|age| age > PATIENCE))
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Missing {
@@ -242,10 +209,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Missing {
 }
 
 fn hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -253,10 +217,7 @@ mod tests {
     use super::*;
 
     fn package(audit: &str) -> Package {
-        Package {
-            audit: audit.to_owned(),
-            ..Package::node().expect("paths")
-        }
+        Package { audit: audit.to_owned(), ..Package::node().expect("paths") }
     }
 
     #[test]
@@ -278,11 +239,7 @@ mod tests {
         let lock = folder.path().join("x.lock");
         let turn = Turn::wait(&lock, || false).expect("free");
         assert!(turn.is_some() && lock.exists());
-        assert!(
-            Turn::wait(&lock, || true)
-                .expect("done meanwhile")
-                .is_none()
-        );
+        assert!(Turn::wait(&lock, || true).expect("done meanwhile").is_none());
         drop(turn);
         assert!(!lock.exists());
     }
@@ -294,10 +251,7 @@ mod tests {
             let lock = fs::read_to_string(&package.lock).expect("lock file");
             assert!(!lock.contains("resolved") && lock.contains("integrity"));
             let manifest = fs::read_to_string(&package.manifest).expect("manifest");
-            assert!(
-                manifest.contains(&format!("\"node-ipc\":\"{version}\"")),
-                "{manifest}"
-            );
+            assert!(manifest.contains(&format!("\"node-ipc\":\"{version}\"")), "{manifest}");
             assert!(package.audit.lines().count() > 10);
         }
     }

@@ -39,9 +39,7 @@ impl Version {
 
     /// The version with this number.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|version| version.as_str() == text)
+        Self::ALL.into_iter().find(|version| version.as_str() == text)
     }
 }
 
@@ -73,10 +71,7 @@ pub fn or_skip<T>(what: &str, found: Result<T, Missing>) -> Option<T> {
         Ok(found) => Some(found),
         Err(missing) => {
             // Written to the real stderr: the test harness hides what tests print.
-            let _ = writeln!(
-                std::io::stderr(),
-                "\n*** NOT TESTED: {what}: {missing} ***\n"
-            );
+            let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: {what}: {missing} ***\n");
             assert!(!in_ci(), "{what} must be tested where CI is set: {missing}");
             None
         }
@@ -85,8 +80,7 @@ pub fn or_skip<T>(what: &str, found: Result<T, Missing>) -> Option<T> {
 
 /// Whether this is a continuous-integration run, where nothing may be skipped.
 pub fn in_ci() -> bool {
-    std::env::var_os("CI")
-        .is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
+    std::env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false" && value != "0")
 }
 
 /// The `node` on the search path.
@@ -96,25 +90,14 @@ pub fn in_ci() -> bool {
 /// [`Missing`] if there is none that runs.
 pub fn system_node() -> Result<PathBuf, Missing> {
     let found = node_version(Path::new("node"));
-    found
-        .map(|_| PathBuf::from("node"))
-        .ok_or_else(|| Missing::new("no `node` on the search path"))
+    found.map(|_| PathBuf::from("node")).ok_or_else(|| Missing::new("no `node` on the search path"))
 }
 
 /// Major and minor version of a Node binary.
 fn node_version(node: &Path) -> Option<(u32, u32)> {
-    let output = Command::new(node)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()
-        .ok()?;
+    let output = Command::new(node).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    let mut numbers = text
-        .trim()
-        .strip_prefix('v')?
-        .split('.')
-        .map(|part| part.parse().ok());
+    let mut numbers = text.trim().strip_prefix('v')?.split('.').map(|part| part.parse().ok());
     Some((numbers.next()??, numbers.next()??))
 }
 

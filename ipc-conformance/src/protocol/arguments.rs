@@ -88,20 +88,9 @@ impl Serve {
             (path, callback) = (NONE, path);
         }
         let path = path.value();
-        let path = if truthy(&path) {
-            path
-        } else {
-            own_path(config, &config.get("id"))?
-        };
+        let path = if truthy(&path) { path } else { own_path(config, &config.get("id"))? };
         let callback = check_callback(&callback, config)?;
-        Ok(Resolved {
-            id: None,
-            path,
-            port: None,
-            udp4: false,
-            udp6: false,
-            callback,
-        })
+        Ok(Resolved { id: None, path, port: None, udp4: false, udp6: false, callback })
     }
 }
 
@@ -151,14 +140,7 @@ impl ServeNet {
             host = Js::text("127.0.0.1");
         }
         let callback = check_callback(&callback, config)?;
-        Ok(Resolved {
-            id: None,
-            path: host,
-            port: Some(port),
-            udp4,
-            udp6,
-            callback,
-        })
+        Ok(Resolved { id: None, path: host, port: Some(port), udp4, udp6, callback })
     }
 }
 
@@ -177,20 +159,9 @@ impl ConnectTo {
         if !truthy(&id) {
             return Ok(None);
         }
-        let path = if truthy(&path) {
-            path
-        } else {
-            own_path(config, &id)?
-        };
+        let path = if truthy(&path) { path } else { own_path(config, &id)? };
         let callback = callable(&callback)?;
-        Ok(Some(Resolved {
-            id: Some(id),
-            path,
-            port: None,
-            udp4: false,
-            udp6: false,
-            callback,
-        }))
+        Ok(Some(Resolved { id: Some(id), path, port: None, udp4: false, udp6: false, callback }))
     }
 }
 
@@ -216,28 +187,14 @@ impl ConnectToNet {
             (port, callback) = (NONE, port);
         }
         let or_default = |value: Js, option: &str| {
-            if truthy(&value) {
-                value
-            } else {
-                config.get(option)
-            }
+            if truthy(&value) { value } else { config.get(option) }
         };
-        let (host, port) = (
-            or_default(host.value(), "networkHost"),
-            or_default(port.value(), "networkPort"),
-        );
+        let (host, port) = (or_default(host.value(), "networkHost"), or_default(port.value(), "networkPort"));
         if config.family() == Family::V9 && matches!(callback, Arg::Value(Js::String(_))) {
             return Err(JsError::new("ReferenceError", "UDPType is not defined"));
         }
         let callback = callable(&callback)?;
-        Ok(Some(Resolved {
-            id: Some(id),
-            path: host,
-            port: Some(port),
-            udp4: false,
-            udp6: false,
-            callback,
-        }))
+        Ok(Some(Resolved { id: Some(id), path: host, port: Some(port), udp4: false, udp6: false, callback }))
     }
 }
 
@@ -245,18 +202,12 @@ impl ConnectToNet {
 fn callable(callback: &Arg) -> Result<bool, JsError> {
     match callback {
         callback if callback.is_callback() => Ok(true),
-        Arg::Value(value) if truthy(value) => {
-            Err(JsError::type_error("callback is not a function"))
-        }
+        Arg::Value(value) if truthy(value) => Err(JsError::type_error("callback is not a function")),
         _ => Ok(false),
     }
 }
 
 /// A server's callback becomes a handler of `start`; only 9.2.1 takes anything for one.
 fn check_callback(callback: &Arg, config: &NodeConfig) -> Result<bool, JsError> {
-    if config.family() == Family::V9 {
-        Ok(callback.is_callback())
-    } else {
-        callable(callback)
-    }
+    if config.family() == Family::V9 { Ok(callback.is_callback()) } else { callable(callback) }
 }

@@ -21,21 +21,13 @@ pub struct Clock {
 impl Clock {
     /// Starts the clock.
     pub fn start() -> Self {
-        let since_1970 = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        Self {
-            start: Instant::now(),
-            start_since_1970: since_1970.as_secs_f64() * 1_000.0,
-        }
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self { start: Instant::now(), start_since_1970: since_1970.as_secs_f64() * 1_000.0 }
     }
 
     /// The time now.
     pub fn now(&self) -> Stamp {
         let since_start = self.start.elapsed().as_secs_f64() * 1_000.0;
-        Stamp {
-            since_start,
-            since_1970: self.start_since_1970 + since_start,
-        }
+        Stamp { since_start, since_1970: self.start_since_1970 + since_start }
     }
 }

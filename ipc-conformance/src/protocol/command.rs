@@ -105,8 +105,7 @@ pub struct Emit {
 impl Emit {
     /// Whether the server emits, in a process that has a server or not, and clients or not.
     pub fn is_server(&self, has_server: bool, has_clients: bool) -> bool {
-        self.as_server
-            .unwrap_or(!(self.id.is_some() || (!has_server && has_clients)))
+        self.as_server.unwrap_or(!(self.id.is_some() || (!has_server && has_clients)))
     }
 
     /// The data as node-ipc sees it: an absent argument is `undefined`.
@@ -190,18 +189,13 @@ fn command(fields: &Fields<'_>) -> Result<Command, Misfit> {
         "emit" => Command::Emit(emit(fields)?),
         "emitMany" => Command::EmitMany(emit_many(fields)?),
         "batch" => Command::Batch(batch(fields)?),
-        "broadcast" => Command::Broadcast {
-            event: event(fields)?,
-            data: data(fields)?,
-        },
+        "broadcast" => Command::Broadcast { event: event(fields)?, data: data(fields)? },
         "disconnect" => Command::Disconnect(id(fields)?),
         "start" => Command::Start,
         "stop" => Command::Stop,
         "setConfig" => Command::SetConfig(members(fields.raw("config"))?),
         "connectTo" => Command::ConnectTo(ConnectTo(arguments(fields, &["id", "path"])?)),
-        "connectToNet" => {
-            Command::ConnectToNet(ConnectToNet(arguments(fields, &["id", "host", "port"])?))
-        }
+        "connectToNet" => Command::ConnectToNet(ConnectToNet(arguments(fields, &["id", "host", "port"])?)),
         "serve" => Command::Serve(Serve(arguments(fields, &["path"])?)),
         "serveNet" => Command::ServeNet(ServeNet(arguments(fields, &["host", "port", "udp"])?)),
         "on" => Command::On(handler(fields)?),
@@ -209,9 +203,7 @@ fn command(fields: &Fields<'_>) -> Result<Command, Misfit> {
         "destroySocket" => Command::DestroySocket(target(fields)?),
         "endSocket" => Command::EndSocket(target(fields)?),
         "resetSocket" => Command::ResetSocket(target(fields)?),
-        "setSocketId" => {
-            Command::SetSocketId(target(fields)?, fields.value("value")?.unwrap_or_default())
-        }
+        "setSocketId" => Command::SetSocketId(target(fields)?, fields.value("value")?.unwrap_or_default()),
         "pushSocket" => Command::PushSocket(target(fields)?),
         "newInstance" => Command::NewInstance(members(fields.raw("config"))?),
         "sleepBlock" => Command::SleepBlock(fields.milliseconds("ms")?.unwrap_or_default()),
@@ -224,9 +216,7 @@ fn command(fields: &Fields<'_>) -> Result<Command, Misfit> {
             Command::Log(decoded?)
         }
         "get" => {
-            let path = fields
-                .list("path")?
-                .ok_or_else(|| Misfit::new("path", "a list of keys"))?;
+            let path = fields.list("path")?.ok_or_else(|| Misfit::new("path", "a list of keys"))?;
             let keys: Result<Vec<JsString>, JsError> = path.iter().map(to_text).collect();
             Command::Get(keys?)
         }
@@ -234,10 +224,7 @@ fn command(fields: &Fields<'_>) -> Result<Command, Misfit> {
         "now" => Command::Now,
         "exit" => Command::Exit,
         other => {
-            return Err(Misfit(JsError::new(
-                "Error",
-                format!("unknown command {other}"),
-            )));
+            return Err(Misfit(JsError::new("Error", format!("unknown command {other}"))));
         }
     })
 }
@@ -251,33 +238,20 @@ fn data(fields: &Fields<'_>) -> Result<Option<Js>, Misfit> {
 }
 
 fn id(fields: &Fields<'_>) -> Result<Option<JsString>, Misfit> {
-    fields
-        .raw("id")
-        .map(|id| Ok(to_text(&decode(id)?)?))
-        .transpose()
+    fields.raw("id").map(|id| Ok(to_text(&decode(id)?)?)).transpose()
 }
 
 fn emit(fields: &Fields<'_>) -> Result<Emit, Misfit> {
     let as_server = match fields.raw("as") {
-        Some(side) if crate::js::truthy(side) => {
-            Some(side.as_string().is_some_and(|side| *side == "server"))
-        }
+        Some(side) if crate::js::truthy(side) => Some(side.as_string().is_some_and(|side| *side == "server")),
         _ => None,
     };
-    Ok(Emit {
-        event: event(fields)?,
-        data: data(fields)?,
-        id: id(fields)?,
-        as_server,
-        to: target(fields)?,
-    })
+    Ok(Emit { event: event(fields)?, data: data(fields)?, id: id(fields)?, as_server, to: target(fields)? })
 }
 
 /// Each element of `list` is laid over the command itself.
 fn emit_many(fields: &Fields<'_>) -> Result<Vec<Emit>, Misfit> {
-    let list = fields
-        .list("list")?
-        .ok_or_else(|| Misfit::new("list", "a list of emits"))?;
+    let list = fields.list("list")?.ok_or_else(|| Misfit::new("list", "a list of emits"))?;
     let one = |item: &Js| {
         let mut members = fields.0.clone();
         for (name, value) in item.as_object().into_iter().flat_map(JsObject::iter) {
@@ -289,9 +263,7 @@ fn emit_many(fields: &Fields<'_>) -> Result<Vec<Emit>, Misfit> {
 }
 
 fn batch(fields: &Fields<'_>) -> Result<Vec<Call>, Misfit> {
-    let list = fields
-        .list("list")?
-        .ok_or_else(|| Misfit::new("list", "a list of commands"))?;
+    let list = fields.list("list")?.ok_or_else(|| Misfit::new("list", "a list of commands"))?;
     let instance = fields.index("inst")?.unwrap_or(0);
     let one = |item: &Js| {
         let mut call = Call::from_value(item);
@@ -322,9 +294,7 @@ fn target(fields: &Fields<'_>) -> Result<Target, Misfit> {
 
 fn handler(fields: &Fields<'_>) -> Result<Handler, Misfit> {
     Ok(Handler {
-        event: fields
-            .string("type")?
-            .ok_or_else(|| Misfit::new("type", "a string"))?,
+        event: fields.string("type")?.ok_or_else(|| Misfit::new("type", "a string"))?,
         id: id(fields)?,
         on_server: fields.flag("on_server"),
         once: fields.flag("once"),

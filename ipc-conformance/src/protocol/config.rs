@@ -43,18 +43,12 @@ impl Preset {
 
     /// The preset of this name.
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::V9, Self::V14Fast, Self::V14Guarded, Self::V14Assured]
-            .into_iter()
-            .find(|preset| preset.as_str() == name)
+        [Self::V9, Self::V14Fast, Self::V14Guarded, Self::V14Assured].into_iter().find(|preset| preset.as_str() == name)
     }
 
     /// The family it belongs to.
     pub fn family(self) -> Family {
-        if self == Self::V9 {
-            Family::V9
-        } else {
-            Family::V14
-        }
+        if self == Self::V9 { Family::V9 } else { Family::V14 }
     }
 }
 
@@ -80,11 +74,7 @@ impl NodeConfig {
         let no = || Js::Bool(false);
         let number = |number: u32| Js::Number(f64::from(number));
         let v14 = preset.family() == Family::V14;
-        let root = if v14 {
-            host.private_socket_root()
-        } else {
-            "/tmp/".to_owned()
-        };
+        let root = if v14 { host.private_socket_root() } else { "/tmp/".to_owned() };
         let mut values = JsObject::new();
         let mut set = |name: &str, value: Js| values.set(name, value);
         set("appspace", Js::text("app."));
@@ -134,8 +124,7 @@ impl NodeConfig {
         if v14 {
             set("secureSocketRoot", Js::Bool(true));
         }
-        let interface =
-            ["localAddress", "localPort", "family", "hints", "lookup"].map(|name| (name, no()));
+        let interface = ["localAddress", "localPort", "family", "hints", "lookup"].map(|name| (name, no()));
         set("interface", Js::object(interface));
         Self { preset, values }
     }
@@ -183,18 +172,12 @@ impl NodeConfig {
     /// only JavaScript can say.
     pub fn to_config(&self) -> Result<Config, Unsupported> {
         let raw = truthy(&self.get("rawBuffer"));
-        let parser = if self.family() == Family::V9 {
-            Parser::Fast
-        } else {
-            self.parser()?
-        };
+        let parser = if self.family() == Family::V9 { Parser::Fast } else { self.parser()? };
         let mut config = match (self.family(), parser) {
             (Family::V9, _) => Config::v9(),
             (Family::V14, Parser::Fast | Parser::Raw) => Config::v14_fast(),
             (Family::V14, Parser::Guarded) => self.guarded(Config::v14_guarded())?,
-            (Family::V14, Parser::Assured) => {
-                self.guarded(Config::v14_assured(self.allowed_events()?))?
-            }
+            (Family::V14, Parser::Assured) => self.guarded(Config::v14_assured(self.allowed_events()?))?,
         };
         config.raw_buffer = raw || parser == Parser::Raw;
         config.appspace = self.name("appspace")?;
@@ -263,12 +246,8 @@ impl NodeConfig {
     fn limit(&self, name: &'static str) -> Result<usize, Unsupported> {
         const LARGEST: f64 = ((1u64 << 53) - 1) as f64;
         match self.get(name) {
-            Js::Number(number) if number.fract() == 0.0 && (1.0..=LARGEST).contains(&number) => {
-                Ok(number as usize)
-            }
-            _ => Err(throws(&format!(
-                "ipc.config.{name} must be a positive safe integer"
-            ))),
+            Js::Number(number) if number.fract() == 0.0 && (1.0..=LARGEST).contains(&number) => Ok(number as usize),
+            _ => Err(throws(&format!("ipc.config.{name} must be a positive safe integer"))),
         }
     }
 
@@ -279,9 +258,7 @@ impl NodeConfig {
                 let names = names.iter().filter_map(|name| name.as_string()?.to_exact());
                 Ok(names.collect())
             }
-            _ => Err(throws(
-                "ipc.config.allowedEvents must be a non-empty Array or Set for the assured parser",
-            )),
+            _ => Err(throws("ipc.config.allowedEvents must be a non-empty Array or Set for the assured parser")),
         }
     }
 
@@ -291,19 +268,13 @@ impl NodeConfig {
         if value.is_object() {
             return Err(Unsupported::Option(option));
         }
-        to_text(&value)
-            .ok()
-            .and_then(|text| text.to_exact())
-            .ok_or(Unsupported::Option(option))
+        to_text(&value).ok().and_then(|text| text.to_exact()).ok_or(Unsupported::Option(option))
     }
 
     fn encoding(&self) -> Result<Encoding, Unsupported> {
         match self.get("encoding") {
             value if !truthy(&value) => Ok(Encoding::Utf8),
-            Js::String(name) => name
-                .to_text()
-                .parse()
-                .map_err(|_| Unsupported::Option("encoding")),
+            Js::String(name) => name.to_text().parse().map_err(|_| Unsupported::Option("encoding")),
             _ => Err(Unsupported::Option("encoding")),
         }
     }
@@ -314,10 +285,7 @@ impl NodeConfig {
             return Err(throws("ipc.config.delimiter must be a non-empty string"));
         }
         // 9.2.1 and 12.0.0 append it with `+`, whatever it is.
-        to_text(&value)
-            .ok()
-            .and_then(|text| text.to_exact())
-            .ok_or(Unsupported::Option("delimiter"))
+        to_text(&value).ok().and_then(|text| text.to_exact()).ok_or(Unsupported::Option("delimiter"))
     }
 
     fn max_connections(&self) -> Result<usize, Unsupported> {
@@ -336,18 +304,13 @@ impl NodeConfig {
     fn retry(&self) -> Result<Duration, Unsupported> {
         let number = to_number(&self.get("retry")).map_err(|_| Unsupported::Option("retry"))?;
         let longest = f64::from(i32::MAX);
-        let ms = if (1.0..=longest).contains(&number) {
-            number.trunc() as u64
-        } else {
-            1
-        };
+        let ms = if (1.0..=longest).contains(&number) { number.trunc() as u64 } else { 1 };
         Ok(Duration::from_millis(ms))
     }
 
     /// Retries go on while the rest is at least 1, and each takes 1 away.
     fn max_retries(&self) -> Result<Option<u32>, Unsupported> {
-        let number =
-            to_number(&self.get("maxRetries")).map_err(|_| Unsupported::Option("maxRetries"))?;
+        let number = to_number(&self.get("maxRetries")).map_err(|_| Unsupported::Option("maxRetries"))?;
         Ok(match number {
             number if number > f64::from(u32::MAX) => None,
             number if number >= 1.0 => Some(number.floor() as u32),
@@ -357,9 +320,7 @@ impl NodeConfig {
 
     fn network_host(&self) -> Result<String, Unsupported> {
         match self.get("networkHost") {
-            Js::String(host) if !host.is_empty() => {
-                host.to_exact().ok_or(Unsupported::Option("networkHost"))
-            }
+            Js::String(host) if !host.is_empty() => host.to_exact().ok_or(Unsupported::Option("networkHost")),
             _ => Err(Unsupported::Option("networkHost")),
         }
     }
@@ -367,11 +328,7 @@ impl NodeConfig {
     fn port(&self, value: &Js, option: &'static str) -> Result<u16, Unsupported> {
         let number = to_number(value).map_err(|_| Unsupported::Option(option))?;
         let fits = number.fract() == 0.0 && (0.0..=65_535.0).contains(&number);
-        if fits && !value.is_object() {
-            Ok(number as u16)
-        } else {
-            Err(Unsupported::Option(option))
-        }
+        if fits && !value.is_object() { Ok(number as u16) } else { Err(Unsupported::Option(option)) }
     }
 
     /// Members without truth are left to the system. The spelling `interfaces` is ignored by every version.
@@ -380,11 +337,8 @@ impl NodeConfig {
         let member = |name: &str| all.get(name).filter(|value| truthy(value)).cloned();
         let mut interface = Interface::default();
         if let Some(address) = member("localAddress") {
-            let address = address
-                .as_string()
-                .and_then(|text| text.to_text().parse().ok());
-            interface.local_address =
-                Some(address.ok_or(Unsupported::Option("interface.localAddress"))?);
+            let address = address.as_string().and_then(|text| text.to_text().parse().ok());
+            interface.local_address = Some(address.ok_or(Unsupported::Option("interface.localAddress"))?);
         }
         if let Some(port) = member("localPort") {
             interface.local_port = Some(self.port(&port, "interface.localPort")?);
@@ -397,9 +351,7 @@ impl NodeConfig {
         };
         interface.hints = match member("hints") {
             None => None,
-            Some(Js::Number(hints))
-                if hints.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&hints) =>
-            {
+            Some(Js::Number(hints)) if hints.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&hints) => {
                 Some(hints as u32)
             }
             Some(_) => return Err(Unsupported::Option("interface.hints")),
@@ -426,9 +378,7 @@ impl NodeConfig {
                 "public" if given => tls.public = Some(file(member, "tls.public")?),
                 "dhparam" if given => tls.dhparam = Some(file(member, "tls.dhparam")?),
                 "trustedConnections" if given => {
-                    let paths = list(member)
-                        .iter()
-                        .map(|path| file(path, "tls.trustedConnections"));
+                    let paths = list(member).iter().map(|path| file(path, "tls.trustedConnections"));
                     tls.trusted_connections = paths.collect::<Result<_, _>>()?;
                 }
                 "requestCert" => tls.request_cert = Some(given),
@@ -439,10 +389,7 @@ impl NodeConfig {
                 "key" if given => tls.key = Some(pem(member, "tls.key")?),
                 "cert" if given => tls.cert = Some(pem(member, "tls.cert")?),
                 "ca" if given => {
-                    let texts = list(member)
-                        .iter()
-                        .map(|text| pem(text, "tls.ca"))
-                        .collect::<Result<_, _>>();
+                    let texts = list(member).iter().map(|text| pem(text, "tls.ca")).collect::<Result<_, _>>();
                     tls.ca = texts?;
                 }
                 "servername" if given => tls.server_name = Some(pem(member, "tls.servername")?),
@@ -483,9 +430,7 @@ fn file(value: &Js, option: &'static str) -> Result<std::path::PathBuf, Unsuppor
 fn pem(value: &Js, option: &'static str) -> Result<String, Unsupported> {
     match value {
         Js::String(text) => text.to_exact().ok_or(Unsupported::Option(option)),
-        Js::Buffer(bytes) => {
-            String::from_utf8(bytes.to_vec()).map_err(|_| Unsupported::Option(option))
-        }
+        Js::Buffer(bytes) => String::from_utf8(bytes.to_vec()).map_err(|_| Unsupported::Option(option)),
         _ => Err(Unsupported::Option(option)),
     }
 }

@@ -4,21 +4,11 @@
 use std::io::Write;
 
 use super::{Call, Lines, Options, Reply, Stamp, Tap, Target, When};
-use crate::js::{
-    Js, JsError, JsObject, JsString, Numbers, describe, describe_text, short_json, to_text,
-};
+use crate::js::{Js, JsError, JsObject, JsString, Numbers, describe, describe_text, short_json, to_text};
 
 /// Names that node-ipc itself publishes; echoing them would loop or make no sense.
-const LIFECYCLE: [&str; 8] = [
-    "start",
-    "connect",
-    "disconnect",
-    "destroy",
-    "close",
-    "socket.disconnected",
-    "error",
-    "data",
-];
+const LIFECYCLE: [&str; 8] =
+    ["start", "connect", "disconnect", "destroy", "close", "socket.disconnected", "error", "data"];
 
 /// What an event happened at.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -115,63 +105,22 @@ impl<W: Write> Dispatcher<W> {
     /// A dispatcher without emitters that follows the options `tap`, `on`, `wildcard`, `typedFirst`, `when`, `echo` and `echoRaw`.
     pub fn new(options: &Options, lines: Lines<W>) -> Self {
         let report = |event: Option<JsString>, via: &str| {
-            (
-                None,
-                Handler {
-                    event,
-                    once: false,
-                    action: Action::Report {
-                        via: via.to_owned(),
-                        id: None,
-                    },
-                },
-            )
+            (None, Handler { event, once: false, action: Action::Report { via: via.to_owned(), id: None } })
         };
-        let typed = options
-            .on
-            .iter()
-            .map(|event| report(Some(event.clone()), "typed"));
+        let typed = options.on.iter().map(|event| report(Some(event.clone()), "typed"));
         let wild = options.wildcard.then(|| report(None, "*"));
-        let mut first: Vec<_> = if options.typed_first {
-            typed.chain(wild).collect()
-        } else {
-            wild.into_iter().chain(typed).collect()
-        };
+        let mut first: Vec<_> =
+            if options.typed_first { typed.chain(wild).collect() } else { wild.into_iter().chain(typed).collect() };
         for when in &options.when {
             let event = Some(when.event.clone());
-            let action = Action::When {
-                when: when.clone(),
-                seen: 0,
-            };
-            first.push((
-                when.source,
-                Handler {
-                    event,
-                    once: false,
-                    action,
-                },
-            ));
+            let action = Action::When { when: when.clone(), seen: 0 };
+            first.push((when.source, Handler { event, once: false, action }));
         }
         if options.echo_raw {
-            first.push((
-                None,
-                Handler {
-                    event: Some("data".into()),
-                    once: false,
-                    action: Action::EchoRaw,
-                },
-            ));
+            first.push((None, Handler { event: Some("data".into()), once: false, action: Action::EchoRaw }));
         }
         let (tap, echo) = (options.tap, options.echo);
-        Self {
-            lines,
-            numbers: Numbers::default(),
-            emitters: Vec::new(),
-            tap,
-            echo,
-            first,
-            last: None,
-        }
+        Self { lines, numbers: Numbers::default(), emitters: Vec::new(), tap, echo, first, last: None }
     }
 
     /// Where the lines go.
@@ -192,9 +141,7 @@ impl<W: Write> Dispatcher<W> {
                 continue;
             }
             let mut handler = handler.clone();
-            if let (Action::Report { id, .. }, Source::Client(name)) =
-                (&mut handler.action, &source)
-            {
+            if let (Action::Report { id, .. }, Source::Client(name)) = (&mut handler.action, &source) {
                 *id = Some(Js::String(name.clone()));
             }
             handlers.push(handler);
@@ -206,26 +153,17 @@ impl<W: Write> Dispatcher<W> {
     /// Adds the handler of a command. `id` is the command's member `id`, which its lines repeat.
     pub fn on(&mut self, emitter: EmitterId, handler: &super::Handler) {
         let any = handler.event == "*";
-        let via = handler
-            .label
-            .clone()
-            .unwrap_or_else(|| if any { "*" } else { "typed" }.to_owned());
+        let via = handler.label.clone().unwrap_or_else(|| if any { "*" } else { "typed" }.to_owned());
         let id = handler.id.clone().map(Js::String);
         let event = (!any).then(|| handler.event.clone());
-        let handler = Handler {
-            event,
-            once: handler.once,
-            action: Action::Report { via, id },
-        };
+        let handler = Handler { event, once: handler.once, action: Action::Report { via, id } };
         self.emitters[emitter.0].handlers.push(handler);
     }
 
     /// Removes every handler of a type (`*`: the wildcard ones only), also those of `when`.
     pub fn off(&mut self, emitter: EmitterId, event: &JsString) {
         let event = (*event != "*").then_some(event);
-        self.emitters[emitter.0]
-            .handlers
-            .retain(|handler| handler.event.as_ref() != event);
+        self.emitters[emitter.0].handlers.retain(|handler| handler.event.as_ref() != event);
     }
 
     /// Removes every handler, as `disconnect` of node-ipc 14.0.0 does; the tap remains.
@@ -258,17 +196,11 @@ impl<W: Write> Dispatcher<W> {
                 }
                 Action::When { when, .. } => {
                     let calls = when.calls.into_iter();
-                    steps.extend(calls.map(|call| Step::Command {
-                        when: when.event.clone(),
-                        call,
-                    }));
+                    steps.extend(calls.map(|call| Step::Command { when: when.event.clone(), call }));
                 }
                 Action::EchoRaw => {
                     let data = args.first().cloned().unwrap_or_default();
-                    steps.push(Step::EchoRaw {
-                        data,
-                        to: args.get(1).cloned().filter(|_| server),
-                    });
+                    steps.push(Step::EchoRaw { data, to: args.get(1).cloned().filter(|_| server) });
                 }
             }
         }
@@ -278,11 +210,7 @@ impl<W: Write> Dispatcher<W> {
         if tapped && self.echo && !LIFECYCLE.iter().any(|name| is(event, name)) {
             let data = args.first().cloned().unwrap_or_default();
             let to = args.get(1).cloned().filter(|_| server);
-            steps.push(Step::Echo {
-                event: event.clone(),
-                data,
-                to,
-            });
+            steps.push(Step::Echo { event: event.clone(), data, to });
         }
         steps
     }
@@ -307,11 +235,7 @@ impl<W: Write> Dispatcher<W> {
                 _ => true,
             };
             if due {
-                let list = if handler.event.is_some() {
-                    &mut typed
-                } else {
-                    &mut wild
-                };
+                let list = if handler.event.is_some() { &mut typed } else { &mut wild };
                 list.push(handler.action.clone());
             }
             !handler.once
@@ -320,26 +244,14 @@ impl<W: Write> Dispatcher<W> {
         wild
     }
 
-    fn report(
-        &mut self,
-        source: &Source,
-        id: Option<&Js>,
-        via: Option<&str>,
-        event: &Js,
-        args: &[Js],
-        at: Stamp,
-    ) {
+    fn report(&mut self, source: &Source, id: Option<&Js>, via: Option<&str>, event: &Js, args: &[Js], at: Stamp) {
         if *source == Source::Server {
             for arg in args {
                 if let Js::Socket(socket) = arg {
                     self.numbers.socket(socket.key);
                 }
             }
-            let second = if args.len() > 1 {
-                args.get(1)
-            } else {
-                args.first().filter(|_| is(event, "connect"))
-            };
+            let second = if args.len() > 1 { args.get(1) } else { args.first().filter(|_| is(event, "connect")) };
             if let Some(end @ (Js::Socket(_) | Js::Rinfo(_) | Js::Datagram)) = second {
                 self.last = Some(end.clone());
             }
@@ -354,10 +266,7 @@ impl<W: Write> Dispatcher<W> {
         if let Some(via) = via {
             line.set("via", Js::text(via));
         }
-        let described: Vec<Js> = args
-            .iter()
-            .map(|arg| describe(arg, &mut self.numbers))
-            .collect();
+        let described: Vec<Js> = args.iter().map(|arg| describe(arg, &mut self.numbers)).collect();
         line.set("args", described.into());
         if let Some(json) = args.first().and_then(|data| data_json(event, data)) {
             line.set("data_json", Js::text(&json));
@@ -371,33 +280,19 @@ impl<W: Write> Dispatcher<W> {
             Target::Last => self.last.clone(),
             Target::Socket(number) => {
                 let key = self.numbers.socket_key(*number)?;
-                Some(Js::Socket(
-                    crate::js::Socket {
-                        key,
-                        id: Js::Undefined,
-                    }
-                    .into(),
-                ))
+                Some(Js::Socket(crate::js::Socket { key, id: Js::Undefined }.into()))
             }
             Target::Sender(number) => {
                 let (address, port) = self.numbers.sender_address(*number)?;
                 let number = Js::Number(f64::from(port));
-                Some(Js::object([
-                    ("address", Js::text(address)),
-                    ("port", number),
-                ]))
+                Some(Js::object([("address", Js::text(address)), ("port", number)]))
             }
             Target::Given(value) => Some(value.clone()),
         }
     }
 
     /// The ready line; `more` are further members, such as `address`, `error`, `failed` or `unsupported`.
-    pub fn ready(
-        &mut self,
-        options: &Options,
-        more: impl IntoIterator<Item = (&'static str, Js)>,
-        at: Stamp,
-    ) {
+    pub fn ready(&mut self, options: &Options, more: impl IntoIterator<Item = (&'static str, Js)>, at: Stamp) {
         let mut line = JsObject::new();
         line.set("ready", Js::Bool(true));
         line.set("version", Js::text(options.version.as_str()));
@@ -449,11 +344,7 @@ impl<W: Write> Dispatcher<W> {
     pub fn callback(&mut self, what: &str, id: Option<&JsString>, arguments: usize, at: Stamp) {
         let id = id.map_or(Js::Undefined, describe_text);
         let count = Js::Number(arguments as f64);
-        self.line(
-            "callback",
-            [("what", Js::text(what)), ("id", id), ("nargs", count)],
-            at,
-        );
+        self.line("callback", [("what", Js::text(what)), ("id", id), ("nargs", count)], at);
     }
 
     /// Echoing an event failed.
@@ -492,13 +383,7 @@ fn data_json(event: &Js, data: &Js) -> Option<String> {
     if lifecycle && !is(event, "data") && !is(event, "error") {
         return None;
     }
-    let hidden = matches!(
-        data,
-        Js::Buffer(_) | Js::Error(_) | Js::Socket(_) | Js::Rinfo(_) | Js::NetServer | Js::Datagram
-    );
-    if hidden || !data.is_object() {
-        None
-    } else {
-        short_json(data)
-    }
+    let hidden =
+        matches!(data, Js::Buffer(_) | Js::Error(_) | Js::Socket(_) | Js::Rinfo(_) | Js::NetServer | Js::Datagram);
+    if hidden || !data.is_object() { None } else { short_json(data) }
 }

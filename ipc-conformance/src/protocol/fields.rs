@@ -27,9 +27,7 @@ pub(super) struct Fields<'a>(pub(super) &'a JsObject);
 impl<'a> Fields<'a> {
     /// The member as it stands; nothing if absent or `undefined`.
     pub(super) fn raw(&self, name: &str) -> Option<&'a Js> {
-        self.0
-            .get(&name.into())
-            .filter(|value| !value.is_undefined())
+        self.0.get(&name.into()).filter(|value| !value.is_undefined())
     }
 
     /// The member with its tags decoded.
@@ -52,19 +50,14 @@ impl<'a> Fields<'a> {
     pub(super) fn text(&self, name: &str) -> Result<Option<String>, Misfit> {
         match self.string(name)? {
             None => Ok(None),
-            Some(text) => text
-                .to_exact()
-                .map(Some)
-                .ok_or_else(|| Misfit::new(name, "well-formed text")),
+            Some(text) => text.to_exact().map(Some).ok_or_else(|| Misfit::new(name, "well-formed text")),
         }
     }
 
     pub(super) fn index(&self, name: &str) -> Result<Option<usize>, Misfit> {
         match self.raw(name) {
             None => Ok(None),
-            Some(Js::Number(number))
-                if *number >= 0.0 && number.fract() == 0.0 && *number < 1e9 =>
-            {
+            Some(Js::Number(number)) if *number >= 0.0 && number.fract() == 0.0 && *number < 1e9 => {
                 Ok(Some(*number as usize))
             }
             Some(_) => Err(Misfit::new(name, "a whole number")),

@@ -14,10 +14,7 @@ use crate::js::{Js, JsError, parse};
 ///
 /// A `SyntaxError` if a text is not JSON, which the decoder has made sure of.
 pub fn incoming(name_json: &str, data_json: Option<&str>) -> Result<(Js, Js), JsError> {
-    Ok((
-        parse(name_json)?,
-        data_json.map(parse).transpose()?.unwrap_or_default(),
-    ))
+    Ok((parse(name_json)?, data_json.map(parse).transpose()?.unwrap_or_default()))
 }
 
 /// The argument of the event `error` that a broken frame causes.
@@ -42,11 +39,8 @@ pub fn untyped_v9(frame: &str) -> Option<(Js, Js)> {
 /// The data of the event `error` that 9.2.1 and 12.0.0 publish for a frame they cannot read. A frame `null` has no text.
 fn malformed_v9(frame: &str) -> Js {
     let null = frame.trim_matches([' ', '\t', '\n', '\r']) == "null";
-    let (name, message) = if null {
-        ("TypeError", "Cannot read properties of null")
-    } else {
-        ("SyntaxError", "the frame is not JSON")
-    };
+    let (name, message) =
+        if null { ("TypeError", "Cannot read properties of null") } else { ("SyntaxError", "the frame is not JSON") };
     Js::object([
         ("message", Js::text("Invalid JSON response format")),
         ("err", JsError::new(name, message).into()),

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::Stamp;
+use super::{Stamp, Unsupported};
 use crate::js::{Js, JsError, JsObject, Numbers, describe, stringify};
 
 /// What became of a command.
@@ -25,10 +25,7 @@ impl Reply {
 
     /// Puts `ok` and `value` or `error` into a line.
     pub(super) fn add_to(&self, line: &mut JsObject, numbers: &mut Numbers) {
-        line.set(
-            "ok",
-            Js::Bool(matches!(self, Self::Value(_) | Self::Facts(_))),
-        );
+        line.set("ok", Js::Bool(matches!(self, Self::Value(_) | Self::Facts(_))));
         match self {
             Self::Value(value) => line.set("value", describe(value, numbers)),
             Self::Facts(facts) => line.set("value", facts.clone()),
@@ -45,6 +42,15 @@ impl Reply {
             Js::Object(line)
         };
         Self::Facts(replies.iter().map(one).collect::<Vec<_>>().into())
+    }
+}
+
+impl From<Unsupported> for Reply {
+    fn from(why: Unsupported) -> Self {
+        match why {
+            Unsupported::Throws(error) => Self::Threw(error),
+            Unsupported::Option(_) => Self::Unsupported,
+        }
     }
 }
 
@@ -87,10 +93,7 @@ impl<W: Write> Lines<W> {
             return;
         };
         text.push('\n');
-        let written = self
-            .out
-            .write_all(text.as_bytes())
-            .and_then(|()| self.out.flush());
+        let written = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
         self.broken |= written.is_err();
     }
 }

@@ -119,20 +119,13 @@ impl Options {
         let version = fields.text("version")?;
         let version = match version {
             None => Version::V9_2_1,
-            Some(text) => Version::parse(&text)
-                .ok_or_else(|| Misfit::new("version", "9.2.1, 12.0.0 or 14.0.0"))?,
+            Some(text) => Version::parse(&text).ok_or_else(|| Misfit::new("version", "9.2.1, 12.0.0 or 14.0.0"))?,
         };
         let default_true = |name: &str| !matches!(fields.raw(name), Some(Js::Bool(false)));
         Ok(Self {
             version,
-            runtime: fields
-                .text("runtime")?
-                .unwrap_or_else(|| "tokio".to_owned()),
-            role: choice(
-                &fields,
-                "role",
-                &[("client", Role::Client), ("server", Role::Server)],
-            )?,
+            runtime: fields.text("runtime")?.unwrap_or_else(|| "tokio".to_owned()),
+            role: choice(&fields, "role", &[("client", Role::Client), ("server", Role::Server)])?,
             transport: choice(
                 &fields,
                 "transport",
@@ -148,12 +141,7 @@ impl Options {
             host: fields.text("host")?,
             port: port(&fields)?,
             id: fields.string("id")?.unwrap_or_else(|| "peer".into()),
-            tap: choice(
-                &fields,
-                "tap",
-                &[("publish", Tap::Publish), ("none", Tap::None)],
-            )?
-            .unwrap_or_default(),
+            tap: choice(&fields, "tap", &[("publish", Tap::Publish), ("none", Tap::None)])?.unwrap_or_default(),
             on: on(&fields)?,
             wildcard: fields.flag("wildcard"),
             typed_first: default_true("typedFirst"),
@@ -163,16 +151,12 @@ impl Options {
             autostart: default_true("autostart"),
             capture_log: fields.flag("captureLog"),
             survive_uncaught: fields.flag("surviveUncaught"),
-            max_lifetime: fields
-                .milliseconds("maxLifetimeMs")?
-                .unwrap_or(Duration::from_secs(120)),
+            max_lifetime: fields.milliseconds("maxLifetimeMs")?.unwrap_or(Duration::from_secs(120)),
             cwd: fields.text("cwd")?,
             umask: fields.index("umask")?.map(|mask| mask as u32 & 0o777),
             preset: match fields.text("preset")? {
                 None => None,
-                Some(name) => Some(
-                    Preset::parse(&name).ok_or_else(|| Misfit::new("preset", "a known preset"))?,
-                ),
+                Some(name) => Some(Preset::parse(&name).ok_or_else(|| Misfit::new("preset", "a known preset"))?),
             },
             config: members(fields.raw("config"))?,
         })
@@ -209,11 +193,7 @@ pub(super) fn members(config: Option<&Js>) -> Result<JsObject, Misfit> {
     }
 }
 
-fn choice<T: Copy>(
-    fields: &Fields<'_>,
-    name: &str,
-    choices: &[(&str, T)],
-) -> Result<Option<T>, Misfit> {
+fn choice<T: Copy>(fields: &Fields<'_>, name: &str, choices: &[(&str, T)]) -> Result<Option<T>, Misfit> {
     let Some(text) = fields.text(name)? else {
         return Ok(None);
     };
@@ -229,9 +209,7 @@ fn choice<T: Copy>(
 fn port(fields: &Fields<'_>) -> Result<Option<u16>, Misfit> {
     match fields.index("port")? {
         None => Ok(None),
-        Some(port) => u16::try_from(port)
-            .map(Some)
-            .map_err(|_| Misfit::new("port", "at most 65535")),
+        Some(port) => u16::try_from(port).map(Some).map_err(|_| Misfit::new("port", "at most 65535")),
     }
 }
 
@@ -255,18 +233,10 @@ fn when(fields: &Fields<'_>) -> Result<Vec<When>, Misfit> {
             return Err(Misfit::new("when", "a list of objects"));
         };
         let fields = Fields(object);
-        let calls = fields
-            .list("do")?
-            .ok_or_else(|| Misfit::new("do", "a list of commands"))?;
+        let calls = fields.list("do")?.ok_or_else(|| Misfit::new("do", "a list of commands"))?;
         Ok(When {
-            source: choice(
-                &fields,
-                "src",
-                &[("client", "client"), ("server", "server")],
-            )?,
-            event: fields
-                .string("type")?
-                .ok_or_else(|| Misfit::new("type", "a string"))?,
+            source: choice(&fields, "src", &[("client", "client"), ("server", "server")])?,
+            event: fields.string("type")?.ok_or_else(|| Misfit::new("type", "a string"))?,
             nth: fields.index("nth")?.filter(|nth| *nth > 0),
             calls: calls.iter().map(Call::from_value).collect(),
         })

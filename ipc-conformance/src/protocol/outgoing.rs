@@ -22,18 +22,13 @@ pub fn envelope(family: Family, event: &Js, data: &Js) -> Result<Envelope, JsErr
         Family::V14 => data.is_undefined(),
         // 9.2.1 and 12.0.0: everything without truth but `false` and zero, and whatever looks like an event emitter.
         Family::V9 => {
-            let kept = truthy(data)
-                || matches!(data, Js::Bool(_))
-                || matches!(data, Js::Number(number) if *number == 0.0);
+            let kept =
+                truthy(data) || matches!(data, Js::Bool(_)) || matches!(data, Js::Number(number) if *number == 0.0);
             !kept || data.get("_maxListeners").is_some_and(truthy)
         }
     };
     let event = stringify(event)?;
-    let data = if empty {
-        Some("{}".to_owned())
-    } else {
-        stringify(data)?
-    };
+    let data = if empty { Some("{}".to_owned()) } else { stringify(data)? };
     Ok(Envelope { event, data })
 }
 
@@ -49,11 +44,7 @@ pub fn raw_bytes(event: &Js, encoding: &Js) -> Result<Vec<u8>, JsError> {
             _ => "utf8".to_owned(),
         };
         let known: ipc_proto::Encoding = name.parse().map_err(|_| {
-            JsError::with_code(
-                "TypeError",
-                "ERR_UNKNOWN_ENCODING",
-                format!("Unknown encoding: {name}"),
-            )
+            JsError::with_code("TypeError", "ERR_UNKNOWN_ENCODING", format!("Unknown encoding: {name}"))
         })?;
         Ok(known.encode_utf16(units))
     })

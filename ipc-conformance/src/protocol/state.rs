@@ -46,15 +46,8 @@ pub struct State {
 impl State {
     /// The facts of the result line.
     pub fn facts(&self) -> Js {
-        let of: JsObject = self
-            .of
-            .iter()
-            .map(|client| (client.id.clone(), client.facts()))
-            .collect();
-        let server = self
-            .server
-            .as_ref()
-            .map_or(Js::Bool(false), ServerState::facts);
+        let of: JsObject = self.of.iter().map(|client| (client.id.clone(), client.facts())).collect();
+        let server = self.server.as_ref().map_or(Js::Bool(false), ServerState::facts);
         Js::object([("of", Js::Object(of)), ("server", server)])
     }
 }
@@ -67,21 +60,14 @@ fn place(path: Option<&String>, port: Option<u16>) -> [(&'static str, Js); 2] {
     let undefined = || Js::object([("$t", Js::text("undefined"))]);
     [
         ("path", path.map_or_else(undefined, |path| Js::text(path))),
-        (
-            "port",
-            port.map_or_else(undefined, |port| Js::Number(f64::from(port))),
-        ),
+        ("port", port.map_or_else(undefined, |port| Js::Number(f64::from(port)))),
     ]
 }
 
 impl ClientState {
     fn facts(&self) -> Js {
         let queued = [("queued", count(self.queued))];
-        Js::object(
-            place(self.path.as_ref(), self.port)
-                .into_iter()
-                .chain(queued),
-        )
+        Js::object(place(self.path.as_ref(), self.port).into_iter().chain(queued))
     }
 }
 
@@ -92,10 +78,7 @@ impl ServerState {
             ("udp6", Js::Bool(self.udp6)),
             ("sockets", count(self.sockets)),
             ("listening", self.listening.map_or(Js::Null, Js::Bool)),
-            (
-                "maxConnections",
-                self.max_connections.map_or(Js::Null, count),
-            ),
+            ("maxConnections", self.max_connections.map_or(Js::Null, count)),
         ];
         Js::object(place(self.path.as_ref(), self.port).into_iter().chain(more))
     }
