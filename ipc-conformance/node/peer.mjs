@@ -1,5 +1,5 @@
 // Black-box node-ipc peer: runs a real node-ipc client and/or server of a chosen pinned version, loaded unchanged from NODE_IPC_ROOT.
-//   node peer.mjs '<json options>'      options, lines and commands: see README.md
+//   node peer.mjs '<json options>'      options, lines and commands: see ../PROTOCOL.md
 // stdout: one JSON object a line.  stdin: one JSON command a line; the process exits when stdin closes.
 import fs from 'node:fs';
 import path from 'node:path';

@@ -228,7 +228,7 @@ themes! {
     data_id_where_it_names_the_peer: "inbound-data-id-identifyPeer", 12;
     split_sweep: "inbound-split-sweep", 18;
     delimiters: "inbound-delimiters", 250;
-    delimiters_that_are_no_text: "inbound-delimiter-types", 4;
+    delimiters_that_are_no_text: "inbound-delimiter-types", 2;
     framed_encodings: "inbound-framed-encodings", 36;
     guarded: "inbound-v14-guarded", 16;
     assured: "inbound-v14-assured", 2;

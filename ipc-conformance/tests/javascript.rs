@@ -447,7 +447,7 @@ fn tagged_values_are_decoded_and_printed_as_by_the_node_peer() {
 fn bytes_are_made_as_by_buffer_from() {
     const ENCODINGS: [&str; 9] = ["utf8", "ascii", "latin1", "binary", "ucs2", "utf16le", "base64", "base64url", "hex"];
     let mut dice = Dice(8);
-    let questions: Vec<Js> = (0..20_000)
+    let questions: Vec<Js> = (0..10_000)
         .map(|_| {
             let encoding = Js::text(dice.pick(&ENCODINGS));
             question("buffer", [("value", tagged(&mut dice, 2)), ("encoding", encoding)])

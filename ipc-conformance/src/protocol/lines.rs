@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use super::Stamp;
+use super::{Stamp, Unsupported};
 use crate::js::{Js, JsError, JsObject, Numbers, describe, stringify};
 
 /// What became of a command.
@@ -42,6 +42,15 @@ impl Reply {
             Js::Object(line)
         };
         Self::Facts(replies.iter().map(one).collect::<Vec<_>>().into())
+    }
+}
+
+impl From<Unsupported> for Reply {
+    fn from(why: Unsupported) -> Self {
+        match why {
+            Unsupported::Throws(error) => Self::Threw(error),
+            Unsupported::Option(_) => Self::Unsupported,
+        }
     }
 }
 

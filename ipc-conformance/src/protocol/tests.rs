@@ -383,3 +383,12 @@ fn a_reader_that_went_away_is_noticed() {
     lines.write(crate::js::JsObject::new(), AT);
     assert!(lines.is_broken());
 }
+
+#[test]
+fn a_dispatcher_may_be_shared_between_threads() {
+    fn movable<T: Send>(_: &T) {}
+    movable(&dispatcher("{}"));
+    fn shared<T: Send + Sync>() {}
+    shared::<Js>();
+    shared::<Call>();
+}
