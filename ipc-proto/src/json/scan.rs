@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::swar::{digit_run, plain_run};
+use super::swar::{digits_end, plain_end};
 
 /// What is wrong with a text that is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl<'a> Scanner<'a> {
     /// Passes a string, at whose opening quote the scanner stands. Says whether it has escapes.
     #[inline(always)]
     fn string(&mut self) -> Result<bool, Invalid> {
-        self.at += 1 + plain_run(self.text.get(self.at + 1..).unwrap_or_default());
+        self.at = plain_end(self.text, self.at + 1);
         if self.peek() == b'"' {
             self.at += 1;
             return Ok(false);
@@ -168,7 +168,7 @@ impl<'a> Scanner<'a> {
                 _ if self.at == self.text.len() => return Err(self.expected("a closing quote")),
                 _ => return Err(self.expected("an escape instead of a control character")),
             }
-            self.at += plain_run(self.rest());
+            self.at = plain_end(self.text, self.at);
         }
     }
 
@@ -196,12 +196,9 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Passes a number, at whose sign or first digit the scanner stands.
+    /// Passes a number without sign.
     #[inline(always)]
     fn number(&mut self) -> Result<(), Invalid> {
-        if self.peek() == b'-' {
-            self.at += 1;
-        }
         if self.peek() == b'0' {
             self.at += 1;
         } else {
@@ -233,9 +230,9 @@ impl<'a> Scanner<'a> {
     /// Passes one decimal digit or more.
     #[inline(always)]
     fn digits(&mut self) -> Result<(), Invalid> {
-        let digits = digit_run(self.rest());
-        self.at += digits;
-        if digits == 0 {
+        let start = self.at;
+        self.at = digits_end(self.text, start);
+        if self.at == start {
             Err(self.expected("a digit"))
         } else {
             Ok(())
@@ -271,7 +268,11 @@ impl<'a> Scanner<'a> {
                         continue;
                     }
                 }
-                b'-' | b'0'..=b'9' => self.number()?,
+                b'0'..=b'9' => self.number()?,
+                b'-' => {
+                    self.at += 1;
+                    self.number()?;
+                }
                 _ => self.literal()?,
             }
             // A value is complete: close the containers that end with it, up to the next value.
