@@ -2,6 +2,7 @@
 //!
 //! Turning text into values is serde's work, done on demand by [`Event::data`](crate::Event::data).
 
+mod containers;
 mod kind;
 mod scan;
 mod swar;

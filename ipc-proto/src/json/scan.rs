@@ -5,6 +5,7 @@
 
 use std::ops::Range;
 
+use super::containers::{Container, Containers};
 use super::swar::{digits_end, plain_end};
 
 /// What is wrong with a text that is not JSON.
@@ -322,71 +323,6 @@ impl<'a> Scanner<'a> {
             offset: self.at.min(self.text.len()),
             expected,
         }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Container {
-    Array,
-    Object,
-}
-
-impl Container {
-    #[inline]
-    fn end(self) -> u8 {
-        match self {
-            Self::Array => b']',
-            Self::Object => b'}',
-        }
-    }
-
-    fn expected(self) -> &'static str {
-        match self {
-            Self::Array => "a comma or ]",
-            Self::Object => "a comma or }",
-        }
-    }
-}
-
-/// The open containers, a bit each: 0 for an array, 1 for an object. Nothing is allocated up to a depth of 64.
-#[derive(Default)]
-struct Containers {
-    depth: usize,
-    /// The innermost ones since `depth` last was a multiple of 64; the lowest bit is the innermost.
-    inner: u64,
-    /// The others, in full words.
-    outer: Vec<u64>,
-}
-
-impl Containers {
-    #[inline]
-    fn push(&mut self, container: Container) {
-        if self.depth % 64 == 0 && self.depth > 0 {
-            self.outer.push(self.inner);
-        }
-        self.inner = self.inner << 1 | u64::from(container == Container::Object);
-        self.depth += 1;
-    }
-
-    #[inline]
-    fn pop(&mut self) {
-        self.depth -= 1;
-        self.inner >>= 1;
-        if self.depth % 64 == 0 && self.depth > 0 {
-            self.inner = self.outer.pop().unwrap_or_default();
-        }
-    }
-
-    #[inline]
-    fn innermost(&self) -> Option<Container> {
-        if self.depth == 0 {
-            return None;
-        }
-        Some(if self.inner & 1 == 1 {
-            Container::Object
-        } else {
-            Container::Array
-        })
     }
 }
 
