@@ -351,6 +351,15 @@ fn a_delimiter_in_the_payload_is_escaped_or_goes_with_the_white_space() {
 }
 
 #[test]
+fn a_delimiter_may_not_begin_in_the_frame_that_it_ends() {
+    // The end of the frame and the head of the delimiter would make an earlier delimiter.
+    let encoder = Encoder::new(Delimiter::new("x\"}x\"}").unwrap(), 100, Rules::default());
+    let mut out = Vec::new();
+    encoder.encode("a", "x", &mut out).unwrap();
+    assert_eq!(out, br#"{"type":"a","data":"\u0078"}x"}x"}"#);
+}
+
+#[test]
 fn a_message_without_data_is_sent_without_data() {
     let mut out = Vec::new();
     encoder(100).encode_json("a", None, &mut out).unwrap();
