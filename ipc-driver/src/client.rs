@@ -251,6 +251,12 @@ impl<R: Runtime> Client<R> {
         self.shared().lock_core().is_connected()
     }
 
+    /// Whether it waits to try again.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.shared().lock_core().is_waiting()
+    }
+
     /// Whether it has come to its end.
     #[must_use]
     pub fn is_destroyed(&self) -> bool {

@@ -119,6 +119,12 @@ impl Client {
         self.state == State::Connected
     }
 
+    /// Whether it waits to try again.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+
     /// Whether it has come to its end: no event follows.
     #[must_use]
     pub fn is_destroyed(&self) -> bool {
