@@ -170,7 +170,10 @@ impl World {
             self.listen_to_client(instance, emitter, family, &client);
             client.start();
         }
-        failure.unwrap_or(Reply::DONE)
+        match resolved.throws {
+            Some(error) => error.into(),
+            None => failure.unwrap_or(Reply::DONE),
+        }
     }
 
     fn disconnect(&self, instance: usize, id: Option<&JsString>) -> Reply {
