@@ -3,6 +3,8 @@
 //!
 //! Never published: it exists for the tests of this workspace.
 
+#![forbid(unsafe_code)]
+
 pub mod js;
 pub mod node;
 pub mod peer;

@@ -96,6 +96,10 @@ fn arguments_are_resolved_as_recorded() {
 fn check_resolved(vector: &Vector, name: &str, resolved: Result<Option<Resolved>, js::JsError>) {
     let observed = vector.at(&["observed"]);
     let threw = observed.get("threw").or_else(|| observed.get("uncaught_exception"));
+    let resolved = match resolved {
+        Ok(Some(Resolved { throws: Some(error), .. })) => Err(error),
+        other => other,
+    };
     let resolved = match (resolved, threw) {
         (Err(error), Some(threw)) => {
             assert_eq!(Some(&Js::String(error.name)), threw.get("name"), "{name}");

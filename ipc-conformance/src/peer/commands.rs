@@ -1,12 +1,14 @@
 //! Commands carried out on the handles of `ipc-tokio`.
 
-use super::world::{ClientEntry, Instance, ServerEntry, World, endpoint};
+use super::world::{ClientEntry, Instance, ServerEntry, World, endpoint, refused};
 use crate::js::{Js, JsError, JsObject, JsString, to_text, truthy};
 use crate::protocol::{
     Call, Command, Emit, EmitterId, Family, Handler, NodeConfig, Reply, Resolved, Source, Target, envelope, io_error,
     raw_bytes,
 };
 use ipc_tokio::{Client, EmitError, Frame, Peer, ServeError, Server, StopRetrying};
+
+use std::io::ErrorKind;
 
 impl World {
     /// Carries out a command.
@@ -170,7 +172,10 @@ impl World {
             self.listen_to_client(instance, emitter, family, &client);
             client.start();
         }
-        failure.unwrap_or(Reply::DONE)
+        match resolved.throws {
+            Some(error) => error.into(),
+            None => failure.unwrap_or(Reply::DONE),
+        }
     }
 
     fn disconnect(&self, instance: usize, id: Option<&JsString>) -> Reply {
@@ -180,10 +185,12 @@ impl World {
             let clients = &mut state.instances[instance].of;
             let at = clients.iter().position(|(name, _)| name == id);
             let entry = at.map(|at| clients.remove(at).1);
-            let v14 = state.instances[instance].family() == Family::V14;
-            if let Some(entry) = entry.as_ref().filter(|_| v14) {
-                // 14.0.0 forgets all handlers first, so that nobody hears of the end.
-                state.dispatcher.reset(entry.emitter);
+            let family = state.instances[instance].family();
+            match (&entry, family) {
+                // 14.0.0 forgets all handlers first, so that nobody hears of the end; the older ones those of any event.
+                (Some(entry), Family::V14) => state.dispatcher.reset(entry.emitter),
+                (Some(entry), Family::V9) => state.dispatcher.off(entry.emitter, &"*".into()),
+                (None, _) => {}
             }
             entry
         };
@@ -241,6 +248,10 @@ impl World {
         tokio::spawn(async move {
             if let Err(error) = server.start().await {
                 let error = match error {
+                    // libuv's word for a directory that is not there.
+                    ServeError::Listen { source, .. } if source.kind() == ErrorKind::NotFound => {
+                        JsError::with_code("Error", "EACCES", source.to_string().as_str())
+                    }
                     ServeError::Listen { source, .. } => io_error(&source),
                     other => JsError::new("Error", other.to_string().as_str()),
                 };
@@ -436,16 +447,13 @@ fn no_such(what: &str) -> Reply {
 }
 
 fn thrown(error: &dyn std::error::Error) -> Reply {
-    JsError::type_error(error.to_string().as_str()).into()
+    refused(None, error)
 }
 
 /// What the caller of node-ipc's `emit` is told: of a message it refuses, but not of a socket that is gone.
 fn sent(outcome: Result<(), EmitError>) -> Reply {
     match outcome {
-        Err(EmitError::Encode(error)) => match error.code() {
-            Some(code) => JsError::with_code("IPCProtocolError", code.as_str(), error.to_string().as_str()).into(),
-            None => JsError::type_error(error.to_string().as_str()).into(),
-        },
+        Err(EmitError::Encode(error)) => refused(error.code(), &error),
         Err(error @ (EmitError::Full { .. } | EmitError::WrongMode { .. })) => thrown(&error),
         _ => Reply::DONE,
     }

@@ -7,7 +7,7 @@ use crate::js::{Js, JsError, JsString, describe, to_number, to_text};
 use crate::protocol::{
     Clock, Dispatcher, EmitterId, Family, Lines, NodeConfig, Options, Reply, Resolved, Stamp, Step, Unsupported,
 };
-use ipc_tokio::{Client, Endpoint, Peer, Server, Settings};
+use ipc_tokio::{Client, Code, Endpoint, Peer, Server, Settings};
 use std::collections::HashMap;
 use std::io::{self, Stdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -167,7 +167,7 @@ pub(super) fn endpoint(resolved: &Resolved, settings: &Settings) -> Result<Endpo
     if resolved.udp4 || resolved.udp6 {
         return Err(Reply::Unsupported);
     }
-    let invalid = |error: ipc_tokio::EndpointError| Reply::from(JsError::type_error(error.to_string().as_str()));
+    let invalid = |error: ipc_tokio::EndpointError| refused(error.code(), &error);
     let path = to_text(&resolved.path)?.to_text();
     match &resolved.port {
         None => Endpoint::at_path(settings, &path).map_err(invalid),
@@ -179,5 +179,14 @@ pub(super) fn endpoint(resolved: &Resolved, settings: &Settings) -> Result<Endpo
             }
             Endpoint::net(settings, Some(&path), Some(number as u16)).map_err(invalid)
         }
+    }
+}
+
+/// An error thrown at the program: one of node-ipc 14.0.0's if it has a code.
+pub(super) fn refused(code: Option<Code>, error: &dyn std::error::Error) -> Reply {
+    let text = error.to_string();
+    match code {
+        Some(code) => JsError::with_code("IPCProtocolError", code.as_str(), text.as_str()).into(),
+        None => JsError::type_error(text.as_str()).into(),
     }
 }

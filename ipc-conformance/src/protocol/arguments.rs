@@ -28,6 +28,8 @@ pub struct Resolved {
     pub udp6: bool,
     /// Whether a callback was given.
     pub callback: bool,
+    /// What node-ipc throws once the client is in `ipc.of`: a client's callback is called at once, so it must be a function.
+    pub throws: Option<JsError>,
 }
 
 /// The arguments of `serve([path][, callback])`.
@@ -90,7 +92,7 @@ impl Serve {
         let path = path.value();
         let path = if truthy(&path) { path } else { own_path(config, &config.get("id"))? };
         let callback = check_callback(&callback, config)?;
-        Ok(Resolved { id: None, path, port: None, udp4: false, udp6: false, callback })
+        Ok(Resolved { id: None, path, port: None, udp4: false, udp6: false, callback, throws: None })
     }
 }
 
@@ -140,7 +142,7 @@ impl ServeNet {
             host = Js::text("127.0.0.1");
         }
         let callback = check_callback(&callback, config)?;
-        Ok(Resolved { id: None, path: host, port: Some(port), udp4, udp6, callback })
+        Ok(Resolved { id: None, path: host, port: Some(port), udp4, udp6, callback, throws: None })
     }
 }
 
@@ -160,8 +162,11 @@ impl ConnectTo {
             return Ok(None);
         }
         let path = if truthy(&path) { path } else { own_path(config, &id)? };
-        let callback = callable(&callback)?;
-        Ok(Some(Resolved { id: Some(id), path, port: None, udp4: false, udp6: false, callback }))
+        let (callback, throws) = match callable(&callback) {
+            Ok(callback) => (callback, None),
+            Err(error) => (false, Some(error)),
+        };
+        Ok(Some(Resolved { id: Some(id), path, port: None, udp4: false, udp6: false, callback, throws }))
     }
 }
 
@@ -193,8 +198,11 @@ impl ConnectToNet {
         if config.family() == Family::V9 && matches!(callback, Arg::Value(Js::String(_))) {
             return Err(JsError::new("ReferenceError", "UDPType is not defined"));
         }
-        let callback = callable(&callback)?;
-        Ok(Some(Resolved { id: Some(id), path: host, port: Some(port), udp4: false, udp6: false, callback }))
+        let (callback, throws) = match callable(&callback) {
+            Ok(callback) => (callback, None),
+            Err(error) => (false, Some(error)),
+        };
+        Ok(Some(Resolved { id: Some(id), path: host, port: Some(port), udp4: false, udp6: false, callback, throws }))
     }
 }
 

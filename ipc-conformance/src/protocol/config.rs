@@ -274,7 +274,12 @@ impl NodeConfig {
     fn encoding(&self) -> Result<Encoding, Unsupported> {
         match self.get("encoding") {
             value if !truthy(&value) => Ok(Encoding::Utf8),
-            Js::String(name) => name.to_text().parse().map_err(|_| Unsupported::Option("encoding")),
+            Js::String(name) => match name.to_text().parse() {
+                Ok(encoding) => Ok(encoding),
+                // 14.0.0 looks at it when text is sent raw; the older ones when a socket is made.
+                Err(_) if self.family() == Family::V14 => Ok(Encoding::Utf8),
+                Err(_) => Err(Unsupported::Throws(unknown_encoding(&name.to_text()))),
+            },
             _ => Err(Unsupported::Option("encoding")),
         }
     }
@@ -410,6 +415,11 @@ enum Parser {
     Fast,
     Guarded,
     Assured,
+}
+
+/// What Node throws for the name of an encoding that it does not know.
+pub(super) fn unknown_encoding(name: &str) -> JsError {
+    JsError::with_code("TypeError", "ERR_UNKNOWN_ENCODING", format!("Unknown encoding: {name}"))
 }
 
 fn throws(message: &str) -> Unsupported {

@@ -24,7 +24,6 @@ mod incoming;
 mod lines;
 mod options;
 mod outgoing;
-mod state;
 
 pub use arguments::{Arg, ConnectTo, ConnectToNet, Resolved, Serve, ServeNet};
 pub use clock::{Clock, Stamp};
@@ -36,7 +35,6 @@ pub use incoming::{incoming, io_error, malformed, protocol_error, untyped_v9};
 pub use lines::{Lines, Reply};
 pub use options::{Options, Role, Tap, Transport, When};
 pub use outgoing::{Envelope, envelope, raw_bytes};
-pub use state::{ClientState, ServerState, State};
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! What an emit of node-ipc sends for a value, where its versions differ from plain `JSON.stringify`. Framing and limits are the encoder's business.
 
 use super::Family;
+use super::config::unknown_encoding;
 use crate::js::{Js, JsError, buffer_from, stringify, truthy};
 
 /// The two members of a message as JSON texts; an absent one has no JSON form (`undefined`, functions, symbols).
@@ -43,9 +44,7 @@ pub fn raw_bytes(event: &Js, encoding: &Js) -> Result<Vec<u8>, JsError> {
             Js::String(name) if !name.is_empty() => name.to_text(),
             _ => "utf8".to_owned(),
         };
-        let known: ipc_proto::Encoding = name.parse().map_err(|_| {
-            JsError::with_code("TypeError", "ERR_UNKNOWN_ENCODING", format!("Unknown encoding: {name}"))
-        })?;
+        let known: ipc_proto::Encoding = name.parse().map_err(|_| unknown_encoding(&name))?;
         Ok(known.encode_utf16(units))
     })
 }
