@@ -127,6 +127,16 @@ impl NodeIpc {
         self.version
     }
 
+    /// The Node that runs this version.
+    pub fn node(&self) -> &Path {
+        &self.node
+    }
+
+    /// The folder of the installed package.
+    pub fn package(&self) -> PathBuf {
+        self.root.join(format!("v{}", self.version)).join("node_modules").join("node-ipc")
+    }
+
     /// The command that starts this version's peer; the options are its one argument, still to be added.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.node);

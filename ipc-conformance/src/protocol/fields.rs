@@ -41,7 +41,7 @@ impl<'a> Fields<'a> {
 
     pub(super) fn string(&self, name: &str) -> Result<Option<JsString>, Misfit> {
         match self.value(name)? {
-            None | Some(Js::Undefined) => Ok(None),
+            None | Some(Js::Undefined | Js::Null) => Ok(None),
             Some(Js::String(text)) => Ok(Some(text)),
             Some(_) => Err(Misfit::new(name, "a string")),
         }

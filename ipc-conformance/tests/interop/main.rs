@@ -5,7 +5,7 @@ mod party;
 mod scenarios;
 
 use ipc_conformance::node::Version::{V9_2_1, V12_0_0, V14_0_0};
-use party::Party::Node;
+use party::Party::{Node, Ours};
 
 /// One test for each scenario.
 macro_rules! tests {
@@ -39,14 +39,28 @@ macro_rules! pairs {
                     raw_bytes_arrive_as_they_were
                     another_delimiter_serves
                     messages_go_over_tcp
-                    datagrams_are_answered
+                    names_of_lifecycle_events_are_names_like_others
+                    a_full_server_lets_a_client_in_later
                 }
             }
         )*
     };
 }
 
+mod node_12_exchanges_datagrams_with_node_14 {
+    use super::*;
+
+    tests! { Node(V12_0_0), Node(V14_0_0); datagrams_are_answered }
+}
+
 pairs! {
+    ours_serves_node_9: Ours("v9"), Node(V9_2_1);
+    ours_serves_node_12: Ours("v9"), Node(V12_0_0);
+    ours_serves_node_14: Ours("v14_fast"), Node(V14_0_0);
+    node_9_serves_ours: Node(V9_2_1), Ours("v9");
+    node_12_serves_ours: Node(V12_0_0), Ours("v9");
+    node_14_serves_ours: Node(V14_0_0), Ours("v14_fast");
+    ours_serves_ours: Ours("v9"), Ours("v14_fast");
     node_9_serves_node_14: Node(V9_2_1), Node(V14_0_0);
     node_14_serves_node_9: Node(V14_0_0), Node(V9_2_1);
     node_12_serves_node_12: Node(V12_0_0), Node(V12_0_0);

@@ -1,6 +1,8 @@
 //! Who stands at one end of a wire.
 
 use std::net::{TcpListener, UdpSocket};
+use std::process::Command;
+use std::time::Duration;
 
 use ipc_conformance::node::{Version, node_peer};
 use ipc_conformance::process::PeerProcess;
@@ -11,6 +13,8 @@ use serde_json::{Value, json};
 pub(crate) enum Party {
     /// Real node-ipc.
     Node(Version),
+    /// Our own peer on Tokio, with this preset.
+    Ours(&'static str),
 }
 
 impl Party {
@@ -18,6 +22,13 @@ impl Party {
     pub(crate) fn start(self, options: Value) -> Option<PeerProcess> {
         match self {
             Self::Node(version) => node_peer(version, options),
+            Self::Ours(preset) => {
+                let mut options = options;
+                options["preset"] = preset.into();
+                let command = Command::new(env!("CARGO_BIN_EXE_peer"));
+                let started = PeerProcess::start(command, &options, Duration::from_secs(20));
+                Some(started.unwrap_or_else(|error| panic!("our own peer does not start: {error}")))
+            }
         }
     }
 }

@@ -191,6 +191,37 @@ pub(crate) fn messages_go_over_tcp(server: Party, client: Party) {
     assert_eq!(pair.client.event("over").expect("it comes back")["data_json"], r#"{"tcp":[1]}"#);
 }
 
+pub(crate) fn names_of_lifecycle_events_are_names_like_others(server: Party, client: Party) {
+    let Some(mut pair) = Pair::start(server, client, json!({}), json!({})) else { return };
+    for name in ["error", "connect", "disconnect", "destroy", "close", "data", "start", "socket.disconnected"] {
+        let (there, here) = (pair.server.mark(), pair.client.mark());
+        emit(&mut pair.client, name, &json!({"from": "client"}));
+        let seen = pair.server.event_after(there, name).expect("the server hears it");
+        assert_eq!(seen["args"][0], json!({"from": "client"}), "{name}");
+        pair.server
+            .command(json!({"cmd": "emit", "socket": 0, "type": name, "data": {"from": "server"}}))
+            .expect("emitted");
+        let seen = pair.client.event_after(here, name).expect("the client hears it");
+        assert_eq!(seen["args"][0], json!({"from": "server"}), "{name}");
+    }
+    emit(&mut pair.client, "still", &json!("here"));
+    assert_eq!(pair.server.event("still").expect("the connection lives")["args"][0], "here");
+}
+
+pub(crate) fn a_full_server_lets_a_client_in_later(server: Party, client: Party) {
+    let Some(mut pair) = Pair::start(server, client, json!({"config": {"maxConnections": 1}}), json!({})) else {
+        return;
+    };
+    let Some(mut second) = client.start(pair.place.options("client", json!({}))) else { return };
+    second.event("connect").expect("a surplus client is accepted");
+    second.event("disconnect").expect("and sent away");
+    pair.client.command(json!({"cmd": "disconnect"})).expect("the first one leaves");
+    let mark = pair.server.mark();
+    pair.server.event_after(mark, "connect").expect("the second one is let in");
+    emit(&mut second, "hello", &json!(2));
+    pair.server.event("hello").expect("and heard");
+}
+
 pub(crate) fn datagrams_are_answered(server: Party, client: Party) {
     let (here, there) = free_udp_ports();
     let options = |port: u16| json!({"role": "server", "transport": "udp4", "host": "127.0.0.1", "port": port});
