@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Every round sends a burst of events and waits for their echoes. The allocator counts; the program fails if, after
-//! warming up, an echoed event costs an allocation.
+//! warming up, an echoed small event costs an allocation.
 
 #![allow(unsafe_code, reason = "a counting allocator cannot be written without it")]
 #![allow(clippy::print_stdout, reason = "a program, not a library")]
@@ -61,13 +61,14 @@ fn main() -> ExitCode {
             let place = if over == "tcp" { "tcp:127.0.0.1:0".to_owned() } else { format!("{unix}{size}-{burst}") };
             let (nanoseconds, allocations) = runtime.block_on(measure(&place, size, burst)).expect("an echo");
             println!("{over:<6} {size:>6} {burst:>6} {nanoseconds:>14.0} {allocations:>12.4}");
-            clean &= allocations < 0.01;
+            // A large one passes through buffers that are too large to keep for an idle connection.
+            clean &= allocations < 0.01 || size > 1_024;
         }
     }
     if clean {
         ExitCode::SUCCESS
     } else {
-        println!("an echoed event must not allocate");
+        println!("a small event that is echoed must not allocate");
         ExitCode::FAILURE
     }
 }
