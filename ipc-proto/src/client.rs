@@ -167,8 +167,8 @@ impl Client {
     /// Ends the client for good. A connection or attempt must be closed ([`ClientAction::Close`]); once it is,
     /// [`Disconnected`](ClientEvent::Disconnected) and [`Destroyed`](ClientEvent::Destroyed) come, as typed handlers
     /// saw them in node-ipc 9.2.1 and 12.0.0 (14.0.0 publishes neither). A client that waits to retry ends without an
-    /// event (all versions). Unsent bytes are lost; to send them first, close the connection gracefully and then call
-    /// this.
+    /// event (all versions), and so does one that never connected. Unsent events are lost and counted in
+    /// [`dropped`](Self::dropped); to send them first, close the connection gracefully and then call this.
     pub fn disconnect(&mut self) {
         self.state = match self.state {
             State::Connected | State::Connecting { dialled: true } => State::Closing { told: false },
@@ -184,11 +184,14 @@ impl Client {
         };
     }
 
-    /// Changes `stopRetrying` now. Set to [`StopRetrying::Yes`] while the client waits, it gives up at once, as the
-    /// README of node-ipc promises (14.0.0 gives up when the wait is over; 9.2.1 tries once more).
+    /// Changes `stopRetrying` now. A client that waits for a retry which is no longer allowed gives up at once and
+    /// publishes [`Destroyed`](ClientEvent::Destroyed) alone, as the README of node-ipc promises (14.0.0 gives up when
+    /// the wait is over; 9.2.1 tries once more). An attempt under way goes on, and a connection stays.
     pub fn set_stop_retrying(&mut self, stop: StopRetrying) {
         self.stop_retrying = stop;
-        if matches!(self.state, State::Waiting { .. }) && stop == StopRetrying::Yes {
+        // The retry that is waited for is counted already.
+        let forbidden = self.budget().is_some_and(|budget| self.attempts > budget);
+        if forbidden && matches!(self.state, State::Waiting { .. }) {
             self.discard_queue();
             self.state = State::Destroyed;
             self.events.push_back(ClientEvent::Destroyed);
@@ -212,7 +215,7 @@ impl Client {
             return Err(EmitError::NotConnected);
         }
         emit(outbound)?;
-        // Until the first answer of the server node-ipc keeps what is emitted, and so does the policy `drop`.
+        // While an attempt is under way node-ipc keeps what is emitted, and so does the policy `drop`.
         if self.settings.config().offline == Offline::Drop && matches!(self.state, State::Waiting { .. }) {
             self.discard_queue();
         }
@@ -305,8 +308,8 @@ impl Client {
         }
         let delay = self.settings.retry_delay(self.attempts, &mut self.rng);
         self.attempts = self.attempts.saturating_add(1);
-        // An addition that overflows means "not in this life".
-        let until = now.checked_add(delay).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        // An `Instant` that cannot hold a few weeks more is at its end: rather too early than a panic.
+        let until = now.checked_add(delay).unwrap_or(now);
         self.state = State::Waiting { until };
         self.events.push_back(ClientEvent::Disconnected { retry_in: Some(delay), unsent });
     }

@@ -27,7 +27,8 @@ pub enum Received<'a> {
 pub struct Inbound {
     framing: Framing,
     timeout: Option<Duration>,
-    /// When the unfinished message in the decoder, if there is one, began to arrive.
+    /// When the unfinished message in the decoder, if there is one, began to arrive. `None` while input is deferred: the
+    /// peer is not to blame for what we do not read.
     started: Option<Instant>,
     failed: bool,
 }
@@ -75,7 +76,7 @@ impl Inbound {
                 (!bytes.is_empty()).then_some(Received::Raw(bytes))
             }
             Framing::Framed { decoder, rules, malformed } => {
-                if decoder.buffered() == 0 {
+                if decoder.buffered() == 0 || self.started.is_none() {
                     // Whatever stays unfinished after this call began to arrive now.
                     self.started = Some(now);
                 }
@@ -100,8 +101,14 @@ impl Inbound {
         }
     }
 
-    /// Keeps unread input for later, when events cannot be taken now.
+    /// Keeps unread input for later, when events cannot be taken now. Until the next call of
+    /// [`poll_event`](Self::poll_event), read nothing more: what is kept here has no other bound, and the time an
+    /// unfinished message may take stands still.
     pub fn defer(&mut self, input: &[u8]) {
+        if self.failed {
+            return;
+        }
+        self.started = None;
         match &mut self.framing {
             Framing::Framed { decoder, .. } => decoder.defer(input),
             Framing::Raw { deferred, lent } => {

@@ -48,6 +48,6 @@ pub use message::{Empty, Message};
 pub use outbound::{EmitError, Frame, Outbound, Unsent};
 pub use rng::SplitMix64;
 pub use rules::{Refusal, Rules};
-pub use server::{PeerId, RefuseReason, Server, ServerEvent};
+pub use server::{MAX_CLAIMED_ID, PeerId, RefuseReason, Server, ServerEvent};
 pub use settings::Settings;
 pub use transmit::Transmit;
