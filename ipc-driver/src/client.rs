@@ -155,6 +155,9 @@ impl<R: Ambient> Client<R> {
     ///
     /// As [`new`](Self::new).
     pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ConnectError> {
+        if let Some(what) = crate::net::missing(&settings, &endpoint) {
+            return Err(ConnectError::Unsupported { what, endpoint });
+        }
         Ok(Self::with_runtime(R::ambient().map_err(ConnectError::Runtime)?, settings, endpoint))
     }
 
@@ -249,6 +252,12 @@ impl<R: Runtime> Client<R> {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.shared().lock_core().is_connected()
+    }
+
+    /// Whether it waits to try again.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.shared().lock_core().is_waiting()
     }
 
     /// Whether it has come to its end.

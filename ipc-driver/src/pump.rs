@@ -110,7 +110,11 @@ impl<R: Runtime> Pump<R> {
         for _ in 0..READS_IN_A_ROW {
             let order = link.order();
             match (order, self.phase) {
-                (CloseOrder::Abort, _) => return Poll::Ready(Why::Aborted),
+                (CloseOrder::Abort, _) => {
+                    // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
+                    let _best_effort = self.poll_write(cx, link);
+                    return Poll::Ready(Why::Aborted);
+                }
                 (CloseOrder::Flush(within), phase) if self.ordered != order => {
                     link.seal();
                     let until = self.runtime.now() + within;
@@ -156,6 +160,8 @@ impl<R: Runtime> Pump<R> {
 
     /// Reads once and dispatches what came.
     fn poll_read(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<Result<(), Why>> {
+        // Without room for events nothing is read; lifecycle events on their way go first.
+        ready!(dispatch.poll_ready(cx));
         if self.deferred {
             self.deferred = false;
             self.deliver(cx, link, dispatch, &[])?;

@@ -176,6 +176,10 @@ impl<R: Ambient> Server<R> {
     ///
     /// As [`new`](Self::new).
     pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ServeError> {
+        settings.check_serving(&endpoint)?;
+        if let Some(what) = crate::net::missing(&settings, &endpoint) {
+            return Err(ServeError::Unsupported { what, endpoint });
+        }
         Ok(Self::with_runtime(R::ambient().map_err(ServeError::Runtime)?, settings, endpoint))
     }
 
@@ -229,6 +233,7 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError::AlreadyListening`].
     pub async fn start(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
+        shared.settings.check_serving(&shared.endpoint)?;
         let before =
             shared.lock_listening().as_ref().map(|it| (it.endpoint.clone(), it.stop.get(), Arc::clone(&it.stopped)));
         match before {

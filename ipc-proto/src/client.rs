@@ -119,6 +119,12 @@ impl Client {
         self.state == State::Connected
     }
 
+    /// Whether it waits to try again.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        matches!(self.state, State::Waiting { .. })
+    }
+
     /// Whether it has come to its end: no event follows.
     #[must_use]
     pub fn is_destroyed(&self) -> bool {
@@ -211,7 +217,7 @@ impl Client {
         emit(outbound)?;
         // While an attempt is under way node-ipc keeps what is emitted, and so does the policy `drop`.
         if self.settings.config().offline == Offline::Drop && matches!(self.state, State::Waiting { .. }) {
-            self.discard_queue();
+            self.discard_queued();
         }
         Ok(())
     }
@@ -226,6 +232,7 @@ impl Client {
         }
         let mut outbound = self.outbound.take()?;
         outbound.set_limit(self.settings.max_pending_bytes());
+        outbound.resume();
         self.state = State::Connected;
         self.attempts = 0;
         self.events.push_back(ClientEvent::Connected);
@@ -298,7 +305,7 @@ impl Client {
         }
         let mut unsent = torn;
         if self.settings.config().offline != Offline::Buffer {
-            unsent += self.discard_queue();
+            unsent += self.discard_queued();
         }
         let delay = self.settings.retry_delay(self.attempts, &mut self.rng);
         self.attempts = self.attempts.saturating_add(1);
@@ -314,6 +321,12 @@ impl Client {
         self.state = State::Destroyed;
         self.events.push_back(ClientEvent::Disconnected { retry_in: None, unsent });
         self.events.push_back(ClientEvent::Destroyed);
+    }
+
+    fn discard_queued(&mut self) -> Unsent {
+        let unsent = self.outbound.as_mut().map_or_else(Unsent::default, Outbound::discard_queued);
+        self.dropped += unsent;
+        unsent
     }
 
     fn discard_queue(&mut self) -> Unsent {

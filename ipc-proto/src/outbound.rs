@@ -398,17 +398,23 @@ impl Outbound {
 
     /// Throws away everything queued and tells how much that was.
     pub fn discard(&mut self) -> Unsent {
-        let mut unsent = Unsent::default();
-        let delimiter = framed_by(&self.encoder, self.raw);
-        for segment in self.queue.drain(..) {
-            unsent.add(segment.as_slice(), delimiter);
-        }
+        let mut unsent = self.discard_queued();
         if let Some(sync) = &mut self.sync {
+            let delimiter = framed_by(&self.encoder, self.raw);
             for held in sync.held.drain(..) {
                 unsent.add(&held, delimiter);
             }
             sync.held_bytes = 0;
-            sync.waiting_for_answer = false;
+        }
+        unsent
+    }
+
+    /// Throws away what was about to leave, but not what `sync` holds back for its turn.
+    pub(crate) fn discard_queued(&mut self) -> Unsent {
+        let mut unsent = Unsent::default();
+        let delimiter = framed_by(&self.encoder, self.raw);
+        for segment in self.queue.drain(..) {
+            unsent.add(segment.as_slice(), delimiter);
         }
         self.queued = 0;
         unsent
@@ -423,14 +429,15 @@ impl Outbound {
         self.queue = unwritten;
         self.in_flight = 0;
         self.closed = false;
-        if let Some(sync) = &mut self.sync {
-            // The message that was out lost its answer; the next connection starts afresh with the next one.
-            sync.waiting_for_answer = self.queued > 0;
-        }
+        Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn }
+    }
+
+    /// A new connection takes the queue: in `sync` mode it starts afresh with the next message, for the answer to the one
+    /// that was out is lost. (In node-ipc 9.2.1, 12.0.0 and 14.0.0 the queue stands still then until something arrives.)
+    pub(crate) fn resume(&mut self) {
         if self.queued == 0 {
             self.handle_answer();
         }
-        Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn }
     }
 
     /// The connection is gone for good: tells what was queued, or taken as `transmit` and not written.

@@ -235,6 +235,27 @@ fn sync_goes_on_with_the_next_message_on_the_next_connection() {
 }
 
 #[test]
+fn what_sync_holds_back_survives_a_loss_under_every_policy() {
+    for offline in [Offline::Refuse, Offline::Drop] {
+        let mut driven = Driven::new(Config::v9().sync(true).offline(offline));
+        driven.connect();
+        let connection = driven.succeed();
+        for number in 1..=3 {
+            connection.outbound.emit("m", &number).unwrap();
+        }
+        driven.lose(true);
+        assert_eq!(unsent(&mut driven), lost(1, wire(&[1]).len()), "the message that was about to leave");
+        driven.wait();
+        driven.fail();
+        driven.wait();
+        let outbound = &mut driven.succeed().outbound;
+        assert_eq!(sent(outbound), wire(&[2]));
+        outbound.handle_answer();
+        assert_eq!(sent(outbound), wire(&[3]));
+    }
+}
+
+#[test]
 fn sync_holds_what_is_emitted_offline_and_sends_one_at_a_time() {
     let mut driven = Driven::new(Config::v9().sync(true).offline(Offline::Buffer));
     for number in 1..=3 {
