@@ -214,12 +214,15 @@ impl Client {
         if self.settings.config().offline == Offline::Refuse {
             return Err(EmitError::NotConnected);
         }
-        emit(outbound)?;
         // While an attempt is under way node-ipc keeps what is emitted, and so does the policy `drop`.
         if self.settings.config().offline == Offline::Drop && matches!(self.state, State::Waiting { .. }) {
-            self.discard_queued();
+            // Apart from the queue, for `sync` may hold back in it what is to be kept.
+            let mut dropped = Outbound::new(&self.settings, false);
+            emit(&mut dropped)?;
+            self.dropped += dropped.discard();
+            return Ok(());
         }
-        Ok(())
+        emit(outbound)
     }
 
     /// The attempt succeeded (with TLS: the handshake is done). The connection holds what was queued while offline.

@@ -405,6 +405,7 @@ impl Outbound {
                 unsent.add(&held, delimiter);
             }
             sync.held_bytes = 0;
+            sync.waiting_for_answer = false;
         }
         unsent
     }

@@ -256,6 +256,22 @@ fn what_sync_holds_back_survives_a_loss_under_every_policy() {
 }
 
 #[test]
+fn drop_drops_every_event_while_waiting_and_nothing_that_sync_holds() {
+    let mut driven = Driven::new(Config::v9().sync(true).offline(Offline::Drop));
+    driven.connect();
+    let connection = driven.succeed();
+    connection.outbound.emit("m", &1).unwrap();
+    connection.outbound.emit("m", &2).unwrap();
+    driven.lose(true);
+    for number in 3..=5 {
+        emit(&mut driven, number).unwrap();
+    }
+    assert_eq!((driven.client.dropped().messages, driven.client.held()), (4, 1), "1 and 3 to 5");
+    driven.wait();
+    assert_eq!(sent(&mut driven.succeed().outbound), wire(&[2]));
+}
+
+#[test]
 fn sync_holds_what_is_emitted_offline_and_sends_one_at_a_time() {
     let mut driven = Driven::new(Config::v9().sync(true).offline(Offline::Buffer));
     for number in 1..=3 {
