@@ -4,10 +4,10 @@
 //! used for one thing, the time an unfinished message may take. It sends nothing and knows no peer.
 
 use crate::{Decoder, Event, Malformed, OnMalformed, ProtocolError, Rules, Settings, envelope};
+use std::fmt;
 use std::time::{Duration, Instant};
 
-/// What came out of received bytes.
-#[derive(Debug)]
+/// What came out of received bytes. `Debug` shows names and sizes, never a payload.
 #[non_exhaustive]
 pub enum Received<'a> {
     /// An event of the peer. Its name may be any text, also `error` or `connect`: it never stands for a lifecycle event.
@@ -23,7 +23,8 @@ pub enum Received<'a> {
 }
 
 /// The receiving half of a connection. See [`Connection`](crate::Connection) for a loop around it.
-#[derive(Debug)]
+///
+/// `Debug` shows sizes, never what was received.
 pub struct Inbound {
     framing: Framing,
     timeout: Option<Duration>,
@@ -33,7 +34,6 @@ pub struct Inbound {
     failed: bool,
 }
 
-#[derive(Debug)]
 enum Framing {
     Raw { deferred: Vec<u8>, lent: bool },
     Framed { decoder: Decoder, rules: Rules, malformed: OnMalformed },
@@ -184,5 +184,26 @@ impl Inbound {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.failed
+    }
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbound")
+            .field("raw", &matches!(self.framing, Framing::Raw { .. }))
+            .field("unfinished", &self.unfinished())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event(event) => event.fmt(f),
+            Self::Raw(bytes) => f.debug_struct("Raw").field("bytes", &bytes.len()).finish(),
+            Self::Malformed(report) => f.debug_tuple("Malformed").field(report.error()).finish(),
+            Self::Failed(report) => f.debug_tuple("Failed").field(report.error()).finish(),
+        }
     }
 }

@@ -175,8 +175,11 @@ impl std::ops::AddAssign for Unsent {
 /// Shared frames up to this size are copied: one more slice for the kernel costs more than the copy.
 const COPY_BELOW: usize = 2 * 1024;
 
-/// The sending half of a connection. See the module and [`Connection`](crate::Connection).
-#[derive(Debug)]
+/// The sending half of a connection, to be owned by whoever writes or shared under a lock by all who emit.
+///
+/// Commands are `emit…`, [`close`](Self::close), [`discard`](Self::discard) and [`end`](Self::end);
+/// [`poll_transmit`](Self::poll_transmit) gives what is to be written, and [`handle_answer`](Self::handle_answer) lets the
+/// next message go in `sync` mode. `Debug` shows sizes, never what is queued.
 pub struct Outbound {
     encoder: Encoder,
     raw: bool,
@@ -190,7 +193,7 @@ pub struct Outbound {
 }
 
 /// `sync`: one message is out, the others wait for an answer.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Sync {
     waiting_for_answer: bool,
     held: VecDeque<Vec<u8>>,
@@ -528,6 +531,19 @@ impl Outbound {
             return Ok(());
         }
         Err(EmitError::Full { pending: self.pending(), length, limit: self.limit })
+    }
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("raw", &self.raw)
+            .field("queued", &self.queued)
+            .field("in_flight", &self.in_flight)
+            .field("held", &self.held())
+            .field("limit", &self.limit)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
     }
 }
 

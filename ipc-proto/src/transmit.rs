@@ -5,10 +5,10 @@
 
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::IoSlice;
 
 /// A run of whole frames: our own buffer, or bytes shared with other connections by a broadcast.
-#[derive(Debug)]
 pub(crate) enum Segment {
     Own(Vec<u8>),
     Shared(Bytes),
@@ -28,7 +28,9 @@ impl Segment {
 /// Read it through [`bytes::Buf`]: [`chunk`](Buf::chunk) or [`chunks_vectored`](Buf::chunks_vectored), then
 /// [`advance`](Buf::advance) by what the socket took. An empty `Transmit` costs no memory beyond one buffer that it
 /// trades with the queue, so that steady traffic allocates nothing.
-#[derive(Debug, Default)]
+///
+/// `Debug` shows how much is left, never the bytes.
+#[derive(Default)]
 pub struct Transmit {
     segments: VecDeque<Segment>,
     /// Bytes of the first segment already written.
@@ -112,6 +114,12 @@ fn torn_frame(frames: &[u8], offset: usize, delimiter: &[u8]) -> usize {
     let search_from = offset.saturating_sub(delimiter.len() - 1);
     let found = memchr::memmem::find(&frames[search_from..], delimiter);
     found.map_or(rest, |at| search_from + at + delimiter.len() - offset)
+}
+
+impl fmt::Debug for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transmit").field("remaining", &self.remaining).finish_non_exhaustive()
+    }
 }
 
 impl Buf for Transmit {
