@@ -22,7 +22,7 @@ pub enum Received<'a> {
     Failed(Malformed<'a>),
 }
 
-/// The receiving half of a connection. See [`Connection`](crate::Connection) for a loop around it.
+/// The receiving half of a connection. The [front page](crate) has a loop around it.
 ///
 /// `Debug` shows sizes, never what was received.
 pub struct Inbound {
