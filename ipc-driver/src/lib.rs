@@ -36,7 +36,7 @@ pub mod api {
     pub use crate::client::{ClientEvent, Emitter};
     pub use crate::error::{BoxError, CloseError, ConnectError, ConnectionError, ServeError};
     pub use crate::handlers::{HandlerId, Outcome};
-    pub use crate::host::build;
+    pub use crate::host::{build, detect as host};
     pub use crate::peer::Peer;
     pub use crate::runtime::Remote;
     pub use crate::server::{Broadcast, ServerEvent, ShutdownReport};

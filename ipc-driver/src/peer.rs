@@ -116,7 +116,8 @@ impl Peer {
         unsent(self.inner.ended.wait().await)
     }
 
-    /// Ends the connection at once. What is queued is lost, as with `socket.destroy()` in Node.
+    /// Ends the connection at once. What is queued and the socket does not take at once is lost, as with
+    /// `socket.destroy()` in Node.
     pub fn abort(&self) {
         self.inner.link.close(CloseOrder::Abort);
     }

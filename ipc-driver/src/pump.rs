@@ -110,6 +110,10 @@ impl<R: Runtime> Pump<R> {
         for _ in 0..READS_IN_A_ROW {
             let order = link.unpark();
             if order == CloseOrder::Abort {
+                // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
+                if self.broken.is_none() {
+                    let _best_effort = self.poll_write(cx, link);
+                }
                 return Poll::Ready(Why::Aborted);
             }
             if let CloseOrder::Flush(within) = order {

@@ -1,4 +1,4 @@
-//! What the codec costs: nanoseconds and allocations per frame, decoding and encoding, next to serde_json with `RawValue`.
+//! What the codec costs: nanoseconds and allocations per frame, decoding and encoding, next to `serde_json` with `RawValue`.
 //!
 //! Run with `cargo bench -p ipc-proto`. It fails when a well-formed frame costs an allocation; times are printed, not judged.
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::delimiter::{Delimiter, Hazard};
 use crate::error::EncodeError;
 use crate::event::Event;
-use crate::json::{Invalid, JsonKind, compact, plain_run, unescape, validate, with_char_escaped};
+use crate::json::{Invalid, JsonKind, compact, plain_end, unescape, validate, with_char_escaped};
 use crate::message::Message;
 use crate::rules::Rules;
 
@@ -154,7 +154,7 @@ impl<'a> Draft<'a> {
 
     #[inline]
     fn push_name(&mut self, name: &str) -> Result<(), EncodeError> {
-        if plain_run(name.as_bytes()) < name.len() {
+        if plain_end(name.as_bytes(), 0) < name.len() {
             return Ok(serde_json::to_writer(&mut *self.out, name)?);
         }
         self.push(b"\"");

@@ -176,6 +176,16 @@ impl Settings {
     pub fn check(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
         endpoint.check(self)
     }
+
+    /// Whether a server with these settings may listen there: [`check`](Self::check), and the assured parser wants a
+    /// local socket directly inside `socketRoot`. (A client of node-ipc 14.0.0 may connect to any path.)
+    ///
+    /// # Errors
+    ///
+    /// As [`check`](Self::check), and [`EndpointError::OutsideRoot`].
+    pub fn check_serving(&self, endpoint: &Endpoint) -> Result<(), EndpointError> {
+        endpoint.check_serving(self)
+    }
 }
 
 impl fmt::Debug for Settings {

@@ -1,4 +1,383 @@
 //! Named JSON events between processes, compatible with node-ipc, on Tokio.
+//!
+//! A server listens on a Unix socket or on TCP; clients connect, and connect again when they lose it. Either side emits
+//! events: a name and whatever serde can write as JSON. The other side may be a Rust program or a Node program with
+//! [node-ipc](https://www.npmjs.com/package/node-ipc) 9 to 14: on the wire both say `{"type":…,"data":…}` and a form feed.
+//!
+//! - [Sixty seconds](#sixty-seconds)
+//! - [Handlers, or a stream of events](#handlers-or-a-stream-of-events)
+//! - [`emit` or `send`](#emit-or-send)
+//! - [Ending: `close`, `disconnect`, `abort`](#ending)
+//! - [Errors](#errors)
+//! - [Reconnecting, and events emitted meanwhile](#reconnecting)
+//! - [TCP](#tcp), [raw bytes](#raw-bytes)
+//! - [For users of node-ipc](#for-users-of-node-ipc)
+//! - [What is bounded](#what-is-bounded), [runtimes](#runtimes), [what is not there yet](#what-is-not-there-yet)
+//!
+//! # Sixty seconds
+//!
+//! A server. `Config::new("world")` makes it the service `world`, found at `/tmp/app.world`:
+//!
+//! ```no_run
+//! use ipc_tokio::{Config, Server};
+//! use std::time::Duration;
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let server = Server::new(Config::new("world"))?;
+//!     server.on("message", |peer, text: String| {
+//!         println!("got {text:?} from peer {}", peer.id());
+//!         peer.emit("message", &format!("{text} world!"))
+//!     });
+//!     server.start().await?;
+//!     println!("listening at {}", server.local_endpoint());
+//!
+//!     tokio::signal::ctrl_c().await?;
+//!     let report = server.shutdown(Duration::from_secs(5)).await;
+//!     println!("{} connections ended clean, {} were cut", report.clean, report.cut);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A client, which calls itself `hello` and looks for `world`:
+//!
+//! ```no_run
+//! use ipc_tokio::{Client, ClientEvent, Config};
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = Client::new("world", Config::new("hello"))?;
+//!     let mut events = client.events();
+//!     client.connect().await?; // tries until the server is there
+//!     client.emit("message", "hello")?;
+//!     while let Some(event) = events.recv().await {
+//!         if let ClientEvent::Message(message) = event {
+//!             println!("{} says {:?}", message.name(), message.data::<String>()?);
+//!             break;
+//!         }
+//!     }
+//!     client.close().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! # Handlers, or a stream of events
+//!
+//! There are two ways to receive, on clients and servers alike, and they go together.
+//!
+//! **A handler** is a closure for one event name. It runs *inline*, on the task that reads the connection: nothing is queued
+//! in between, and all answers to what one read brought leave in one write. The handlers of one connection run one at a
+//! time and in order; those of different connections run side by side. So a handler should be quick and must not block:
+//! hand longer work to a task of your own. Register handlers before [`start`](Client::start) or
+//! [`connect`](Client::connect), or a quick peer's first event may come too early.
+//!
+//! What a handler takes is up to its last argument: any type serde can read, [`Message`] for the event as it came, or,
+//! with [`on_event`](Server::on_event), an [`Event`] that still lies in the read buffer. What it returns may be nothing or
+//! a `Result`; an error goes to [`on_error`](Server::on_error), and so does a payload that is not what the handler takes.
+//! Return an error rather than panic: a panic ends the task of the connection.
+//!
+//! **The stream** ([`Client::events`], [`Server::events`]) brings every event that no handler took, and the lifecycle of
+//! connections, as one enum ([`ClientEvent`], [`ServerEvent`]). It holds `eventQueue` events. When it is full its
+//! connections are not read any more, so that the peers slow down; nothing is dropped.
+//!
+//! Lifecycle and wire are different types. A peer may send an event *named* `error`, `connect` or `close`: it is a
+//! message like any other, and cannot be taken for a lifecycle event.
+//!
+//! ```
+//! use ipc_tokio::{Client, Config, Server, ServerEvent};
+//! use serde::Deserialize;
+//!
+//! #[derive(Deserialize)]
+//! struct Sum {
+//!     numbers: Vec<f64>,
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("calculator"))?;
+//! server.on("sum", |peer, sum: Sum| peer.emit("total", &sum.numbers.iter().sum::<f64>()));
+//! let mut events = server.events();
+//! server.start().await?;
+//!
+//! let client = Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("me"))?;
+//! let (total, mut totals) = tokio::sync::mpsc::channel(8);
+//! client.on("total", move |sum: f64| total.try_send(sum)); // full is an error, and goes to `on_error`
+//! client.connect().await?;
+//! client.emit("sum", &serde_json::json!({ "numbers": [1, 2, 3.5] }))?;
+//! client.emit("error", "only a name")?;
+//! assert_eq!(totals.recv().await, Some(6.5));
+//!
+//! assert!(matches!(events.recv().await, Some(ServerEvent::Started(_))));
+//! assert!(matches!(events.recv().await, Some(ServerEvent::Connected(_))));
+//! // Nobody handles `error` on the server, so it comes here; `sum` was taken by its handler.
+//! let Some(ServerEvent::Message(peer, message)) = events.recv().await else { panic!() };
+//! assert_eq!((peer.id().get(), message.name()), (0, "error"));
+//! # client.close().await?;
+//! # server.shutdown(std::time::Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # `emit` or `send`
+//!
+//! [`emit`](Client::emit) queues an event and returns at once; it never blocks, and may be called from handlers and from any
+//! thread. It is *queued*, or *refused* with an [`EmitError`] that says why; then nothing of it was queued:
+//!
+//! | error | meaning | what to do |
+//! |---|---|---|
+//! | [`Full`](EmitError::Full) | the peer reads more slowly than you write: `maxPendingBytes` are waiting | wait (`send`), drop it, or raise the limit |
+//! | [`NotConnected`](EmitError::NotConnected) | the client has no connection just now | see [below](#reconnecting) |
+//! | [`Closed`](EmitError::Closed) | the connection or client has ended, or is ending | nothing more can be sent |
+//! | [`Encode`](EmitError::Encode) | the event cannot be written: serde failed, it is too large, its name is not allowed | mend the event |
+//! | [`WrongMode`](EmitError::WrongMode) | an event on a raw connection, or bytes on a framed one | `emit_raw`, or `emit` |
+//!
+//! [`send(…).await`](Client::send) is the same, but waits for room instead of saying `Full`: the way to send much. It is cancel
+//! safe: a call dropped before it is ready has queued nothing. Never await it inside a handler; a handler that answers its
+//! own peer may fill the queue to twice the limit instead, and while it is above the limit that peer is not read.
+//!
+//! The events of one connection arrive in the order in which they were emitted. A server emits to one peer
+//! ([`Peer::emit`]), or to all of them ([`Server::broadcast`]), encoding the event once and counting who could not take it.
+//! To send one event in many ways, make it a [`Frame`] or a [`Message`].
+//!
+//! A handler of a client that wants to emit takes an [`Emitter`] ([`Client::emitter`]): unlike a clone of the client it does
+//! not keep the client alive, which would be a circle.
+//!
+//! <a id="ending"></a>
+//! # Ending: `close`, `disconnect`, `abort`
+//!
+//! | | what is queued | waits | the client reconnects |
+//! |---|---|---|---|
+//! | [`Client::close`] | is sent, within 5 s; [`CloseError`] says how much was not | until the server has ended too | no |
+//! | [`Client::disconnect`] (node-ipc's) | is lost | no | no |
+//! | [`Peer::close`] | is sent, as with `Client::close` | until the peer has ended too | if it likes |
+//! | [`Peer::abort`], [`Server::abort`] | is lost | no | if it likes |
+//! | [`Server::stop`] | stays, and so do the connections | no | |
+//! | [`Server::shutdown`] | is sent, within the deadline; [`ShutdownReport`] counts | for all connections | if it likes |
+//! | dropping the last clone of a [`Client`] or [`Server`] | is sent, within 5 s | no | no; if it likes |
+//!
+//! After `close` the connection lingers until the peer has ended its own side, so that the last bytes are not destroyed by a
+//! reset. Sockets and their tasks end with the handle: keep a `Client` or `Server` as long as it shall live.
+//!
+//! # Errors
+//!
+//! Every operation has its own small type: [`ConfigError`] and [`EndpointError`] before anything is opened, [`ConnectError`],
+//! [`ServeError`], [`EmitError`], [`CloseError`]. What goes wrong later, on a connection, is a [`ConnectionError`] and
+//! goes to `on_error` handlers and to the stream; where there is neither it is logged as a warning. *A* [`ProtocolError`]
+//! *is always the peer's doing, an* [`EncodeError`] *always ours;* both have the codes of node-ipc 14 (`ERR_IPC_…`).
+//!
+//! By default a malformed frame is reported and the connection goes on with the next one; the presets
+//! [`Config::v14_fast`], [`v14_guarded`](Config::v14_guarded) and [`v14_assured`](Config::v14_assured) close the connection
+//! instead, and their clients do not return. An oversized message, and one unfinished for longer than `messageTimeout`,
+//! always close it.
+//!
+//! Logs go through [`tracing`](https://docs.rs/tracing), target `ipc`, and hold event names and sizes, never payloads.
+//!
+//! <a id="reconnecting"></a>
+//! # Reconnecting, and events emitted meanwhile
+//!
+//! A client tries for ever, every 500 ms: [`retry`](field@Config::retry) and [`max_retries`](field@Config::max_retries) change that,
+//! [`backoff`](field@Config::backoff) makes the wait grow, and [`stop_retrying`](field@Config::stop_retrying) is the second switch that
+//! node-ipc has, which [`Client::set_stop_retrying`] moves at any time. Each connection refills the retries.
+//! [`connect`](Client::connect) waits for the first connection or the end of the client; put a
+//! `tokio::time::timeout` around it to wait less. The client goes on connecting when that call is dropped.
+//!
+//! What becomes of an event emitted while there is no connection is the option [`offline`](field@Config::offline):
+//!
+//! | [`Offline`] | |
+//! |---|---|
+//! | `Refuse`, the default | the emit fails with [`EmitError::NotConnected`] |
+//! | `Buffer` | it waits for the next connection, within `maxOfflineBytes` (1 MiB); whole events that were queued when a connection broke go out first |
+//! | `Drop` | it is dropped while the client waits to retry, and counted in [`Client::dropped`]; node-ipc loses it in silence |
+//!
+//! No policy makes delivery certain: what the operating system took and the peer never read is lost with the connection.
+//!
+//! ```
+//! use ipc_tokio::{Backoff, Client, Config, ConnectError, Offline};
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::new("me")
+//!     .retry(Duration::from_millis(1))
+//!     .backoff(Backoff::exponential()) // doubles, at most 30 s, with jitter
+//!     .max_retries(2)
+//!     .offline(Offline::Buffer);
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("nobody").display().to_string();
+//! let client = Client::at_path(&path, config)?;
+//! client.emit("message", "kept for the first connection")?;
+//! // Nobody listens there: after three attempts the client gives up.
+//! let error = client.connect().await.unwrap_err();
+//! assert!(matches!(error, ConnectError::GaveUp { .. }));
+//! assert_eq!(client.dropped().messages, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # TCP
+//!
+//! [`Client::net`] and [`Server::net`] take a host and a port; `None` stands for the options `networkHost` (127.0.0.1) and
+//! `networkPort` (8000). With port 0 the system chooses, and [`Server::local_endpoint`] tells. Names are resolved on the
+//! blocking threads of the runtime, and the addresses tried one after the other. There is **no encryption yet**: see
+//! [below](#what-is-not-there-yet), and bind to addresses that only those reach whom you trust.
+//!
+//! ```
+//! use ipc_tokio::{Config, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::serve_net(Some("localhost"), Some(0), Config::new("world")).await?;
+//! println!("{}", server.local_endpoint()); // tcp:localhost:43127
+//! assert_ne!(server.local_endpoint().port(), Some(0));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Raw bytes
+//!
+//! With [`raw_buffer`](field@Config::raw_buffer) on both sides there are no events, only bytes, as node-ipc's `rawBuffer`: for peers in
+//! C, or for protocols of your own. They arrive exactly as they were sent, but **without borders**: one `emit_raw` may come in
+//! two pieces, or two in one. [`Encoding`] turns text into bytes as Node does.
+//!
+//! ```
+//! use ipc_tokio::{Client, ClientEvent, Config, Encoding, Peer, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("raw").display().to_string();
+//! let server = Server::at_path(&path, Config::new("raw").raw_buffer(true))?;
+//! server.on_data(|peer: &Peer, bytes: &[u8]| peer.emit_raw(bytes));
+//! server.start().await?;
+//!
+//! let client = Client::at_path(&path, Config::new("me").raw_buffer(true))?;
+//! let mut events = client.events();
+//! client.connect().await?;
+//! client.emit_raw(&Encoding::Hex.encode("056d5c"))?;
+//! let mut received = Vec::new();
+//! while received.len() < 3 {
+//!     if let Some(ClientEvent::Data(bytes)) = events.recv().await {
+//!         received.extend_from_slice(&bytes);
+//!     }
+//! }
+//! assert_eq!(received, [0x05, 0x6d, 0x5c]);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # For users of node-ipc
+//!
+//! [`Ipc`] is an instance of node-ipc: a configuration, the clients by id (`ipc.of`) and a server. Several live side by side, as
+//! with `new ipc.IPC`. The two basic examples of node-ipc's README, line by line; the server:
+//!
+//! ```no_run
+//! use ipc_tokio::{Config, Ipc};
+//! use std::time::Duration;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // ipc.config.id = 'world'; ipc.config.retry = 1500;
+//! let ipc = Ipc::new(Config::new("world").retry(Duration::from_millis(1500)));
+//! // ipc.serve(function () {
+//! let server = ipc.serve()?;
+//! //     ipc.server.on('message', function (data, socket) {
+//! server.on("message", |socket, data: String| {
+//!     //     ipc.log('got a message : '.debug, data);
+//!     println!("got a message : {data}");
+//!     //     ipc.server.emit(socket, 'message', data + ' world!');
+//!     socket.emit("message", &(data + " world!"))
+//! });
+//! //     ipc.server.on('socket.disconnected', function (socket, destroyedSocketID) {
+//! server.on_disconnect(|_socket, id| {
+//!     println!("client {} has disconnected!", id.unwrap_or("false"));
+//! });
+//! // ipc.server.start();
+//! server.start().await?;
+//! # std::future::pending().await
+//! # }
+//! ```
+//!
+//! The client:
+//!
+//! ```no_run
+//! use ipc_tokio::{Config, Ipc};
+//! use std::time::Duration;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! // ipc.config.id = 'hello'; ipc.config.retry = 1500;
+//! let ipc = Ipc::new(Config::new("hello").retry(Duration::from_millis(1500)));
+//! // ipc.connectTo('world', function () {
+//! let world = ipc.connect_to("world")?;
+//! //     ipc.of.world.on('connect', function () {
+//! let emitter = world.emitter();
+//! world.on_connect(move || {
+//!     println!("## connected to world ##");
+//!     //     ipc.of.world.emit('message', 'hello');
+//!     if let Err(error) = emitter.emit("message", "hello") {
+//!         eprintln!("{error}");
+//!     }
+//! });
+//! //     ipc.of.world.on('disconnect', function () {
+//! world.on_disconnect(|_retry_in| println!("disconnected from world"));
+//! //     ipc.of.world.on('message', function (data) {
+//! world.on("message", |data: String| println!("got a message from world : {data}"));
+//! world.start();
+//! # std::future::pending().await
+//! # }
+//! ```
+//!
+//! [`Config`] has every option of node-ipc, by its own names in JSON ([`Config::from_json`]) and in snake case here, and starts
+//! from a preset: [`Config::v9`] (the default) for node-ipc 9 to 12, [`Config::v14_fast`] and its stricter siblings for 14.
+//! **Their `socketRoot` differs**, as it does between those versions: `/tmp/` in 9, a private directory of the user in
+//! 14. To meet a node-ipc 14 that has its defaults, take a v14 preset, or give both sides the same path.
+//!
+//! | node-ipc | here |
+//! |---|---|
+//! | `ipc.connectTo(id)`, `(id, path)` | [`Ipc::connect_to`], [`Ipc::connect_to_path`], then [`Client::start`] |
+//! | `ipc.connectToNet(id, host, port)` | [`Ipc::connect_to_net`], then [`Client::start`] |
+//! | `ipc.serve()`, `(path)`, `ipc.serveNet(host, port)` | [`Ipc::serve`], [`Ipc::serve_path`], [`Ipc::serve_net`] |
+//! | `ipc.server.start()`, `stop()` | [`Server::start`], [`Server::stop`]; [`Server::shutdown`] also ends the connections |
+//! | `ipc.of.world.emit(type, data)`, without data | [`Client::emit`], [`Client::signal`] |
+//! | `ipc.server.emit(socket, type, data)` | [`Server::emit`], [`Peer::emit`] |
+//! | `ipc.server.broadcast(type, data)` | [`Server::broadcast`] |
+//! | `ipc.disconnect(id)` | [`Ipc::disconnect`], [`Client::disconnect`] |
+//! | events `connect`, `disconnect`, `destroy`, `error`, `data` | `on_connect`, `on_disconnect`, `on_destroy`, `on_error`, `on_data` |
+//! | events `start`, `socket.disconnected` | [`Server::start`] returns; [`Server::on_disconnect`] |
+//! | `on('*', …)`, `once`, `off` | [`Client::on_any`], [`Client::once`], [`Client::off`] |
+//! | `socket.id` | [`Peer::claimed_id`]: what the peer claims; its real name is [`Peer::id`] |
+//! | `ipc.config.stopRetrying = true` | [`Client::set_stop_retrying`], or [`Ipc::configure`] for all |
+//!
+//! Where this crate does something else than node-ipc it does so on purpose; each case stands with its reason in
+//! [docs/compatibility.md](https://github.com/ipc-rs/ipc/blob/main/docs/compatibility.md).
+//!
+//! # What is bounded
+//!
+//! Everything, by default. `guarded` stands for the presets [`Config::v14_guarded`] and [`Config::v14_assured`].
+//!
+//! | option | bounds | default | guarded |
+//! |---|---|---|---|
+//! | `maxMessageSize` | one message, both ways | 64 MiB | 1 MiB |
+//! | `maxPendingBytes` | what waits to be written on a connection | 16 MiB | 8 MiB |
+//! | `maxEventNameLength` | an event's name, in UTF-16 units | 65,536 | 256 |
+//! | `messageTimeout` | the time a message may be unfinished | none | 30 s |
+//! | `maxConnections` | peers of a server | 100 | 100 |
+//! | `maxOfflineBytes` | what waits for a connection (`Offline::Buffer`) | 1 MiB | 1 MiB |
+//! | `eventQueue` | events in a stream | 1024 | 1024 |
+//! | `acceptBacklog` | connections the system holds before they are accepted | 511 | 511 |
+//!
+//! One message is always taken by an empty queue, however large, and a stream counts events, not bytes. What a crowd of peers
+//! can make a server hold is so at most an unfinished message and a full queue for each connection, and `eventQueue`
+//! messages: lower those numbers where peers are not trusted.
+//!
+//! # Runtimes
+//!
+//! Current-thread and multi-thread runtimes both work; I/O and time must be enabled, and this crate asks Tokio for `net`, `rt`
+//! and `time` only. Handles are made inside a runtime, or for a given one by `Client::with_runtime` and
+//! `Server::with_runtime` with [`Tokio`]`::from(handle)`. Every connection is one task.
+//!
+//! # What is not there yet
+//!
+//! Unix sockets and TCP work. TLS, UDP, Windows named pipes and the `interface` options are refused with an error that
+//! says so, never ignored. The options about logs (`silent`, `logInColor`, `logDepth`, `logPayloads`) have no effect yet.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -15,3 +394,8 @@ pub type Client = ipc_driver::Client<Tokio>;
 pub type Server = ipc_driver::Server<Tokio>;
 /// An instance with its configuration, clients and server, on Tokio.
 pub type Ipc = ipc_driver::Ipc<Tokio>;
+
+/// The examples of the project's README, compiled as they stand there.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

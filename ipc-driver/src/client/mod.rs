@@ -153,6 +153,9 @@ impl<R: Ambient> Client<R> {
     ///
     /// As [`new`](Self::new).
     pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ConnectError> {
+        if let Some(what) = crate::net::missing(&settings, &endpoint) {
+            return Err(ConnectError::Unsupported { what, endpoint });
+        }
         Ok(Self::with_runtime(R::ambient().map_err(ConnectError::Runtime)?, settings, endpoint))
     }
 
@@ -250,6 +253,12 @@ impl<R: Runtime> Client<R> {
         self.shared().lock_core().is_connected()
     }
 
+    /// Whether it waits to try again.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.shared().lock_core().is_waiting()
+    }
+
     /// Whether it has come to its end.
     #[must_use]
     pub fn is_destroyed(&self) -> bool {
@@ -314,8 +323,8 @@ impl<R: Runtime> Client<R> {
         unsent(shared.ended.wait().await)
     }
 
-    /// Ends the client at once (`ipc.disconnect(id)`): what is queued is lost, as in node-ipc 9.2.1 and 14.0.0, and
-    /// no reconnection follows. [`close`](Self::close) sends it first.
+    /// Ends the client at once (`ipc.disconnect(id)`): what is queued and the socket does not take at once is lost, as in
+    /// node-ipc 9.2.1 and 14.0.0, and no reconnection follows. [`close`](Self::close) sends it first.
     pub fn disconnect(&self) {
         self.shared().disconnect();
     }

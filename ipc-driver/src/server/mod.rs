@@ -213,6 +213,10 @@ impl<R: Ambient> Server<R> {
     ///
     /// As [`new`](Self::new).
     pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ServeError> {
+        settings.check_serving(&endpoint)?;
+        if let Some(what) = crate::net::missing(&settings, &endpoint) {
+            return Err(ServeError::Unsupported { what, endpoint });
+        }
         Ok(Self::with_runtime(R::ambient().map_err(ServeError::Runtime)?, settings, endpoint))
     }
 
@@ -266,6 +270,7 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError::AlreadyListening`].
     pub async fn start(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
+        shared.settings.check_serving(&shared.endpoint)?;
         let starting = shared.begin_start()?;
         if let Some(socket) = starting.before.as_ref().and_then(Listening::socket) {
             // A stop is under way: its socket must be gone before another takes its place.

@@ -3,6 +3,8 @@
 //! It knows nothing of JSON. Two things make it fast: whole frames are lent straight from what was just read, and the search
 //! for the delimiter goes on where it stopped, so that a frame costs linear time however it is cut up.
 
+use std::fmt;
+
 use crate::delimiter::Delimiter;
 use crate::error::ProtocolError;
 
@@ -27,7 +29,6 @@ const DIRECT_FROM: usize = 16 * 1024;
 ///
 /// node-ipc 14.0.0 too delivers each frame as soon as it is whole; 9.2.1 and 12.0.0 wait for a chunk that *ends* in the
 /// delimiter. A last frame without delimiter is never delivered (all three).
-#[derive(Debug)]
 pub struct Decoder {
     delimiter: Delimiter,
     max_message_size: usize,
@@ -66,8 +67,8 @@ impl Decoder {
     ///
     /// # Errors
     /// [`ProtocolError::FrameTooLarge`] as soon as a frame is certain to have more than `max_message_size` bytes; no more than
-    /// that and a delimiter is ever kept of an unfinished frame. From then on every call gives the same error: the stream has
-    /// lost its meaning and should be closed.
+    /// that and two delimiters is ever kept of an unfinished frame. From then on every call gives the same error: the stream
+    /// has lost its meaning and should be closed.
     #[inline]
     pub fn next_frame<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Result<Option<&'d [u8]>, ProtocolError> {
         if self.failed {
@@ -130,12 +131,14 @@ impl Decoder {
         self.end += length.min(self.buffer.len() - self.end);
     }
 
-    /// Takes the buffer away when nothing is in it, so that an idle connection holds none.
+    /// Takes the buffer away when nothing is in it, so that an idle connection holds none. It is as large as the largest frame
+    /// that was cut up since; the caller decides whether to keep it.
     pub fn take_buffer(&mut self) -> Option<Vec<u8>> {
         if !self.is_empty() || self.buffer.capacity() == 0 {
             return None;
         }
         (self.start, self.end, self.searched) = (0, 0, 0);
+        self.buffer.clear();
         Some(std::mem::take(&mut self.buffer))
     }
 
@@ -266,5 +269,17 @@ impl Decoder {
     fn touch(&self, _bytes: usize) {
         #[cfg(test)]
         self.touched.set(self.touched.get() + _bytes);
+    }
+}
+
+impl fmt::Debug for Decoder {
+    /// Shows no received bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("delimiter", &self.delimiter)
+            .field("max_message_size", &self.max_message_size)
+            .field("buffered", &self.buffered())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
     }
 }

@@ -181,3 +181,13 @@ fn many_small_deferred_frames_are_not_moved_again_and_again() {
     assert_eq!(count, 1000);
     assert!(decoder.touched.get() <= 2 * stream.len() + 2);
 }
+
+#[test]
+fn what_was_received_is_not_shown() {
+    let mut decoder = decoder("\x0c", 100);
+    decoder.defer(b"secret");
+    assert_eq!(
+        format!("{decoder:?}"),
+        r#"Decoder { delimiter: Delimiter("\x0c"), max_message_size: 100, buffered: 6, failed: false, .. }"#
+    );
+}

@@ -15,8 +15,9 @@ impl Endpoint {
         match self {
             Self::Local(address) => {
                 address.check_length(settings.platform())?;
-                if assured {
-                    check_assured_local(address, settings)?;
+                if assured && address.is_pipe() {
+                    let reason = "does not allow Windows pipes";
+                    return Err(EndpointError::AssuredTransport { reason });
                 }
                 Ok(())
             }
@@ -29,6 +30,16 @@ impl Endpoint {
             }
             Self::Udp4 { host, .. } => check_udp(settings, host, IpFamily::V4),
             Self::Udp6 { host, .. } => check_udp(settings, host, IpFamily::V6),
+        }
+    }
+
+    pub(crate) fn check_serving(&self, settings: &Settings) -> Result<(), EndpointError> {
+        self.check(settings)?;
+        match self {
+            Self::Local(address) if settings.config().parser == Parser::Assured => {
+                check_assured_path(address, settings)
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -69,11 +80,7 @@ fn check_udp(settings: &Settings, host: &str, family: IpFamily) -> Result<(), En
     Ok(())
 }
 
-fn check_assured_local(address: &LocalAddress, settings: &Settings) -> Result<(), EndpointError> {
-    if address.is_pipe() {
-        let reason = "does not allow Windows pipes";
-        return Err(EndpointError::AssuredTransport { reason });
-    }
+fn check_assured_path(address: &LocalAddress, settings: &Settings) -> Result<(), EndpointError> {
     let root = settings.socket_root();
     let directory = root.trim_end_matches('/');
     let name = address.as_str().strip_prefix(directory);

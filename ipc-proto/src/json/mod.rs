@@ -2,6 +2,7 @@
 //!
 //! Turning text into values is serde's work, done on demand by [`Event::data`](crate::Event::data).
 
+mod containers;
 mod kind;
 mod scan;
 mod swar;
@@ -11,5 +12,5 @@ mod text;
 
 pub use kind::JsonKind;
 pub(crate) use scan::{Invalid, Scanner, validate};
-pub(crate) use swar::plain_run;
+pub(crate) use swar::plain_end;
 pub(crate) use text::{compact, key_is, unescape, with_char_escaped, without_lone_surrogates};

@@ -5,7 +5,8 @@
 
 use std::ops::Range;
 
-use super::swar::{digit_run, plain_run};
+use super::containers::{Container, Containers};
+use super::swar::{digits_end, plain_end};
 
 /// What is wrong with a text that is not JSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +132,7 @@ impl<'a> Scanner<'a> {
     /// Passes a string, at whose opening quote the scanner stands. Says whether it has escapes.
     #[inline(always)]
     fn string(&mut self) -> Result<bool, Invalid> {
-        self.at += 1 + plain_run(self.text.get(self.at + 1..).unwrap_or_default());
+        self.at = plain_end(self.text, self.at + 1);
         if self.peek() == b'"' {
             self.at += 1;
             return Ok(false);
@@ -150,7 +151,7 @@ impl<'a> Scanner<'a> {
                 _ if self.at == self.text.len() => return Err(self.expected("a closing quote")),
                 _ => return Err(self.expected("an escape instead of a control character")),
             }
-            self.at += plain_run(self.rest());
+            self.at = plain_end(self.text, self.at);
         }
     }
 
@@ -173,12 +174,9 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Passes a number, at whose sign or first digit the scanner stands.
+    /// Passes a number without sign.
     #[inline(always)]
     fn number(&mut self) -> Result<(), Invalid> {
-        if self.peek() == b'-' {
-            self.at += 1;
-        }
         if self.peek() == b'0' {
             self.at += 1;
         } else {
@@ -210,9 +208,9 @@ impl<'a> Scanner<'a> {
     /// Passes one decimal digit or more.
     #[inline(always)]
     fn digits(&mut self) -> Result<(), Invalid> {
-        let digits = digit_run(self.rest());
-        self.at += digits;
-        if digits == 0 { Err(self.expected("a digit")) } else { Ok(()) }
+        let start = self.at;
+        self.at = digits_end(self.text, start);
+        if self.at == start { Err(self.expected("a digit")) } else { Ok(()) }
     }
 
     /// Passes white space and one value of any kind, with all that is in it.
@@ -244,7 +242,11 @@ impl<'a> Scanner<'a> {
                         continue;
                     }
                 }
-                b'-' | b'0'..=b'9' => self.number()?,
+                b'0'..=b'9' => self.number()?,
+                b'-' => {
+                    self.at += 1;
+                    self.number()?;
+                }
                 _ => self.literal()?,
             }
             // A value is complete: close the containers that end with it, up to the next value.
@@ -291,67 +293,6 @@ impl<'a> Scanner<'a> {
     #[cold]
     fn expected(self, expected: &'static str) -> Invalid {
         Invalid { offset: self.at.min(self.text.len()), expected }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Container {
-    Array,
-    Object,
-}
-
-impl Container {
-    #[inline]
-    fn end(self) -> u8 {
-        match self {
-            Self::Array => b']',
-            Self::Object => b'}',
-        }
-    }
-
-    fn expected(self) -> &'static str {
-        match self {
-            Self::Array => "a comma or ]",
-            Self::Object => "a comma or }",
-        }
-    }
-}
-
-/// The open containers, a bit each: 0 for an array, 1 for an object. Nothing is allocated up to a depth of 64.
-#[derive(Default)]
-struct Containers {
-    depth: usize,
-    /// The innermost ones since `depth` last was a multiple of 64; the lowest bit is the innermost.
-    inner: u64,
-    /// The others, in full words.
-    outer: Vec<u64>,
-}
-
-impl Containers {
-    #[inline]
-    fn push(&mut self, container: Container) {
-        if self.depth % 64 == 0 && self.depth > 0 {
-            self.outer.push(self.inner);
-        }
-        self.inner = self.inner << 1 | u64::from(container == Container::Object);
-        self.depth += 1;
-    }
-
-    #[inline]
-    fn pop(&mut self) {
-        self.depth -= 1;
-        self.inner >>= 1;
-        if self.depth % 64 == 0 && self.depth > 0 {
-            self.inner = self.outer.pop().unwrap_or_default();
-        }
-    }
-
-    #[inline]
-    fn innermost(&self) -> Option<Container> {
-        if self.depth == 0 {
-            return None;
-        }
-        Some(if self.inner & 1 == 1 { Container::Object } else { Container::Array })
     }
 }
 

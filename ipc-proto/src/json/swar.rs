@@ -1,63 +1,74 @@
-//! Runs of bytes, measured a word or a block at a time: the inner loops of the scanner.
+//! Runs of bytes, passed a word or a block at a time: the inner loops of the scanner.
 //!
 //! Words are read low byte first, so the lowest set bit of a mask belongs to the first byte that matched.
 
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
-/// Above this many bytes a string is worth the blocks that the compiler turns into vector instructions.
+/// From this many bytes on a string is worth the blocks that the compiler turns into vector instructions.
 const BLOCKS_FROM: usize = 32;
 const BLOCK: usize = 64;
 
-/// How many bytes at the start of `bytes` stand for themselves in a JSON string: no quote, no backslash, no control character.
-#[inline]
-pub(crate) fn plain_run(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(word) = word_at(bytes, at) {
+/// Where the bytes of `text` that stand for themselves in a JSON string end, from `at` on: at the first quote, backslash or
+/// control character, or at the end of `text`.
+#[inline(always)]
+pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
+    // Most strings are short: the first word decides here, the others out of line.
+    match word_at(text, at).map(special_in) {
+        Some(special) if special != 0 => at + first_byte_of(special),
+        _ => plain_end_of_long(text, at),
+    }
+}
+
+#[inline(never)]
+fn plain_end_of_long(text: &[u8], start: usize) -> usize {
+    let mut at = start;
+    while let Some(word) = word_at(text, at) {
         let special = special_in(word);
         if special != 0 {
             return at + first_byte_of(special);
         }
         at += 8;
-        if at == BLOCKS_FROM {
-            at += plain_blocks(&bytes[at..]);
+        if at == start + BLOCKS_FROM {
+            let plain = |block: &&[u8]| !block.iter().fold(false, |special, &byte| special | is_special(byte));
+            at += text[at..].chunks_exact(BLOCK).take_while(plain).count() * BLOCK;
         }
     }
-    at + bytes[at..].iter().take_while(|&&byte| !is_special(byte)).count()
+    at + text.get(at..).unwrap_or_default().iter().take_while(|&&byte| !is_special(byte)).count()
 }
 
-/// How many bytes at the start of `bytes` are decimal digits.
-#[inline]
-pub(super) fn digit_run(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(word) = word_at(bytes, at) {
+/// Where the decimal digits of `text` end, from `at` on.
+#[inline(always)]
+pub(super) fn digits_end(text: &[u8], at: usize) -> usize {
+    match word_at(text, at).map(others_than_digits_in) {
+        Some(others) if others != 0 => at + first_byte_of(others),
+        _ => digits_end_of_long(text, at),
+    }
+}
+
+#[inline(never)]
+fn digits_end_of_long(text: &[u8], mut at: usize) -> usize {
+    while let Some(word) = word_at(text, at) {
         let others = others_than_digits_in(word);
         if others != 0 {
             return at + first_byte_of(others);
         }
         at += 8;
     }
-    at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count()
+    at + text.get(at..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// The bytes of the leading blocks that are plain throughout.
-#[inline(never)]
-fn plain_blocks(bytes: &[u8]) -> usize {
-    let plain = |block: &&[u8]| !block.iter().fold(false, |special, &byte| special | is_special(byte));
-    bytes.chunks_exact(BLOCK).take_while(plain).count() * BLOCK
-}
-
-#[inline]
+#[inline(always)]
 fn word_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|chunk| u64::from_le_bytes(*chunk))
 }
 
-#[inline]
+#[inline(always)]
 fn first_byte_of(mask: u64) -> usize {
     (mask.trailing_zeros() / 8) as usize
 }
 
-#[inline]
+#[inline(always)]
 fn is_special(byte: u8) -> bool {
     byte < 0x20 || byte == b'"' || byte == b'\\'
 }
@@ -65,7 +76,7 @@ fn is_special(byte: u8) -> bool {
 /// Marks the bytes that end a plain run; exact up to and including the first mark, which is all that is used.
 ///
 /// A subtraction borrows from the next byte only where it has already marked one.
-#[inline]
+#[inline(always)]
 fn special_in(word: u64) -> u64 {
     // Flipping bit 1 swaps the quote (0x22) with the space (0x20) and keeps control characters below 0x20,
     // so that one comparison with 0x21 finds both.
@@ -75,7 +86,7 @@ fn special_in(word: u64) -> u64 {
 }
 
 /// Marks the bytes that are no decimal digits.
-#[inline]
+#[inline(always)]
 fn others_than_digits_in(word: u64) -> u64 {
     // Digits become 0 to 9; adding 0x76 to seven bits sets the eighth from 10 on and never carries.
     let digits = word ^ (ONES * u64::from(b'0'));
@@ -97,11 +108,11 @@ mod tests {
                     let mut text = vec![b'a'; length];
                     text[position] = byte;
                     let expected = if is_special(byte) { position } else { length };
-                    assert_eq!(plain_run(&text), expected, "{byte:#x} at {position} of {length}");
+                    assert_eq!(plain_end(&text, 0), expected, "{byte:#x} at {position} of {length}");
                     let mut digits = vec![b'7'; length];
                     digits[position] = byte;
                     let expected = if byte.is_ascii_digit() { length } else { position };
-                    assert_eq!(digit_run(&digits), expected, "{byte:#x} at {position} of {length}");
+                    assert_eq!(digits_end(&digits, 0), expected, "{byte:#x} at {position} of {length}");
                 }
             }
         }
@@ -113,7 +124,7 @@ mod tests {
             for second in 0..=u8::MAX {
                 let text = [b'a', first, second, b'a', b'a', b'a', b'a', b'a'];
                 let expected = text.iter().position(|&byte| is_special(byte)).unwrap_or(text.len());
-                assert_eq!(plain_run(&text), expected, "{first:#x} {second:#x}");
+                assert_eq!(plain_end(&text, 0), expected, "{first:#x} {second:#x}");
             }
         }
     }

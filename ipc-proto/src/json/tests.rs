@@ -1,4 +1,4 @@
-//! The scanner and the text changes against serde_json, on text that is JSON and text that nearly is.
+//! The scanner and the text changes against `serde_json`, on text that is JSON and text that nearly is.
 
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
@@ -63,7 +63,7 @@ fn changed(text: &str, changes: &[(prop::sample::Index, usize, String)]) -> Stri
     chars.into_iter().collect()
 }
 
-/// Compares the verdicts on `text`; where serde_json's full parser refuses more, it must say one of the three known reasons.
+/// Compares the verdicts on `text`; where `serde_json`'s full parser refuses more, it must say one of the three known reasons.
 fn agrees_with_serde_json(text: &str) -> Result<(), TestCaseError> {
     let ours = validate(text);
     let skimmed = serde_json::from_str::<IgnoredAny>(text);

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 
-use super::swar::plain_run;
+use super::swar::plain_end;
 
 /// The characters that the inside of a JSON string stands for. A lone surrogate escape becomes U+FFFD.
 pub(crate) fn unescape(body: &str) -> String {
@@ -109,15 +109,14 @@ fn push_without_white_space(between: &str, compacted: &mut String) {
 fn string_length(text: &str) -> usize {
     let bytes = text.as_bytes();
     let mut at = 1;
-    while let Some(rest) = bytes.get(at..) {
-        at += plain_run(rest);
+    loop {
+        at = plain_end(bytes, at);
         match bytes.get(at) {
             Some(b'"') => return at + 1,
             Some(b'\\') => at += 2,
-            _ => break,
+            _ => return bytes.len(),
         }
     }
-    bytes.len()
 }
 
 /// The same text with `char` written as escape. It must be one that `text` has inside strings only, and never after a backslash.

@@ -1,0 +1,261 @@
+//! Events and messages as their users see them: names, payloads, errors, and what is never shown or left behind.
+
+use std::error::Error;
+
+use ipc_proto::{
+    Code, DataError, Delimiter, Empty, EncodeError, Encoder, Event, FromEvent, JsonKind, Message, ProtocolError, Rules,
+};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+fn event(frame: &str) -> Event<'_> {
+    Event::parse(frame.as_bytes(), &Rules::default()).expect("an event")
+}
+
+fn error(frame: &[u8]) -> ProtocolError {
+    Event::parse(frame, &Rules::default()).expect_err("no event").into_parts().0
+}
+
+fn encoder(limit: usize) -> Encoder {
+    Encoder::new(Delimiter::default(), limit, Rules::default())
+}
+
+#[test]
+fn an_event_is_found_in_whatever_order_and_spelling_its_keys_come() {
+    for frame in [
+        r#"{"type":"greet","data":[1, 2]}"#,
+        r#" { "data" : [1, 2] , "type" : "greet" } "#,
+        r#"{"type":"greet","data":[1, 2],"extra":{"type":"inner","data":3}}"#,
+        r#"{"\u0074ype":"greet","d\u0061ta":[1, 2]}"#,
+        r#"{"type":5,"data":0,"type":"greet","data":[1, 2]}"#,
+        r#"{"type":"greet", "data":[1, 2]}"#,
+        r#"{"type":"greet","data": [1, 2]}"#,
+        "{\"type\":\"greet\",\"data\":\n[1, 2]\n}",
+        r#"{"type":"\u0067reet","data":[1, 2]}"#,
+        r#"{"__proto__":{"type":"x"},"type":"greet","data":[1, 2]}"#,
+    ] {
+        let event = event(frame);
+        assert_eq!((event.name(), event.data_json()), ("greet", Some("[1, 2]")), "{frame}");
+        assert_eq!(event.frame(), frame);
+        assert_eq!(event.to_message(), event.clone().into_message());
+    }
+}
+
+#[test]
+fn what_is_no_event_is_told_apart() {
+    let missing = |found| ProtocolError::InvalidEvent { found };
+    assert_eq!(error(b"null"), ProtocolError::InvalidMessage { found: JsonKind::Null });
+    assert_eq!(error(b" [1] "), ProtocolError::InvalidMessage { found: JsonKind::Array });
+    assert_eq!(error(b"{}"), missing(None));
+    assert_eq!(error(br#"{"data":1}"#), missing(None));
+    assert_eq!(error(br#"{"type":null}"#), missing(Some(JsonKind::Null)));
+    assert_eq!(error(br#"{"type":"a","type":{}}"#), missing(Some(JsonKind::Object)));
+    for (frame, offset) in
+        [("", 0), ("[1", 2), ("null x", 5), (r#"{"type":"a","data":01}"#, 20), (r#"{"type":5,}"#, 10)]
+    {
+        let ProtocolError::InvalidJson { offset: found, .. } = error(frame.as_bytes()) else { panic!("{frame}") };
+        assert_eq!(found, offset, "{frame}");
+    }
+}
+
+#[test]
+fn invalid_utf8_is_replaced_and_kept_as_text() {
+    let event = Event::parse(b"{\"type\":\"m\xff\",\"data\":\"\xe2\x82x\"}", &Rules::default()).unwrap();
+    assert_eq!(event.name(), "m\u{fffd}");
+    assert_eq!(event.data::<String>().unwrap(), "\u{fffd}x");
+    let malformed = Event::parse(b"\xef\xbb\xbf{}", &Rules::default()).unwrap_err();
+    assert_eq!(malformed.error().code(), Code::InvalidJson, "a byte order mark is not white space");
+    assert_eq!(malformed.frame(), "\u{feff}{}");
+}
+
+#[test]
+fn names_are_unescaped_and_keep_their_text() {
+    let event = event(r#"{"type":"a\"\ud83d\ude00\ud800","data":1}"#);
+    assert_eq!(event.name(), "a\"😀\u{fffd}");
+    assert_eq!(event.name_json(), r#""a\"\ud83d\ude00\ud800""#);
+    let mut out = Vec::new();
+    encoder(100).encode_event(&event, &mut out).unwrap();
+    assert_eq!(out, b"{\"type\":\"a\\\"\\ud83d\\ude00\\ud800\",\"data\":1}\x0c", "forwarded as it came");
+}
+
+#[test]
+fn payloads_are_parsed_on_demand() {
+    assert_eq!(event(r#"{"type":"a","data":[1,"x"]}"#).data::<(u8, String)>().unwrap(), (1, "x".to_owned()));
+    assert_eq!(event(r#"{"type":"a","data":"\ud83d"}"#).data::<String>().unwrap(), "\u{fffd}");
+    assert_eq!(event(r#"{"type":"a","data":0.30000000000000004}"#).data::<f64>().unwrap(), 0.1 + 0.2);
+    let absent = event(r#"{"type":"a"}"#);
+    assert_eq!(absent.data_json(), None);
+    assert_eq!(absent.data::<Option<u8>>().unwrap(), None);
+    assert_eq!(absent.data::<Empty>().unwrap(), Empty);
+    let error: DataError = absent.data::<u8>().unwrap_err();
+    assert!(error.is_absent());
+    assert_eq!(
+        error.to_string(),
+        r#"the data of event "a" does not fit the requested type (there is none, which was read as null)"#
+    );
+}
+
+#[test]
+fn handlers_take_any_type_or_the_message_itself() {
+    let event = event(r#"{"type":"a","data":{"id":7}}"#);
+    assert_eq!(Value::from_event(&event).unwrap(), json!({"id": 7}));
+    assert_eq!(Message::from_event(&event).unwrap().data_json(), Some(r#"{"id":7}"#));
+    assert!(String::from_event(&event).is_err());
+}
+
+#[test]
+fn nothing_shows_a_payload() {
+    let event = event(r#"{"type":"login","data":{"password":"secret"}}"#);
+    let error = event.data::<Vec<u8>>().unwrap_err();
+    assert!(error.source().is_some());
+    let malformed = Event::parse(br#"{"type":"login","data":"secret"#, &Rules::default()).unwrap_err();
+    for shown in [
+        format!("{event:?}"),
+        format!("{:?}", event.to_message()),
+        format!("{malformed:?} {}", malformed.error()),
+        error.to_string(),
+    ] {
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+    assert_eq!(format!("{event:?}"), r#"Event { name: "login", data_bytes: Some(21) }"#);
+}
+
+#[test]
+fn nothing_to_say_is_an_empty_object() {
+    assert_eq!(Message::new("ping", &Empty).unwrap().frame(), r#"{"type":"ping","data":{}}"#);
+    for text in ["{}", "null"] {
+        assert_eq!(serde_json::from_str::<Empty>(text).unwrap(), Empty);
+    }
+    for text in ["{\"a\":1}", "[]", "0", "\"\""] {
+        assert!(serde_json::from_str::<Empty>(text).is_err(), "{text}");
+    }
+}
+
+#[test]
+fn the_senders_id_is_the_last_one_at_the_top() {
+    for (data, id) in [
+        (r#"{"id":"me"}"#, Some(r#""me""#)),
+        (r#"{"a":{"id":1},"b":["id"]}"#, None),
+        (r#"{"id":1,"id":2}"#, Some("2")),
+        (r#"{"id":1,"id":null}"#, None),
+        (r#"{ "\u0069d" : [ ] }"#, Some("[ ]")),
+        (r#"{"id":false}"#, None),
+        (r#"{"id":-0.0e7}"#, None),
+        (r#"{"id":1e-400}"#, None),
+        (r#"{"id":1e400}"#, Some("1e400")),
+        (r#"{"id":""}"#, None),
+        (r#"["id"]"#, None),
+        (r#""id""#, None),
+    ] {
+        let message = Message::from_json("a", Some(data)).unwrap();
+        assert_eq!(message.sender_id(), id, "{data}");
+    }
+    assert_eq!(Message::from_json("a", None).unwrap().sender_id(), None);
+}
+
+#[test]
+fn a_message_of_the_greatest_size_passes_and_the_delimiter_does_not_count() {
+    let mut out = b"before".to_vec();
+    assert_eq!(encoder(27).encode("ab", "cdef", &mut out).unwrap(), 28);
+    assert!(matches!(
+        encoder(27).encode("abc", "cdef", &mut out),
+        Err(EncodeError::FrameTooLarge { length: 28, limit: 27 })
+    ));
+    assert_eq!(out, b"before{\"type\":\"ab\",\"data\":\"cdef\"}\x0c");
+}
+
+/// Fails, or panics, when half of it has been written.
+struct Broken {
+    panics: bool,
+}
+
+impl Serialize for Broken {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut sequence = serializer.serialize_seq(None)?;
+        serde::ser::SerializeSeq::serialize_element(&mut sequence, "half")?;
+        assert!(!self.panics, "as asked");
+        Err(serde::ser::Error::custom("as asked"))
+    }
+}
+
+#[test]
+fn a_frame_is_written_whole_or_not_at_all() {
+    let guarded = Rules { max_event_name: Some(8), refuse_reserved: true, refuse_unsafe: true, allowed: None };
+    let guarded = Encoder::new(Delimiter::default(), 50, guarded);
+    let mut out = b"before".to_vec();
+    let refused = [
+        guarded.encode("error", "x", &mut out).unwrap_err().code(),
+        guarded.encode("", "x", &mut out).unwrap_err().code(),
+        guarded.encode("123456789", "x", &mut out).unwrap_err().code(),
+        guarded.encode("a", &Broken { panics: false }, &mut out).unwrap_err().code(),
+        guarded.encode("a", &"x".repeat(50), &mut out).unwrap_err().code(),
+        guarded.encode_json("a", Some("{"), &mut out).unwrap_err().code(),
+        guarded.encode_json("a", Some("1\x0c"), &mut out).unwrap_err().code(),
+        guarded.encode_envelope(None, Some("1"), &mut out).unwrap_err().code(),
+        guarded.encode_envelope(Some("5"), Some("1"), &mut out).unwrap_err().code(),
+        guarded.encode_envelope(Some(r#" "\u0065rror" "#), None, &mut out).unwrap_err().code(),
+        guarded.encode_message(&Message::new("close", &1).unwrap(), &mut out).unwrap_err().code(),
+    ];
+    assert_eq!(
+        refused,
+        [
+            Some(Code::ReservedEvent),
+            Some(Code::InvalidEvent),
+            Some(Code::EventTooLarge),
+            None,
+            Some(Code::FrameTooLarge),
+            Some(Code::InvalidJson),
+            Some(Code::InvalidJson),
+            Some(Code::InvalidEvent),
+            Some(Code::InvalidEvent),
+            Some(Code::ReservedEvent),
+            Some(Code::ReservedEvent),
+        ]
+    );
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let _ = guarded.encode("a", &Broken { panics: true }, &mut out);
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(out, b"before");
+}
+
+#[test]
+fn a_delimiter_in_the_payload_is_escaped_or_goes_with_the_white_space() {
+    let frame = |delimiter: &str, data_json: &str| {
+        let mut out = Vec::new();
+        let encoder = Encoder::new(Delimiter::new(delimiter).unwrap(), 1000, Rules::default());
+        encoder.encode_json("a|b", Some(data_json), &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(frame("||", r#""c|d""#), r#"{"type":"a|b","data":"c|d"}||"#, "untouched when it does not occur");
+    assert_eq!(frame("||", r#""c||d""#), r#"{"type":"a\u007cb","data":"c\u007c\u007cd"}||"#);
+    assert_eq!(frame("€", r#"["€"]"#), r#"{"type":"a|b","data":["\u20ac"]}€"#);
+    assert_eq!(frame("\n", "[ 1,\n\"\\n\"]"), "{\"type\":\"a|b\",\"data\":[1,\"\\n\"]}\n");
+    assert_eq!(frame(" ", r#"{"k": "v w"}"#), r#"{"type":"a|b","data":{"k":"v\u0020w"}} "#);
+}
+
+#[test]
+fn a_delimiter_may_not_begin_in_the_frame_that_it_ends() {
+    // The end of the frame and the head of the delimiter would make an earlier delimiter.
+    let encoder = Encoder::new(Delimiter::new("x\"}x\"}").unwrap(), 100, Rules::default());
+    let mut out = Vec::new();
+    encoder.encode("a", "x", &mut out).unwrap();
+    assert_eq!(out, br#"{"type":"a","data":"\u0078"}x"}x"}"#);
+}
+
+#[test]
+fn a_message_without_data_is_sent_without_data() {
+    let mut out = Vec::new();
+    encoder(100).encode_json("a", None, &mut out).unwrap();
+    encoder(100).encode_message(&Message::from_json("b", None).unwrap(), &mut out).unwrap();
+    encoder(100).encode_envelope(None, Some("1"), &mut out).unwrap();
+    encoder(100).encode_envelope(None, None, &mut out).unwrap();
+    assert_eq!(out, b"{\"type\":\"a\"}\x0c{\"type\":\"b\"}\x0c{\"data\":1}\x0c{}\x0c");
+}
+
+#[test]
+fn raw_json_text_given_by_the_caller_is_checked() {
+    let error = Message::from_json("a", Some("[1,]")).unwrap_err();
+    assert_eq!(error.to_string(), "the given text is not valid JSON: expected a value at byte 3");
+    assert!(Message::from_json("a", Some("")).is_err());
+}

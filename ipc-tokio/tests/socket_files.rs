@@ -1,0 +1,105 @@
+//! Socket files: who may open them, what is removed and what is left alone.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Place, soon};
+use ipc_tokio::{Config, ServeError, Server};
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).expect("it is there").permissions().mode() & 0o7777
+}
+
+async fn refused(config: Config) -> std::io::Error {
+    match Server::new(config).expect("a server").start().await.expect_err("refused") {
+        ServeError::Listen { source, .. } => source,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_socket_file_is_for_its_owner_unless_the_configuration_opens_it() {
+    for (readable, writable, expected) in
+        [(false, false, 0o600), (true, false, 0o644), (false, true, 0o622), (true, true, 0o666)]
+    {
+        let place = Place::new();
+        let server = Server::new(place.config().readable_all(readable).writable_all(writable)).expect("a server");
+        server.start().await.expect("started");
+        assert_eq!(mode(&place.socket()), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_socket_of_a_dead_server_is_replaced_and_that_of_a_live_one_is_not() {
+    let place = Place::new();
+    drop(std::os::unix::net::UnixListener::bind(place.socket()).expect("bound"));
+    assert!(place.socket().exists(), "a stale socket file");
+    let server = place.server();
+    server.start().await.expect("a stale file is no hindrance");
+
+    let error = refused(place.config()).await;
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert!(error.to_string().contains("live server"), "{error}");
+    let client = place.client();
+    soon("connect", client.connect()).await.expect("the first server is unharmed");
+
+    let thief = Server::new(place.config().take_over(true)).expect("a server");
+    thief.start().await.expect("told to take over");
+    server.stop();
+    drop(server);
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    assert!(place.socket().exists(), "a server removes only its own file");
+    let client = place.client();
+    soon("connect", client.connect()).await.expect("the new server is there");
+}
+
+#[tokio::test]
+async fn only_sockets_are_ever_removed() {
+    let place = Place::new();
+    fs::write(place.socket(), "precious").expect("written");
+    let error = refused(place.config()).await;
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert!(error.to_string().contains("ERR_IPC_UNLINK_NOT_SOCKET"), "{error}");
+    assert_eq!(fs::read_to_string(place.socket()).expect("still there"), "precious");
+
+    let link = Place::new();
+    std::os::unix::fs::symlink(place.socket(), link.socket()).expect("linked");
+    assert_eq!(refused(link.config()).await.kind(), ErrorKind::AlreadyExists);
+    assert!(link.socket().is_symlink());
+}
+
+#[tokio::test]
+async fn without_unlink_nothing_is_removed_before_serving() {
+    let place = Place::new();
+    drop(std::os::unix::net::UnixListener::bind(place.socket()).expect("bound"));
+    assert_eq!(refused(place.config().unlink(false)).await.kind(), ErrorKind::AddrInUse);
+    assert!(fs::symlink_metadata(place.socket()).expect("still there").file_type().is_socket());
+}
+
+#[tokio::test]
+async fn a_secure_socket_root_is_made_for_us_alone() {
+    let place = Place::new();
+    let root = place.path("root");
+    let config = |root: &Path| Config::v14_fast().id("world").socket_root(format!("{}/", root.display()));
+    let server = Server::new(config(&root)).expect("a server");
+    server.start().await.expect("started");
+    assert_eq!(mode(&root), 0o700);
+    assert_eq!(mode(&root.join("app.world")), 0o600);
+    drop(server);
+
+    let elsewhere = place.path("elsewhere");
+    std::os::unix::fs::symlink(&root, &elsewhere).expect("linked");
+    let error = refused(config(&elsewhere)).await;
+    assert!(error.to_string().contains("ERR_IPC_SOCKET_ROOT"), "{error}");
+}
+
+#[tokio::test]
+async fn a_path_that_is_too_long_is_refused_with_the_limit() {
+    let place = Place::new();
+    let error = Server::new(place.config().id("x".repeat(200))).expect_err("too long");
+    assert!(error.to_string().contains("107"), "{error}");
+}
