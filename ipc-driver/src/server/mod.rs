@@ -4,6 +4,7 @@
 //! move data.
 
 mod accept;
+mod book;
 mod serve;
 
 use crate::error::{ConnectionError, ServeError};
@@ -14,12 +15,12 @@ use crate::peer::Peer;
 use crate::runtime::{Ambient, Listener, Runtime};
 use crate::stream::{Events, Outlet};
 use accept::Accepting;
+use book::Book;
 use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Settings, Unsent};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What a server's event stream gives. Lifecycle and wire events are different variants: an event that a peer calls
@@ -92,7 +93,7 @@ pub(crate) struct Shared {
     settings: Settings,
     endpoint: Endpoint,
     core: Mutex<ipc_proto::Server>,
-    peers: RwLock<BTreeMap<PeerId, Peer>>,
+    peers: Book,
     handlers: Handlers<Peer, ServerEvent>,
     outlet: Outlet<ServerEvent>,
     listening: Mutex<Listening>,
@@ -251,7 +252,7 @@ impl<R: Runtime> Server<R> {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
             settings,
             endpoint,
-            peers: RwLock::default(),
+            peers: Book::default(),
             handlers: Handlers::default(),
             outlet: Outlet::default(),
             listening: Mutex::new(Listening::No),
@@ -324,10 +325,10 @@ impl<R: Runtime> Server<R> {
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let socket = self.shared.lock_listening().socket().cloned();
         self.shared.stop();
-        let peers = self.peers();
+        let peers = self.shared.peers.all();
         self.shared.close_all(CloseOrder::Flush(deadline));
         let mut report = ShutdownReport::default();
-        for peer in peers {
+        for peer in &*peers {
             let unsent = peer.inner.ended.wait().await;
             report.unsent += unsent;
             if unsent.is_empty() {
@@ -351,19 +352,19 @@ impl<R: Runtime> Server<R> {
     /// The connected peers, in order of connection.
     #[must_use]
     pub fn peers(&self) -> Vec<Peer> {
-        self.shared.read_peers(|peers| peers.values().cloned().collect())
+        self.shared.peers.all().to_vec()
     }
 
     /// A connected peer by its number.
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<Peer> {
-        self.shared.read_peers(|peers| peers.get(&id).cloned())
+        self.shared.peers.get(id)
     }
 
     /// How many peers are connected.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.read_peers(BTreeMap::len)
+        self.shared.peers.len()
     }
 
     /// Whether nobody is connected.
@@ -402,24 +403,22 @@ impl<R: Runtime> Server<R> {
 
     /// Queues an encoded frame for every connected peer.
     pub fn broadcast_frame(&self, frame: &Frame) -> Broadcast {
-        self.shared.read_peers(|peers| {
-            let mut outcome = Broadcast::default();
-            for peer in peers.values() {
-                match peer.emit_frame(frame) {
-                    Ok(()) => outcome.queued += 1,
-                    Err(EmitError::Full { .. }) => outcome.full += 1,
-                    Err(_) => outcome.closed += 1,
-                }
+        let mut outcome = Broadcast::default();
+        for peer in &*self.shared.peers.all() {
+            match peer.emit_frame(frame) {
+                Ok(()) => outcome.queued += 1,
+                Err(EmitError::Full { .. }) => outcome.full += 1,
+                Err(_) => outcome.closed += 1,
             }
-            outcome
-        })
+        }
+        outcome
     }
 
     /// Like [`broadcast_frame`](Self::broadcast_frame), but waits for every peer to have room: the slowest sets the
     /// pace. Cancel safe in that no event is torn; peers not yet served when the call is dropped do not get it.
     pub async fn send_to_all(&self, frame: &Frame) -> Broadcast {
         let mut outcome = Broadcast::default();
-        for peer in self.peers() {
+        for peer in &*self.shared.peers.all() {
             match peer.send_frame(frame).await {
                 Ok(()) => outcome.queued += 1,
                 Err(_) => outcome.closed += 1,
@@ -556,12 +555,8 @@ impl Shared {
         }
     }
 
-    fn read_peers<T>(&self, read: impl FnOnce(&BTreeMap<PeerId, Peer>) -> T) -> T {
-        read(&self.peers.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
     fn close_all(&self, order: CloseOrder) {
-        self.read_peers(|peers| peers.values().for_each(|peer| peer.inner.link.close(order)));
+        self.peers.all().iter().for_each(|peer| peer.inner.link.close(order));
     }
 
     /// Starts or stops the core, and reports to handlers and stream if that made an event.

@@ -10,7 +10,7 @@ use crate::stream::Tap;
 use bytes::Bytes;
 use ipc_proto::{Received, Unsent};
 use std::future::poll_fn;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Arc<Shared>) {
@@ -22,8 +22,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, 
                 let (inbound, outbound) = connection.split();
                 let peer = Peer::new(id, remote, outbound);
                 // Entered under the lock of the core, so that whoever sees the count also finds the peer.
-                let mut peers = shared.peers.write().unwrap_or_else(PoisonError::into_inner);
-                peers.insert(id, peer.clone());
+                shared.peers.insert(peer.clone());
                 (peer, inbound)
             }
             Err(reason) => {
@@ -132,8 +131,7 @@ impl ServerDispatch {
         let peer = self.peer.clone();
         {
             let mut core = self.shared.lock_core();
-            let mut peers = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner);
-            peers.remove(&peer.id());
+            self.shared.peers.remove(peer.id());
             core.handle_disconnected(peer.id());
             let _reported_by_the_caller = core.poll_event();
         }
