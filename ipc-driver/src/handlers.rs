@@ -212,8 +212,8 @@ impl<C, L> Handlers<C, L> {
     pub(crate) fn refresh(&self, seen: &mut Seen<C, L>) {
         let version = self.version.load(Ordering::Acquire);
         if seen.version != version {
-            let table = self.table.read().unwrap_or_else(PoisonError::into_inner);
-            seen.table = Arc::clone(&table);
+            // The old copy goes without the lock: this may be the last one, and its handlers are dropped with it.
+            seen.table = self.now();
             // The version may have moved on meanwhile; then the next look finds the table changed again.
             seen.version = version;
         }

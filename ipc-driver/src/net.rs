@@ -76,12 +76,23 @@ fn backlog(settings: &Settings) -> i32 {
 mod unix {
     use super::{Domain, Settings, Socket, Type, backlog, io};
     use ipc_proto::{Code, LocalAddress};
+    use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+    use rustix::io::Errno;
     use std::fs;
+    use std::os::fd::OwnedFd;
     use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
-    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::os::unix::net::UnixListener;
     use std::path::{Path, PathBuf};
+    use std::time::Duration;
+
+    /// How often, and after which pauses, the lock of a directory is tried for. Servers hold it for microseconds.
+    const LOCK_ATTEMPTS: usize = 100;
+    const LOCK_PAUSE: Duration = Duration::from_millis(1);
 
     /// The file of a listening socket. Removed when this is dropped, if it is still the same file.
+    ///
+    /// Drop it before the listener: while that is open, nobody takes the file for that of a dead server and puts another
+    /// in its place, and no other file gets its number.
     #[derive(Debug)]
     pub struct SocketFile {
         path: PathBuf,
@@ -130,6 +141,8 @@ mod unix {
         if config.secure_socket_root && path.parent() == Some(Path::new(settings.socket_root().trim_end_matches('/'))) {
             secure_root(Path::new(settings.socket_root()))?;
         }
+        // Until somebody can find out that we listen.
+        let _directory = lock_directory(path);
         if config.unlink {
             make_way(path, config.take_over)?;
         }
@@ -143,6 +156,30 @@ mod unix {
         socket.listen(backlog(settings))?;
         socket.set_nonblocking(true)?;
         Ok((socket.into(), file))
+    }
+
+    /// Keeps other servers out of the directory of `path`, so that of two that start at once none takes the socket of the
+    /// other, bound but not yet listened on, for that of a dead one and removes it. `None` if the directory cannot be
+    /// locked, or somebody holds the lock for longer than any server does; then it goes on without.
+    fn lock_directory(path: &Path) -> Option<OwnedFd> {
+        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = rustix::fs::open(directory, flags, Mode::empty()).ok()?;
+        for _ in 0..LOCK_ATTEMPTS {
+            match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Some(directory),
+                Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(LOCK_PAUSE),
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    /// Whether somebody listens at `path`. Does not wait: a server that accepts nobody just now has no room for us.
+    fn probe(path: &Path) -> io::Result<()> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&socket2::SockAddr::unix(path)?)
     }
 
     /// Removes what a dead server left.
@@ -160,10 +197,13 @@ mod unix {
             ));
         }
         if !take_over {
-            match UnixStream::connect(path) {
+            match probe(path) {
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-                Ok(_) => return Err(in_use(path, "a live server answers there")),
+                Ok(()) => return Err(in_use(path, "a live server answers there")),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return Err(in_use(path, "a server listens there, too busy to answer"));
+                }
                 Err(error) => return Err(in_use(path, &format!("a server may be alive there: {error}"))),
             }
         }

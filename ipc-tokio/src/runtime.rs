@@ -115,9 +115,9 @@ pub struct Listener {
 enum Socket {
     #[cfg(unix)]
     Unix {
-        socket: tokio::net::UnixListener,
-        /// Removes the file when the listener is dropped.
+        /// Removes the file when the listener is dropped, before the socket is closed.
         _file: net::SocketFile,
+        socket: tokio::net::UnixListener,
     },
     Tcp(TcpListener),
 }

@@ -103,3 +103,54 @@ async fn a_path_that_is_too_long_is_refused_with_the_limit() {
     let error = Server::new(place.config().id("x".repeat(200))).expect_err("too long");
     assert!(error.to_string().contains("107"), "{error}");
 }
+
+// Elsewhere a listener without room refuses, as if it were dead.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_server_too_busy_to_answer_is_alive_and_holds_up_nobody() {
+    let place = Place::new();
+    let socket = tokio::net::UnixSocket::new_stream().expect("a socket");
+    socket.bind(place.socket()).expect("bound");
+    // It accepts nobody; as many as it has room for wait.
+    let _busy = socket.listen(1).expect("listening");
+    let mut waiting = Vec::new();
+    while let Ok(stream) = tokio::net::UnixStream::connect(place.socket()).await {
+        waiting.push(stream);
+        assert!(waiting.len() < 16, "there is room without end");
+    }
+    // A connect that blocks would never return.
+    let error = refused(place.config()).await;
+    assert_eq!(error.kind(), ErrorKind::AddrInUse);
+    assert!(error.to_string().contains("too busy"), "{error}");
+    assert!(place.socket().exists());
+}
+
+#[test]
+fn of_servers_that_start_at_once_on_the_socket_of_a_dead_one_exactly_one_listens() {
+    use std::sync::{Arc, Barrier};
+    let place = Place::new();
+    for round in 0..100 {
+        drop(std::os::unix::net::UnixListener::bind(place.socket()).expect("bound"));
+        let (start, end) = (Arc::new(Barrier::new(3)), Arc::new(Barrier::new(3)));
+        let threads: Vec<_> = (0..3)
+            .map(|_| {
+                let (config, start, end) = (place.config(), Arc::clone(&start), Arc::clone(&end));
+                std::thread::spawn(move || {
+                    let runtime =
+                        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                    runtime.block_on(async {
+                        let server = Server::new(config).expect("a server");
+                        start.wait();
+                        let started = server.start().await.is_ok();
+                        end.wait();
+                        server.shutdown(std::time::Duration::from_secs(1)).await;
+                        started
+                    })
+                })
+            })
+            .collect();
+        let started = threads.into_iter().filter_map(|thread| thread.join().ok()).filter(|started| *started).count();
+        assert_eq!(started, 1, "round {round}");
+        assert!(!place.socket().exists(), "round {round}");
+    }
+}

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-/// After an error of `accept` (no descriptors left, most often) the loop waits so long instead of spinning.
+/// After an error of `accept` (no descriptors left, most often), and while nobody takes the last events of connections
+/// that have ended, the loop waits so long instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// After so many connections in a row the loop lets other tasks run.
@@ -38,10 +39,16 @@ impl<R: Runtime> Accepting<R> {
                 if Pin::new(&mut stop).poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
-                if paused && pause.poll_expired(cx).is_pending() {
-                    return Poll::Pending;
+                loop {
+                    if paused && pause.poll_expired(cx).is_pending() {
+                        return Poll::Pending;
+                    }
+                    paused = self.shared.is_unheard();
+                    if !paused {
+                        break;
+                    }
+                    pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
                 }
-                paused = false;
                 if in_a_row == ACCEPTS_IN_A_ROW {
                     in_a_row = 0;
                     cx.waker().wake_by_ref();

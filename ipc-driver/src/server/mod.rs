@@ -20,6 +20,7 @@ use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Settings, Unsent};
 use serde::Serialize;
 use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -97,6 +98,8 @@ pub(crate) struct Shared {
     handlers: Handlers<Peer, ServerEvent>,
     outlet: Outlet<ServerEvent>,
     listening: Mutex<Listening>,
+    /// Connections that have ended and whose last events wait for room in the stream.
+    leaving: AtomicUsize,
 }
 
 /// Whether a server listens.
@@ -256,6 +259,7 @@ impl<R: Runtime> Server<R> {
             handlers: Handlers::default(),
             outlet: Outlet::default(),
             listening: Mutex::new(Listening::No),
+            leaving: AtomicUsize::new(0),
         });
         Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime, marker: PhantomData }
     }
@@ -537,6 +541,12 @@ impl Shared {
 
     fn lock_listening(&self) -> MutexGuard<'_, Listening> {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether as many connections as the stream holds events have ended, and their last events wait for room in it. To
+    /// accept more would let peers that come and go fill the memory.
+    fn is_unheard(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed) >= self.settings.config().event_queue.max(1)
     }
 
     fn begin_start(&self) -> Result<Starting<'_>, ServeError> {

@@ -8,9 +8,10 @@ use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Remote, Runtime};
 use crate::stream::Tap;
 use bytes::Bytes;
-use ipc_proto::{Received, Unsent};
+use ipc_proto::{MAX_CLAIMED_ID, Received, Unsent};
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Arc<Shared>) {
@@ -74,6 +75,7 @@ impl<R: Runtime> Serving<R> {
         self.dispatch.lifecycle(gone);
         peer.inner.ended.set(self.unsent);
         // The last events of a peer wait for room in the stream like all others.
+        let _leaving = Leaving::new(Arc::clone(&self.dispatch.shared));
         poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
     }
 
@@ -102,6 +104,22 @@ impl<R: Runtime> Drop for Serving<R> {
             }
         }
         self.dispatch.peer.inner.ended.set(self.unsent);
+    }
+}
+
+/// One connection more, as long as this lives, that has ended and whose last events wait for room in the stream.
+struct Leaving(Arc<Shared>);
+
+impl Leaving {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.leaving.fetch_add(1, Ordering::Relaxed);
+        Self(shared)
+    }
+}
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.leaving.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -162,7 +180,7 @@ impl Dispatch for ServerDispatch {
             Received::Event(event) => {
                 if self.identify {
                     if let Some(id) = event.sender_id() {
-                        if self.peer.claim(id) {
+                        if id.len() <= MAX_CLAIMED_ID && self.peer.claim(id) {
                             self.shared.lock_core().handle_claimed_id(self.peer.id(), id);
                         }
                     }

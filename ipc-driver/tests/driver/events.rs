@@ -213,3 +213,32 @@ fn raw_bytes_of_a_write_that_broke_are_not_continued_on_the_next_connection() {
     assert_eq!(runtime.block_on(end.receive()).unwrap(), [2; 5]);
     assert_eq!(client.dropped().bytes, 90);
 }
+
+#[test]
+fn peers_that_come_and_go_while_nobody_reads_the_stream_do_not_pile_up() {
+    const PEERS: usize = 300;
+    let runtime = Fake::new(20);
+    let server = server(&runtime, config().event_queue(10).accept_backlog(10_000));
+    let mut events = server.events();
+    runtime.block_on(server.start()).unwrap();
+    for _ in 0..PEERS {
+        drop(dial(&runtime));
+        runtime.run();
+    }
+    runtime.advance(SECOND);
+    let tasks = runtime.tasks().len();
+    assert!(tasks <= 20, "{tasks} tasks");
+    assert!(server.is_empty());
+    // Nobody was lost: they are accepted as room comes.
+    let (mut came, mut went) = (0, 0);
+    while went < PEERS {
+        match poll_once(events.recv()) {
+            Poll::Ready(Some(ServerEvent::Connected(_))) => came += 1,
+            Poll::Ready(Some(ServerEvent::Disconnected { .. })) => went += 1,
+            Poll::Ready(Some(_)) => {}
+            Poll::Ready(None) => panic!("the stream ended"),
+            Poll::Pending => runtime.advance(MILLISECOND * 10),
+        }
+    }
+    assert_eq!(came, PEERS);
+}

@@ -198,3 +198,47 @@ fn a_claimed_id_is_known_to_the_handler_and_at_the_end() {
     runtime.run();
     assert_eq!(log.take(), ["Some(\"\\\"me\\\"\")", "Some(\"\\\"me\\\"\")", "gone Some(\"\\\"me\\\"\")"]);
 }
+
+#[test]
+fn what_a_handler_held_may_register_another_when_it_is_dropped_by_a_connection() {
+    struct Held(Arc<Mutex<Option<FakeServer>>>, Log<&'static str>);
+    impl Drop for Held {
+        fn drop(&mut self) {
+            if let Some(server) = self.0.lock().unwrap().take() {
+                server.on("later", |_, _: Message| {});
+                self.1.push("dropped");
+            }
+        }
+    }
+    let runtime = Fake::new(11);
+    let server = serve(&runtime, config());
+    let log = Log::default();
+    let held = Held(Arc::new(Mutex::new(Some(server.clone()))), log.clone());
+    let id = server.on("n", move |_, _: u64| {
+        let _held = &held;
+    });
+    let client = connect(&runtime, config());
+    client.emit("n", &1).unwrap();
+    runtime.run();
+    // The connection has a copy of the table, which is now the last one with this handler.
+    assert!(server.off(id));
+    assert_eq!(log.len(), 0);
+    client.emit("n", &2).unwrap();
+    runtime.run();
+    assert_eq!(log.take(), ["dropped"]);
+}
+
+#[test]
+fn a_claimed_id_that_is_too_long_is_not_kept() {
+    let runtime = Fake::new(12);
+    let server = serve(&runtime, config());
+    let log = Log::default();
+    let to = log.clone();
+    server.on("n", move |peer, _: Message| to.push(peer.claimed_id().map(|id| id.len())));
+    let client = connect(&runtime, config());
+    for length in [10, 4094, 4095, 1 << 20] {
+        client.emit("n", &serde_json::json!({ "id": "i".repeat(length) })).unwrap();
+        runtime.run();
+    }
+    assert_eq!(log.take(), [Some(12), Some(4096), Some(4096), Some(4096)]);
+}
