@@ -6,7 +6,8 @@ macro_rules! emit_methods {
     () => {
         /// Queues an event and returns at once: it never blocks. On the wire it is `{"type":name,"data":data}`.
         ///
-        /// Events of one handle leave in the order in which they were emitted, whichever threads emit.
+        /// Events of one handle leave in the order in which they were emitted, whichever threads emit. `data` is
+        /// serialised under the lock of the queue: its `Serialize` must not emit on the same handle.
         ///
         /// # Errors
         ///

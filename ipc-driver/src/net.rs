@@ -147,12 +147,17 @@ mod unix {
             make_way(path, config.take_over)?;
         }
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        // On Linux the file is made with the mode that the socket has; elsewhere this has no effect, and is allowed to fail.
+        let _linux_only = rustix::fs::fchmod(&socket, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
         socket.bind(&socket2::SockAddr::unix(path)?)?;
         let file = SocketFile::of(path)?;
         // Nobody can connect before `listen`.
         let shared = [(config.readable_all, 0o044), (config.writable_all, 0o022)];
         let mode = shared.iter().fold(0o600, |mode, (on, bits)| if *on { mode | bits } else { mode });
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        // By path, which another may have swapped where the directory is open to others: only if it is needed.
+        if fs::symlink_metadata(path)?.permissions().mode() & 0o777 != mode {
+            fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+        }
         socket.listen(backlog(settings))?;
         socket.set_nonblocking(true)?;
         Ok((socket.into(), file))

@@ -42,8 +42,8 @@ pub(crate) enum Why {
     Protocol,
 }
 
-/// After so many reads in a row the task lets others run.
-const READS_IN_A_ROW: usize = 32;
+/// After so many rounds of reading, or of writing, something else has its turn.
+const ROUNDS_IN_A_ROW: usize = 32;
 
 /// Slices given to one vectored write.
 const SLICES: usize = 16;
@@ -107,7 +107,7 @@ impl<R: Runtime> Pump<R> {
 
     /// Ready when the connection has ended; the stream is to be dropped then.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<Why> {
-        for _ in 0..READS_IN_A_ROW {
+        for _ in 0..ROUNDS_IN_A_ROW {
             let order = link.unpark();
             if order == CloseOrder::Abort {
                 // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
@@ -299,9 +299,13 @@ impl<R: Runtime> Pump<R> {
 
     /// Writes what is queued. Ready once nothing is left.
     fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link) -> Poll<io::Result<()>> {
-        loop {
+        for _ in 0..ROUNDS_IN_A_ROW {
             if !link.poll_transmit(&mut self.transmit) {
-                break;
+                if self.unflushed {
+                    ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+                    self.unflushed = false;
+                }
+                return Poll::Ready(Ok(()));
             }
             while !self.transmit.is_empty() {
                 let mut slices = [IoSlice::new(&[]); SLICES];
@@ -318,11 +322,9 @@ impl<R: Runtime> Pump<R> {
                 self.unflushed = true;
             }
         }
-        if self.unflushed {
-            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-            self.unflushed = false;
-        }
-        Poll::Ready(Ok(()))
+        // Somebody refills the queue as fast as it is written: reading has its turn first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// Everything is written: ends the stream if that is what was waited for.
