@@ -148,7 +148,7 @@ mod unix {
         }
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         // On Linux the file is made with the mode that the socket has; elsewhere this has no effect, and is allowed to fail.
-        let _linux_only = rustix::fs::fchmod(&socket, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR);
+        let _linux_only = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
         socket.bind(&socket2::SockAddr::unix(path)?)?;
         let file = SocketFile::of(path)?;
         // Nobody can connect before `listen`.
