@@ -155,6 +155,9 @@ impl<R: Ambient> Client<R> {
     ///
     /// As [`new`](Self::new).
     pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ConnectError> {
+        if let Some(what) = crate::net::missing(&settings, &endpoint) {
+            return Err(ConnectError::Unsupported { what, endpoint });
+        }
         Ok(Self::with_runtime(R::ambient().map_err(ConnectError::Runtime)?, settings, endpoint))
     }
 

@@ -1,6 +1,7 @@
 //! What can go wrong, one small type per operation.
 
 use ipc_proto::{Endpoint, Malformed, ProtocolError, Unsent};
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -9,7 +10,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Something went wrong with a connection or an attempt to make one. Reported to `on_error` handlers and event streams;
 /// node-ipc publishes these as `error`.
-#[derive(Clone, Debug, thiserror::Error)]
+/// `Debug` shows no payload.
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectionError {
     /// An attempt to connect failed.
@@ -44,6 +46,24 @@ pub enum ConnectionError {
     },
 }
 
+impl fmt::Debug for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { endpoint, source } => {
+                f.debug_struct("Connect").field("endpoint", endpoint).field("source", source).finish()
+            }
+            Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            Self::Protocol { error, frame, fatal } => {
+                let length = frame.len();
+                f.debug_struct("Protocol").field("error", error).field("bytes", &length).field("fatal", fatal).finish()
+            }
+            Self::Handler { event, source } => {
+                f.debug_struct("Handler").field("event", event).field("source", source).finish()
+            }
+        }
+    }
+}
+
 impl ConnectionError {
     /// The error of the operating system, if it was one.
     #[must_use]
@@ -70,6 +90,14 @@ pub enum ConnectError {
     /// The address is not usable with this configuration. Nothing was opened.
     #[error(transparent)]
     Endpoint(#[from] ipc_proto::EndpointError),
+    /// Something that this version cannot do yet. Nothing was opened.
+    #[error("{what} is not supported yet; it was asked for at {endpoint}")]
+    Unsupported {
+        /// What.
+        what: &'static str,
+        /// Where.
+        endpoint: Endpoint,
+    },
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]
     Runtime(#[source] io::Error),
@@ -94,6 +122,14 @@ pub enum ServeError {
     /// The address is not usable with this configuration. Nothing was opened.
     #[error(transparent)]
     Endpoint(#[from] ipc_proto::EndpointError),
+    /// Something that this version cannot do yet. Nothing was opened.
+    #[error("{what} is not supported yet; it was asked for at {endpoint}")]
+    Unsupported {
+        /// What.
+        what: &'static str,
+        /// Where.
+        endpoint: Endpoint,
+    },
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]
     Runtime(#[source] io::Error),

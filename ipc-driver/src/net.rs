@@ -3,7 +3,7 @@
 //! Everything here is blocking and quick; adapters wrap the sockets for their runtime. A socket file is owner-only
 //! before anybody can connect, only a *socket* is ever removed, and not one on which a live server answers.
 
-use ipc_proto::Settings;
+use ipc_proto::{Endpoint, Interface, Settings};
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -55,6 +55,17 @@ pub fn no_address() -> io::Error {
 #[must_use]
 pub fn unsupported(what: impl std::fmt::Display) -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not supported on this platform by this adapter"))
+}
+
+/// What `endpoint` with `settings` would need and nothing here can do yet.
+pub(crate) fn missing(settings: &Settings, endpoint: &Endpoint) -> Option<&'static str> {
+    match endpoint {
+        // Never in clear what was meant to be encrypted.
+        Endpoint::Tcp { .. } if settings.config().tls.is_some() => Some("TLS"),
+        Endpoint::Tcp { .. } if settings.config().interface != Interface::default() => Some("the option interface"),
+        Endpoint::Udp4 { .. } | Endpoint::Udp6 { .. } => Some("UDP"),
+        _ => None,
+    }
 }
 
 fn backlog(settings: &Settings) -> i32 {

@@ -37,8 +37,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         settings: &Settings,
     ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 
-    /// Listens at `endpoint`; socket files are looked after by [`net::listen`](crate::net::listen), which real
-    /// adapters call.
+    /// Listens at `endpoint`. [`net`](crate::net) has the listening sockets for real adapters, and looks after their
+    /// files.
     fn listen(
         &self,
         endpoint: &Endpoint,

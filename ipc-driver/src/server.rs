@@ -177,6 +177,9 @@ impl<R: Ambient> Server<R> {
     /// As [`new`](Self::new).
     pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ServeError> {
         settings.check_serving(&endpoint)?;
+        if let Some(what) = crate::net::missing(&settings, &endpoint) {
+            return Err(ServeError::Unsupported { what, endpoint });
+        }
         Ok(Self::with_runtime(R::ambient().map_err(ServeError::Runtime)?, settings, endpoint))
     }
 

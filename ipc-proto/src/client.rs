@@ -174,8 +174,8 @@ impl Client {
     /// Ends the client for good. A connection or attempt must be closed ([`ClientAction::Close`]); once it is,
     /// [`Disconnected`](ClientEvent::Disconnected) and [`Destroyed`](ClientEvent::Destroyed) come, as typed handlers
     /// saw them in node-ipc 9.2.1 and 12.0.0 (14.0.0 publishes neither). A client that waits to retry ends without an
-    /// event (all versions). Unsent bytes are lost; to send them first, close the connection gracefully and then call
-    /// this.
+    /// event (all versions), and so does one that never connected. Unsent events are lost and counted in
+    /// [`dropped`](Self::dropped); to send them first, close the connection gracefully and then call this.
     pub fn disconnect(&mut self) {
         self.state = match self.state {
             State::Connected | State::Connecting { dialled: true } => State::Closing { told: false },
@@ -191,11 +191,14 @@ impl Client {
         };
     }
 
-    /// Changes `stopRetrying` now. Set to [`StopRetrying::Yes`] while the client waits, it gives up at once, as the
-    /// README of node-ipc promises (14.0.0 gives up when the wait is over; 9.2.1 tries once more).
+    /// Changes `stopRetrying` now. A client that waits for a retry which is no longer allowed gives up at once and
+    /// publishes [`Destroyed`](ClientEvent::Destroyed) alone, as the README of node-ipc promises (14.0.0 gives up when
+    /// the wait is over; 9.2.1 tries once more). An attempt under way goes on, and a connection stays.
     pub fn set_stop_retrying(&mut self, stop: StopRetrying) {
         self.stop_retrying = stop;
-        if matches!(self.state, State::Waiting { .. }) && stop == StopRetrying::Yes {
+        // The retry that is waited for is counted already.
+        let forbidden = self.budget().is_some_and(|budget| self.attempts > budget);
+        if forbidden && matches!(self.state, State::Waiting { .. }) {
             self.discard_queue();
             self.state = State::Destroyed;
             self.events.push_back(ClientEvent::Destroyed);
@@ -224,12 +227,15 @@ impl Client {
         if self.settings.config().offline == Offline::Refuse {
             return Err(EmitError::NotConnected);
         }
-        emit(outbound)?;
-        // Until the first answer of the server node-ipc keeps what is emitted, and so does the policy `drop`.
+        // While an attempt is under way node-ipc keeps what is emitted, and so does the policy `drop`.
         if self.settings.config().offline == Offline::Drop && matches!(self.state, State::Waiting { .. }) {
-            self.discard_queue();
+            // Apart from the queue, for `sync` may hold back in it what is to be kept.
+            let mut dropped = Outbound::new(&self.settings, false);
+            emit(&mut dropped)?;
+            self.dropped += dropped.discard();
+            return Ok(());
         }
-        Ok(())
+        emit(outbound)
     }
 
     /// The attempt succeeded (with TLS: the handshake is done). The connection holds what was queued while offline.
@@ -242,6 +248,7 @@ impl Client {
         }
         let mut outbound = self.outbound.take()?;
         outbound.set_limit(self.settings.max_pending_bytes());
+        outbound.resume();
         self.state = State::Connected;
         self.attempts = 0;
         self.events.push_back(ClientEvent::Connected);
@@ -314,13 +321,13 @@ impl Client {
         }
         let mut unsent = torn;
         if self.settings.config().offline != Offline::Buffer {
-            unsent += self.discard_queue();
+            unsent += self.discard_queued();
         }
         let backoff = self.settings.config().backoff;
         let delay = backoff.delay(self.attempts, self.retry, &mut self.rng).max(SHORTEST_WAIT);
         self.attempts = self.attempts.saturating_add(1);
-        // An addition that overflows means "not in this life".
-        let until = now.checked_add(delay).unwrap_or(now + Duration::from_secs(u64::from(u32::MAX)));
+        // An `Instant` that cannot hold a few weeks more is at its end: rather too early than a panic.
+        let until = now.checked_add(delay).unwrap_or(now);
         self.state = State::Waiting { until };
         self.events.push_back(ClientEvent::Disconnected { retry_in: Some(delay), unsent });
     }
@@ -331,6 +338,12 @@ impl Client {
         self.state = State::Destroyed;
         self.events.push_back(ClientEvent::Disconnected { retry_in: None, unsent });
         self.events.push_back(ClientEvent::Destroyed);
+    }
+
+    fn discard_queued(&mut self) -> Unsent {
+        let unsent = self.outbound.as_mut().map_or_else(Unsent::default, Outbound::discard_queued);
+        self.dropped += unsent;
+        unsent
     }
 
     fn discard_queue(&mut self) -> Unsent {

@@ -4,10 +4,10 @@
 //! used for one thing, the time an unfinished message may take. It sends nothing and knows no peer.
 
 use crate::{Decoder, Event, Malformed, OnMalformed, ProtocolError, Rules, Settings, envelope};
+use std::fmt;
 use std::time::{Duration, Instant};
 
-/// What came out of received bytes.
-#[derive(Debug)]
+/// What came out of received bytes. `Debug` shows names and sizes, never a payload.
 #[non_exhaustive]
 pub enum Received<'a> {
     /// An event of the peer. Its name may be any text, also `error` or `connect`: it never stands for a lifecycle event.
@@ -22,17 +22,18 @@ pub enum Received<'a> {
     Failed(Malformed<'a>),
 }
 
-/// The receiving half of a connection. See [`Connection`](crate::Connection) for a loop around it.
-#[derive(Debug)]
+/// The receiving half of a connection. The [front page](crate) has a loop around it.
+///
+/// `Debug` shows sizes, never what was received.
 pub struct Inbound {
     framing: Framing,
     timeout: Option<Duration>,
-    /// When the unfinished message in the decoder, if there is one, began to arrive.
+    /// When the unfinished message in the decoder, if there is one, began to arrive. `None` while input is deferred: the
+    /// peer is not to blame for what we do not read.
     started: Option<Instant>,
     failed: bool,
 }
 
-#[derive(Debug)]
 enum Framing {
     Raw { deferred: Vec<u8>, lent: bool },
     Framed { decoder: Decoder, rules: Rules, malformed: OnMalformed },
@@ -75,7 +76,7 @@ impl Inbound {
                 (!bytes.is_empty()).then_some(Received::Raw(bytes))
             }
             Framing::Framed { decoder, rules, malformed } => {
-                if decoder.buffered() == 0 {
+                if decoder.buffered() == 0 || self.started.is_none() {
                     // Whatever stays unfinished after this call began to arrive now.
                     self.started = Some(now);
                 }
@@ -100,8 +101,14 @@ impl Inbound {
         }
     }
 
-    /// Keeps unread input for later, when events cannot be taken now.
+    /// Keeps unread input for later, when events cannot be taken now. Until the next call of
+    /// [`poll_event`](Self::poll_event), read nothing more: what is kept here has no other bound, and the time an
+    /// unfinished message may take stands still.
     pub fn defer(&mut self, input: &[u8]) {
+        if self.failed {
+            return;
+        }
+        self.started = None;
         match &mut self.framing {
             Framing::Framed { decoder, .. } => decoder.defer(input),
             Framing::Raw { deferred, lent } => {
@@ -177,5 +184,26 @@ impl Inbound {
     #[must_use]
     pub fn has_failed(&self) -> bool {
         self.failed
+    }
+}
+
+impl fmt::Debug for Inbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbound")
+            .field("raw", &matches!(self.framing, Framing::Raw { .. }))
+            .field("unfinished", &self.unfinished())
+            .field("failed", &self.failed)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Received<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Event(event) => event.fmt(f),
+            Self::Raw(bytes) => f.debug_struct("Raw").field("bytes", &bytes.len()).finish(),
+            Self::Malformed(report) => f.debug_tuple("Malformed").field(report.error()).finish(),
+            Self::Failed(report) => f.debug_tuple("Failed").field(report.error()).finish(),
+        }
     }
 }

@@ -5,11 +5,12 @@
 //! connections, so that what was emitted while offline leaves on the next one. It does not know about sockets, and
 //! whether a peer is there is for [`Client`](crate::Client) to say.
 
-use crate::transmit::{Segment, Transmit};
-use crate::{EncodeError, Encoder, Event, Message, Settings};
+use crate::transmit::{SPARE_MAX, Segment, Transmit};
+use crate::{Delimiter, EncodeError, Encoder, Event, Message, Settings};
 use bytes::{Buf, Bytes};
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::fmt;
 
 /// Why an emit was refused. Nothing of it was queued.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +38,7 @@ pub enum EmitError {
     /// The connection or client has ended; it takes no more events.
     #[error("closed: this connection has ended and takes no more events")]
     Closed,
-    /// A framed event on a raw connection, or bytes on a framed one.
+    /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
     #[error("this connection is {mode}: {advice}")]
     WrongMode {
         /// What the connection is.
@@ -55,9 +56,15 @@ impl EmitError {
     }
 }
 
-/// A frame encoded once and shared by every connection it is sent to.
-#[derive(Clone, Debug)]
-pub struct Frame(Bytes);
+/// A frame encoded once and shared by every connection it is sent to: clones share its bytes.
+///
+/// `Debug` shows its length, never its bytes.
+#[derive(Clone)]
+pub struct Frame {
+    bytes: Bytes,
+    /// What it ends in; `None` for raw bytes.
+    delimiter: Option<Delimiter>,
+}
 
 impl Frame {
     /// Encodes an event as `settings` want it.
@@ -97,7 +104,7 @@ impl Frame {
     ///
     /// [`EmitError::WrongMode`] where `settings` are framed.
     pub fn raw(settings: &Settings, bytes: impl Into<Bytes>) -> Result<Self, EmitError> {
-        if settings.is_raw() { Ok(Self(bytes.into())) } else { Err(FRAMED) }
+        if settings.is_raw() { Ok(Self { bytes: bytes.into(), delimiter: None }) } else { Err(FRAMED) }
     }
 
     fn encode(
@@ -109,19 +116,29 @@ impl Frame {
         }
         let mut out = Vec::with_capacity(128);
         encode(&settings.encoder(), &mut out)?;
-        Ok(Self(out.into()))
+        Ok(Self { bytes: out.into(), delimiter: Some(settings.delimiter().clone()) })
     }
 
     /// Bytes on the wire, delimiter included.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.bytes
+    }
+}
+
+impl fmt::Debug for Frame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame").field("bytes", &self.bytes.len()).finish()
     }
 }
 
 const RAW: EmitError = EmitError::WrongMode { mode: "raw (rawBuffer)", advice: "emit bytes with emit_raw" };
 const FRAMED: EmitError =
     EmitError::WrongMode { mode: "framed", advice: "emit events, or set rawBuffer to exchange bytes" };
+const OTHER_DELIMITER: EmitError = EmitError::WrongMode {
+    mode: "framed by another delimiter",
+    advice: "encode the frame with the settings of this connection",
+};
 
 /// What left a queue without being sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,12 +175,13 @@ impl std::ops::AddAssign for Unsent {
 /// Shared frames up to this size are copied: one more slice for the kernel costs more than the copy.
 const COPY_BELOW: usize = 2 * 1024;
 
-/// The sending half of a connection. See the module and [`Connection`](crate::Connection).
-#[derive(Debug)]
+/// The sending half of a connection, to be owned by whoever writes or shared under a lock by all who emit.
+///
+/// Commands are `emit…`, [`close`](Self::close), [`discard`](Self::discard) and [`end`](Self::end);
+/// [`poll_transmit`](Self::poll_transmit) gives what is to be written, and [`handle_answer`](Self::handle_answer) lets the
+/// next message go in `sync` mode. `Debug` shows sizes, never what is queued.
 pub struct Outbound {
     encoder: Encoder,
-    /// Empty on a raw connection.
-    delimiter: Box<[u8]>,
     raw: bool,
     queue: VecDeque<Segment>,
     queued: usize,
@@ -175,7 +193,7 @@ pub struct Outbound {
 }
 
 /// `sync`: one message is out, the others wait for an answer.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Sync {
     waiting_for_answer: bool,
     held: VecDeque<Vec<u8>>,
@@ -190,7 +208,6 @@ impl Outbound {
         let raw = settings.is_raw();
         Self {
             encoder: settings.encoder(),
-            delimiter: if raw { Box::default() } else { settings.delimiter().as_bytes().into() },
             raw,
             queue: VecDeque::new(),
             queued: 0,
@@ -247,7 +264,7 @@ impl Outbound {
         self.frame(|encoder, out| encoder.encode_envelope(type_json, data_json, out))
     }
 
-    /// Queues bytes on a raw connection (`rawBuffer`), which go out exactly as they are.
+    /// Queues bytes on a raw connection (`rawBuffer`), which go out exactly as they are. No bytes are nothing to send.
     ///
     /// # Errors
     ///
@@ -256,10 +273,7 @@ impl Outbound {
         if !self.raw {
             return Err(FRAMED);
         }
-        self.append(|_, out| {
-            out.extend_from_slice(bytes);
-            Ok(bytes.len())
-        })
+        self.append_bytes(bytes)
     }
 
     /// Queues a frame that was encoded once for many connections. Large ones are shared, not copied.
@@ -268,18 +282,18 @@ impl Outbound {
     ///
     /// As [`emit`](Self::emit); [`EmitError::WrongMode`] if the frame was made for other settings.
     pub fn emit_frame(&mut self, frame: &Frame) -> Result<(), EmitError> {
-        if !frame.0.ends_with(&self.delimiter) {
-            return Err(if self.raw { RAW } else { FRAMED });
+        match &frame.delimiter {
+            None if !self.raw => return Err(FRAMED),
+            Some(_) if self.raw => return Err(RAW),
+            Some(delimiter) if delimiter != self.encoder.delimiter() => return Err(OTHER_DELIMITER),
+            _ => {}
         }
-        if self.sync.is_some() || frame.0.len() <= COPY_BELOW {
-            return self.append(|_, out| {
-                out.extend_from_slice(&frame.0);
-                Ok(frame.0.len())
-            });
+        if self.sync.is_some() || frame.bytes.len() <= COPY_BELOW {
+            return self.append_bytes(&frame.bytes);
         }
-        self.check_room(frame.0.len())?;
-        self.queued += frame.0.len();
-        self.queue.push_back(Segment::Shared(frame.0.clone()));
+        self.check_room(frame.bytes.len())?;
+        self.queued += frame.bytes.len();
+        self.queue.push_back(Segment::Shared(frame.bytes.clone()));
         Ok(())
     }
 
@@ -378,18 +392,33 @@ impl Outbound {
         self.limit = limit;
     }
 
+    /// Gives idle memory back when nothing is queued, for a connection that has nothing to send for now.
+    pub fn shrink(&mut self) {
+        if self.queued == 0 {
+            self.queue = VecDeque::new();
+        }
+    }
+
     /// Throws away everything queued and tells how much that was.
     pub fn discard(&mut self) -> Unsent {
-        let mut unsent = Unsent::default();
-        for segment in self.queue.drain(..) {
-            unsent.add(segment.as_slice(), &self.delimiter);
-        }
+        let mut unsent = self.discard_queued();
         if let Some(sync) = &mut self.sync {
+            let delimiter = framed_by(&self.encoder, self.raw);
             for held in sync.held.drain(..) {
-                unsent.add(&held, &self.delimiter);
+                unsent.add(&held, delimiter);
             }
             sync.held_bytes = 0;
             sync.waiting_for_answer = false;
+        }
+        unsent
+    }
+
+    /// Throws away what was about to leave, but not what `sync` holds back for its turn.
+    pub(crate) fn discard_queued(&mut self) -> Unsent {
+        let mut unsent = Unsent::default();
+        let delimiter = framed_by(&self.encoder, self.raw);
+        for segment in self.queue.drain(..) {
+            unsent.add(segment.as_slice(), delimiter);
         }
         self.queued = 0;
         unsent
@@ -398,20 +427,21 @@ impl Outbound {
     /// The connection is gone; `transmit` is what was being written to it. Whole frames that never reached the operating
     /// system go back to the head of the queue; a torn one is counted as lost.
     pub(crate) fn take_back(&mut self, transmit: Transmit) -> Unsent {
-        let (mut unwritten, torn) = transmit.into_unwritten(&self.delimiter);
+        let (mut unwritten, torn) = transmit.into_unwritten(framed_by(&self.encoder, self.raw));
         self.queued += unwritten.iter().map(|segment| segment.as_slice().len()).sum::<usize>();
         unwritten.append(&mut self.queue);
         self.queue = unwritten;
         self.in_flight = 0;
         self.closed = false;
-        if let Some(sync) = &mut self.sync {
-            // The message that was out lost its answer; the next connection starts afresh with the next one.
-            sync.waiting_for_answer = self.queued > 0;
-        }
+        Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn }
+    }
+
+    /// A new connection takes the queue: in `sync` mode it starts afresh with the next message, for the answer to the one
+    /// that was out is lost. (In node-ipc 9.2.1, 12.0.0 and 14.0.0 the queue stands still then until something arrives.)
+    pub(crate) fn resume(&mut self) {
         if self.queued == 0 {
             self.handle_answer();
         }
-        Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn }
     }
 
     /// The connection is gone for good: tells what was queued, or taken as `transmit` and not written.
@@ -427,6 +457,17 @@ impl Outbound {
         encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EmitError> {
         if self.raw { Err(RAW) } else { self.append(encode) }
+    }
+
+    fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), EmitError> {
+        if bytes.is_empty() {
+            // In `sync` mode nothing would ever answer it.
+            return if self.closed { Err(EmitError::Closed) } else { Ok(()) };
+        }
+        self.append(|_, out| {
+            out.extend_from_slice(bytes);
+            Ok(bytes.len())
+        })
     }
 
     /// Encodes straight into the queue; on refusal the queue is as it was.
@@ -446,12 +487,22 @@ impl Outbound {
         let pending = self.pending();
         let Some(Segment::Own(out)) = self.queue.back_mut() else { return Err(EmitError::Closed) };
         let start = out.len();
-        let length = encode(&self.encoder, out)?;
-        if pending > 0 && pending + length > self.limit {
+        let refusal = match encode(&self.encoder, out) {
+            Ok(length) if pending == 0 || pending.saturating_add(length) <= self.limit => {
+                self.queued += length;
+                None
+            }
+            Ok(length) => Some(EmitError::Full { pending, length, limit: self.limit }),
+            Err(error) => Some(error.into()),
+        };
+        if let Some(refusal) = refusal {
             out.truncate(start);
-            return Err(EmitError::Full { pending, length, limit: self.limit });
+            if start == 0 {
+                // What was refused may have been large; an idle connection does not keep its room.
+                out.shrink_to(SPARE_MAX);
+            }
+            return Err(refusal);
         }
-        self.queued += length;
         if let Some(sync) = &mut self.sync {
             sync.waiting_for_answer = true;
         }
@@ -481,4 +532,22 @@ impl Outbound {
         }
         Err(EmitError::Full { pending: self.pending(), length, limit: self.limit })
     }
+}
+
+impl fmt::Debug for Outbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outbound")
+            .field("raw", &self.raw)
+            .field("queued", &self.queued)
+            .field("in_flight", &self.in_flight)
+            .field("held", &self.held())
+            .field("limit", &self.limit)
+            .field("closed", &self.closed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What ends a message: nothing on a raw connection.
+fn framed_by(encoder: &Encoder, raw: bool) -> &[u8] {
+    if raw { &[] } else { encoder.delimiter().as_bytes() }
 }

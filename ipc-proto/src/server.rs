@@ -5,6 +5,7 @@
 //! map. It accepts nothing and writes nothing itself.
 
 use crate::{Connection, Settings};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
@@ -25,6 +26,9 @@ impl fmt::Display for PeerId {
         write!(f, "#{}", self.0)
     }
 }
+
+/// The longest id that a peer may claim, in bytes of JSON text: 4096.
+pub const MAX_CLAIMED_ID: usize = 4096;
 
 /// What happened to a server. These are not wire events: nothing a peer sends can look like one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,9 +149,12 @@ impl Server {
     }
 
     /// A peer named itself in `data.id` (JSON text, see [`Event::sender_id`](crate::Event::sender_id)). The last name
-    /// counts, as in node-ipc 9.2.1.
+    /// counts, as in node-ipc 9.2.1. A text of more than [`MAX_CLAIMED_ID`] bytes is ignored: a name as long as a
+    /// message may be would be kept as long as the connection lasts.
     pub fn handle_claimed_id(&mut self, peer: PeerId, id: &str) {
-        if let Some(claimed) = self.peers.get_mut(&peer) {
+        let Some(claimed) = self.peers.get_mut(&peer) else { return };
+        // Peers that name themselves do it in every message.
+        if id.len() <= MAX_CLAIMED_ID && claimed.as_deref() != Some(id) {
             *claimed = Some(id.into());
         }
     }
@@ -188,10 +195,13 @@ impl Server {
         self.peers.get(&peer)?.as_deref()
     }
 
-    /// The peers that claim this id (a string), in order of connection; several may.
+    /// The peers that claim this id (a string), in order of connection; several may. Looks at every peer.
     pub fn find<'a>(&'a self, id: &'a str) -> impl Iterator<Item = PeerId> + 'a {
-        let quoted = serde_json::to_string(id).unwrap_or_default();
-        self.peers.iter().filter(move |(_, claimed)| claimed.as_deref() == Some(&*quoted)).map(|(peer, _)| *peer)
+        let claims = move |claimed: &str| {
+            // Peers escape differently, so texts that differ may mean the same.
+            claimed.starts_with('"') && serde_json::from_str::<Cow<'_, str>>(claimed).is_ok_and(|claimed| claimed == id)
+        };
+        self.peers.iter().filter(move |(_, claimed)| claimed.as_deref().is_some_and(claims)).map(|(peer, _)| *peer)
     }
 
     /// Streams refused since the server was made.

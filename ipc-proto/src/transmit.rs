@@ -5,10 +5,10 @@
 
 use bytes::{Buf, Bytes};
 use std::collections::VecDeque;
+use std::fmt;
 use std::io::IoSlice;
 
 /// A run of whole frames: our own buffer, or bytes shared with other connections by a broadcast.
-#[derive(Debug)]
 pub(crate) enum Segment {
     Own(Vec<u8>),
     Shared(Bytes),
@@ -28,7 +28,9 @@ impl Segment {
 /// Read it through [`bytes::Buf`]: [`chunk`](Buf::chunk) or [`chunks_vectored`](Buf::chunks_vectored), then
 /// [`advance`](Buf::advance) by what the socket took. An empty `Transmit` costs no memory beyond one buffer that it
 /// trades with the queue, so that steady traffic allocates nothing.
-#[derive(Debug, Default)]
+///
+/// `Debug` shows how much is left, never the bytes.
+#[derive(Default)]
 pub struct Transmit {
     segments: VecDeque<Segment>,
     /// Bytes of the first segment already written.
@@ -39,7 +41,7 @@ pub struct Transmit {
 }
 
 /// A spare buffer larger than this is given back to the allocator once it is empty.
-const SPARE_MAX: usize = 64 * 1024;
+pub(crate) const SPARE_MAX: usize = 64 * 1024;
 
 impl Transmit {
     /// An empty one.
@@ -72,23 +74,20 @@ impl Transmit {
 
     /// Takes out what was not written, cut at frame borders: a frame of which some bytes left is dropped, for nobody
     /// could make sense of its tail. Returns the whole frames, and how many bytes of a torn frame went with it.
+    ///
+    /// Without a delimiter there are no borders: a segment of which some bytes left is dropped.
     pub(crate) fn into_unwritten(mut self, delimiter: &[u8]) -> (VecDeque<Segment>, usize) {
         let mut torn = 0;
-        if let Some(first) = self.segments.front_mut() {
-            let bytes = first.as_slice();
-            if self.offset > 0 && !bytes[..self.offset].ends_with(delimiter) {
-                let rest = &bytes[self.offset..];
-                // Frames end in the delimiter, so one is found; a raw stream has no borders and loses the segment.
-                torn = memchr::memmem::find(rest, delimiter)
-                    .filter(|_| !delimiter.is_empty())
-                    .map_or(rest.len(), |at| at + delimiter.len());
-            }
-            let kept = bytes[self.offset + torn..].to_vec();
-            if self.offset > 0 {
-                *first = Segment::Own(kept);
+        if self.offset > 0 {
+            if let Some(first) = self.segments.pop_front() {
+                let bytes = first.as_slice();
+                torn = torn_frame(bytes, self.offset, delimiter);
+                let kept = &bytes[self.offset + torn..];
+                if !kept.is_empty() {
+                    self.segments.push_front(Segment::Own(kept.to_vec()));
+                }
             }
         }
-        self.segments.retain(|segment| !segment.as_slice().is_empty());
         (self.segments, torn)
     }
 
@@ -99,6 +98,27 @@ impl Transmit {
                 self.spare = bytes;
             }
         }
+    }
+}
+
+/// How many bytes of whole frames, written up to `offset`, are the rest of a frame that was begun.
+fn torn_frame(frames: &[u8], offset: usize, delimiter: &[u8]) -> usize {
+    let rest = frames.len() - offset;
+    if delimiter.is_empty() {
+        return rest;
+    }
+    if frames[..offset].ends_with(delimiter) {
+        return 0;
+    }
+    // The delimiter of the torn frame may itself have been torn.
+    let search_from = offset.saturating_sub(delimiter.len() - 1);
+    let found = memchr::memmem::find(&frames[search_from..], delimiter);
+    found.map_or(rest, |at| search_from + at + delimiter.len() - offset)
+}
+
+impl fmt::Debug for Transmit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transmit").field("remaining", &self.remaining).finish_non_exhaustive()
     }
 }
 
@@ -170,19 +190,31 @@ mod tests {
         assert!(transmit.take_spare().capacity() >= 3);
     }
 
-    #[test]
-    fn a_torn_frame_is_dropped_and_the_whole_ones_after_it_are_kept() {
-        let mut torn = transmit(&["ab;cd;", "ef;"]);
-        torn.advance(1);
-        let (rest, lost) = torn.into_unwritten(b";");
-        assert_eq!(lost, 2);
-        let rest: Vec<u8> = rest.iter().flat_map(|s| s.as_slice().to_vec()).collect();
-        assert_eq!(rest, b"cd;ef;");
+    fn unwritten(parts: &[&str], written: usize, delimiter: &str) -> (String, usize) {
+        let mut transmit = transmit(parts);
+        transmit.advance(written);
+        let (rest, torn) = transmit.into_unwritten(delimiter.as_bytes());
+        assert!(rest.iter().all(|segment| !segment.as_slice().is_empty()));
+        let rest = rest.iter().map(|segment| std::str::from_utf8(segment.as_slice()).unwrap()).collect();
+        (rest, torn)
+    }
 
-        let mut at_border = transmit(&["ab;cd;"]);
-        at_border.advance(3);
-        let (rest, lost) = at_border.into_unwritten(b";");
-        assert_eq!(lost, 0);
-        assert_eq!(rest[0].as_slice(), b"cd;");
+    #[test]
+    fn a_torn_frame_is_dropped_and_the_whole_ones_after_it_are_kept_wherever_it_is_cut() {
+        let segments = ["ab||cd||", "ef||", "g|h||"];
+        let whole = segments.concat();
+        let borders = [0, 4, 8, 12, 17];
+        for written in 0..=whole.len() {
+            let next_border = borders.into_iter().find(|&border| border >= written).unwrap();
+            let expected = (whole[next_border..].to_owned(), next_border - written);
+            assert_eq!(unwritten(&segments, written, "||"), expected, "{written} bytes were written");
+        }
+    }
+
+    #[test]
+    fn of_raw_bytes_a_segment_that_was_begun_is_dropped() {
+        assert_eq!(unwritten(&["abc", "de"], 0, ""), ("abcde".to_owned(), 0));
+        assert_eq!(unwritten(&["abc", "de"], 1, ""), ("de".to_owned(), 2));
+        assert_eq!(unwritten(&["abc", "de"], 3, ""), ("de".to_owned(), 0));
     }
 }

@@ -299,7 +299,9 @@ fn one_file_or_many_may_be_trusted() {
 fn the_assured_parser_only_serves_what_it_can_assure() {
     let settings = |tls: Option<TlsOptions>| Config::v14_assured(["a"]).tls(tls).build(&host()).unwrap();
     let code = |tls, make: fn(&ipc_proto::Settings) -> Result<Endpoint, _>| {
-        make(&settings(tls)).err().map(|error: ipc_proto::EndpointError| error.code().unwrap())
+        let settings = settings(tls);
+        let made = make(&settings).and_then(|endpoint| settings.check_serving(&endpoint));
+        made.err().map(|error: ipc_proto::EndpointError| error.code().unwrap())
     };
     let mutual = || TlsOptions::new().key("k").cert("c").ca("a");
 
@@ -321,6 +323,8 @@ fn the_assured_parser_only_serves_what_it_can_assure() {
         let found = code(Some(lacking), |s| Endpoint::net(s, None, None));
         assert_eq!(found, Some(Code::AssuredTls));
     }
+    let client = Endpoint::at_path(&settings(None), "/tmp/x");
+    assert!(client.is_ok(), "a client of node-ipc 14.0.0 connects anywhere");
     let windows = Host::new("pc", Platform::Windows);
     let settings = Config::v14_assured(["a"]).build(&windows).unwrap();
     let error = Endpoint::local(&settings, None).unwrap_err();

@@ -377,9 +377,8 @@
 //!
 //! # What is not there yet
 //!
-//! Unix sockets and TCP work. TLS, UDP, Windows named pipes, the `interface` options, and the options about logs (`silent`,
-//! `logInColor`, `logDepth`, `logPayloads`) are **not applied yet**, though [`Config`] reads and checks them. In
-//! particular **a connection with `tls` set is not encrypted**.
+//! Unix sockets and TCP work. TLS, UDP, Windows named pipes and the `interface` options are refused with an error that
+//! says so, never ignored. The options about logs (`silent`, `logInColor`, `logDepth`, `logPayloads`) have no effect yet.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

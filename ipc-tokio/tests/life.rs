@@ -300,3 +300,16 @@ fn without_a_runtime_the_error_says_so() {
     let error = Client::new("world", place.config()).expect_err("no runtime");
     assert!(matches!(error, ConnectError::Runtime(_)));
 }
+
+#[tokio::test]
+async fn what_is_not_there_yet_is_refused_and_never_ignored() {
+    let place = Place::new();
+    let tls: ipc_tokio::Config = ipc_tokio::Config::from_json(r#"{"tls":{"rejectUnauthorized":true}}"#).expect("read");
+    let error = Client::net(None, None, tls.clone()).expect_err("no TLS yet");
+    assert!(error.to_string().contains("TLS is not supported yet"), "{error}");
+    let error = Server::net(None, None, tls).expect_err("no TLS yet");
+    assert!(error.to_string().contains("TLS is not supported yet"), "{error}");
+    let settings = ipc_tokio::build(place.config()).expect("settings");
+    let udp = "udp4:127.0.0.1:9".parse().expect("an endpoint");
+    assert!(matches!(Server::at(settings, udp), Err(ServeError::Unsupported { what: "UDP", .. })));
+}

@@ -54,7 +54,7 @@ impl Numbers {
     }
 }
 
-/// The tagged form of a value: plain data that [`stringify`] turns into a line.
+/// The tagged form of a value: plain data that [`stringify()`] turns into a line.
 pub fn describe(value: &Js, numbers: &mut Numbers) -> Js {
     if !is_described_alone(value) && deeper_than(value, DEEP) {
         let mut entries = vec![("$t", Js::text("deep")), ("depth_along_first_keys", count(first_key_depth(value)))];

@@ -1,5 +1,5 @@
 //! Real node-ipc peers: which versions, which Node runs them, and how a test asks for one. Installing the packages is
-//! `install`'s business, driving the process is [`PeerProcess`](crate::process::PeerProcess)'s.
+//! `install`'s business, driving the process is [`PeerProcess`]'s.
 
 mod install;
 

@@ -7,8 +7,8 @@ use std::time::Instant;
 use super::{Datagrams, Learnt, PeerEvent, PeerRemoval};
 use crate::{Decoder, Event, Malformed, OnMalformed};
 
-/// What is in a datagram, or came of it.
-#[derive(Clone, Debug)]
+/// What is in a datagram, or came of it. `Debug` shows names and sizes, never a payload.
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum DatagramEvent<'a> {
     /// The set of known senders changed.
@@ -20,6 +20,17 @@ pub enum DatagramEvent<'a> {
     Malformed(Malformed<'a>),
     /// The whole datagram, in raw mode.
     Data(&'a [u8]),
+}
+
+impl fmt::Debug for DatagramEvent<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer(event) => event.fmt(f),
+            Self::Event(event) => event.fmt(f),
+            Self::Malformed(report) => report.fmt(f),
+            Self::Data(bytes) => f.debug_struct("Data").field("bytes", &bytes.len()).finish(),
+        }
+    }
 }
 
 /// A received datagram; see [`Datagrams::handle_datagram`].

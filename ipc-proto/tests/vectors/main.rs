@@ -3,6 +3,8 @@
 //! Every vector of a theme is either checked or counted as not expressible here, and the counts are asserted, so that none can
 //! be skipped in silence.
 
+#![allow(clippy::disallowed_methods, reason = "a test reads its recordings")]
+
 mod inbound;
 mod outbound;
 mod reading;
