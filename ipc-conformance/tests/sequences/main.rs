@@ -9,6 +9,7 @@ mod deliberate;
 mod judge;
 mod play;
 mod recorded;
+mod sockets;
 mod symbols;
 mod wire;
 
