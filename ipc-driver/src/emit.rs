@@ -1,7 +1,7 @@
 //! The ways to emit, the same on every handle.
 
 /// Writes the emitting methods of a handle, which has `emit_with` (encode into the queue or say why not) and
-/// `poll_emit_with` (the same, waiting for room).
+/// `poll_emit_with` (the same, waiting for room at a place in the queue of its `link`).
 macro_rules! emit_methods {
     () => {
         /// Queues an event and returns at once: it never blocks. On the wire it is `{"type":name,"data":data}`.
@@ -89,7 +89,9 @@ macro_rules! emit_methods {
         ///
         /// As [`emit`](Self::emit), never [`EmitError::Full`](crate::EmitError::Full).
         pub async fn send<T: serde::Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<(), crate::EmitError> {
-            std::future::poll_fn(|cx| self.poll_emit_with(cx, |outbound| outbound.emit(name, data))).await
+            let mut place = self.link().place();
+            std::future::poll_fn(|cx| self.poll_emit_with(cx, &mut place.ticket, |outbound| outbound.emit(name, data)))
+                .await
         }
 
         /// Like [`emit_message`](Self::emit_message), but waits for room. Cancel safe.
@@ -98,7 +100,11 @@ macro_rules! emit_methods {
         ///
         /// As [`send`](Self::send).
         pub async fn send_message(&self, message: &crate::Message) -> Result<(), crate::EmitError> {
-            std::future::poll_fn(|cx| self.poll_emit_with(cx, |outbound| outbound.emit_message(message))).await
+            let mut place = self.link().place();
+            std::future::poll_fn(|cx| {
+                self.poll_emit_with(cx, &mut place.ticket, |outbound| outbound.emit_message(message))
+            })
+            .await
         }
 
         /// Like [`emit_raw`](Self::emit_raw), but waits for room. Cancel safe.
@@ -107,7 +113,9 @@ macro_rules! emit_methods {
         ///
         /// As [`send`](Self::send).
         pub async fn send_raw(&self, bytes: &[u8]) -> Result<(), crate::EmitError> {
-            std::future::poll_fn(|cx| self.poll_emit_with(cx, |outbound| outbound.emit_raw(bytes))).await
+            let mut place = self.link().place();
+            std::future::poll_fn(|cx| self.poll_emit_with(cx, &mut place.ticket, |outbound| outbound.emit_raw(bytes)))
+                .await
         }
 
         /// Like [`emit_frame`](Self::emit_frame), but waits for room. Cancel safe.
@@ -116,7 +124,9 @@ macro_rules! emit_methods {
         ///
         /// As [`send`](Self::send).
         pub async fn send_frame(&self, frame: &crate::Frame) -> Result<(), crate::EmitError> {
-            std::future::poll_fn(|cx| self.poll_emit_with(cx, |outbound| outbound.emit_frame(frame))).await
+            let mut place = self.link().place();
+            std::future::poll_fn(|cx| self.poll_emit_with(cx, &mut place.ticket, |outbound| outbound.emit_frame(frame)))
+                .await
         }
     };
 }

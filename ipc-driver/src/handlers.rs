@@ -103,9 +103,16 @@ impl<C, L> Default for Seen<C, L> {
 
 impl<C, L> Handlers<C, L> {
     fn change(&self, change: impl FnOnce(&mut Table<C, L>)) {
-        let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
-        change(Arc::make_mut(&mut table));
-        self.version.fetch_add(1, Ordering::Release);
+        let old;
+        {
+            let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+            let mut new = Table::clone(&table);
+            change(&mut new);
+            old = std::mem::replace(&mut *table, Arc::new(new));
+            self.version.fetch_add(1, Ordering::Release);
+        }
+        // Without the lock: what a handler holds may do anything when it is dropped.
+        drop(old);
     }
 
     fn entry<F: ?Sized>(&self, once: bool, call: Box<F>) -> Arc<Entry<F>> {
@@ -169,6 +176,31 @@ impl<C, L> Handlers<C, L> {
         found
     }
 
+    /// Takes `once` handlers out that have run.
+    fn sweep(&self, name: &str) {
+        let spent = |entry: &Entry<EventFn<C>>| entry.spent.as_ref().is_some_and(|spent| spent.load(Ordering::Relaxed));
+        self.change(|table| {
+            if let Some(entries) = table.named.get_mut(name) {
+                entries.retain(|entry| !spent(entry));
+                if entries.is_empty() {
+                    table.named.remove(name);
+                }
+            }
+        });
+    }
+
+    /// Takes everything out, when no event will come any more: handlers may hold what holds this table.
+    pub(crate) fn clear(&self) {
+        let mut old = Arc::default();
+        {
+            let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut *table, &mut old);
+            self.version.fetch_add(1, Ordering::Release);
+        }
+        // Without the lock: what a handler holds may do anything when it is dropped.
+        drop(old);
+    }
+
     /// Takes all handlers of an event name out.
     pub(crate) fn off_all(&self, name: &str) {
         self.change(|table| {
@@ -204,7 +236,13 @@ impl<C, L> Handlers<C, L> {
 impl<C, L> Seen<C, L> {
     /// Runs the handlers of an event: those of any event first (as node-ipc 12.0.0 and 14.0.0), then those of its name,
     /// each in order of registration. `false` if its name has none.
-    pub(crate) fn event(&self, context: &C, event: &Event<'_>, mut failed: impl FnMut(BoxError)) -> bool {
+    pub(crate) fn event(
+        &self,
+        handlers: &Handlers<C, L>,
+        context: &C,
+        event: &Event<'_>,
+        mut failed: impl FnMut(BoxError),
+    ) -> bool {
         for entry in &self.table.any {
             if let Some(error) = (entry.call)(context, event) {
                 failed(error);
@@ -217,6 +255,10 @@ impl<C, L> Seen<C, L> {
                 continue;
             }
             taken = true;
+            if entry.spent.is_some() {
+                // Out of the table before it runs, as in Node: it may register itself again.
+                handlers.sweep(event.name());
+            }
             if let Some(error) = (entry.call)(context, event) {
                 failed(error);
             }

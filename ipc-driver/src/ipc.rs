@@ -108,7 +108,10 @@ impl<R: Ambient> Ipc<R> {
         let settings = crate::host::build(inner.config.clone())?;
         let endpoint = endpoint(&settings)?;
         let client = Client::at(settings, endpoint)?;
-        inner.of.insert(id.to_owned(), client.clone());
+        let replaced = inner.of.insert(id.to_owned(), client.clone());
+        // Its handlers go with it, and what they hold may do anything when it is dropped: not under the lock.
+        drop(inner);
+        drop(replaced);
         Ok(client)
     }
 
@@ -160,7 +163,10 @@ impl<R: Ambient> Ipc<R> {
         let settings = crate::host::build(inner.config.clone())?;
         let endpoint = endpoint(&settings)?;
         let server = Server::at(settings, endpoint)?;
-        inner.server = Some(server.clone());
+        let replaced = inner.server.replace(server.clone());
+        // It stops and tells its handlers so: not under the lock.
+        drop(inner);
+        drop(replaced);
         Ok(server)
     }
 

@@ -9,6 +9,8 @@
 mod client;
 mod emit;
 mod error;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
 mod handlers;
 pub mod host;
 mod ipc;
@@ -21,6 +23,7 @@ pub mod runtime;
 mod scratch;
 mod server;
 mod stream;
+mod wakers;
 
 pub use client::Client;
 pub use ipc::Ipc;

@@ -4,9 +4,11 @@
 //! It is held while an event is encoded, never across a system call, a handler or an await. The task is woken at most
 //! once between two of its runs.
 
+use crate::wakers::{Ticket, Wakers};
 use ipc_proto::{EmitError, Outbound, Transmit};
 use std::cell::Cell;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -26,6 +28,9 @@ pub(crate) enum CloseOrder {
 #[derive(Debug, Default)]
 pub(crate) struct Link {
     state: Mutex<State>,
+    /// The answers of our own handlers have filled the queue. Written under the lock, read without it between two
+    /// events.
+    congested: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -36,8 +41,8 @@ struct State {
     /// The task waits and wants to be woken when something is queued or ordered.
     parked: bool,
     waker: Option<Waker>,
-    /// Tasks that wait for room in the queue.
-    waiting: Vec<Waker>,
+    /// Who waits for room in the queue.
+    waiting: Wakers,
 }
 
 thread_local! {
@@ -47,7 +52,8 @@ thread_local! {
 
 impl Link {
     pub(crate) fn new(outbound: Outbound) -> Self {
-        Self { state: Mutex::new(State { outbound: Some(outbound), ..State::default() }) }
+        let state = State { outbound: Some(outbound), ..State::default() };
+        Self { state: Mutex::new(state), congested: AtomicBool::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -69,22 +75,45 @@ impl Link {
             return Some(Err(EmitError::Closed));
         }
         let outbound = state.outbound.as_mut()?;
-        let limit = outbound.limit();
-        if inline {
-            outbound.set_limit(limit.saturating_mul(2));
-        }
-        let outcome = emit(outbound);
-        outbound.set_limit(limit);
+        let outcome = if inline { self.emit_inline(outbound, emit) } else { emit(outbound) };
         if outcome.is_ok() {
             Self::wake(state);
         }
         Some(outcome)
     }
 
+    fn emit_inline(
+        &self,
+        outbound: &mut Outbound,
+        emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
+    ) -> Result<(), EmitError> {
+        /// Puts the limit back, also when a payload panics while it is encoded.
+        struct Raised<'a>(&'a mut Outbound, usize);
+        impl Drop for Raised<'_> {
+            fn drop(&mut self) {
+                self.0.set_limit(self.1);
+            }
+        }
+        let limit = outbound.limit();
+        outbound.set_limit(limit.saturating_mul(2));
+        let raised = Raised(outbound, limit);
+        emit(raised.0)?;
+        if raised.0.pending() > limit {
+            self.congested.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Whether reading should pause, because the peer does not read our answers.
+    pub(crate) fn is_congested(&self) -> bool {
+        self.congested.load(Ordering::Relaxed)
+    }
+
     /// Like [`emit`](Self::emit), but waits for room: registers the task if the queue is full.
     pub(crate) fn poll_emit(
         &self,
         cx: &mut Context<'_>,
+        ticket: &mut Ticket,
         emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Option<Result<(), EmitError>>> {
         let mut state = self.lock();
@@ -94,9 +123,7 @@ impl Link {
         let Some(outbound) = state.outbound.as_mut() else { return Poll::Ready(None) };
         match emit(outbound) {
             Err(EmitError::Full { .. }) => {
-                if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    state.waiting.push(cx.waker().clone());
-                }
+                state.waiting.register(ticket, cx);
                 Poll::Pending
             }
             outcome => {
@@ -109,11 +136,13 @@ impl Link {
     }
 
     /// Registers a task that waits for room while there is no connection.
-    pub(crate) fn wait(&self, cx: &Context<'_>) {
-        let mut state = self.lock();
-        if !state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            state.waiting.push(cx.waker().clone());
-        }
+    pub(crate) fn wait(&self, cx: &Context<'_>, ticket: &mut Ticket) {
+        self.lock().waiting.register(ticket, cx);
+    }
+
+    /// A place among those who wait for room, given back when it is dropped.
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place { link: self, ticket: Ticket::default() }
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -138,9 +167,9 @@ impl Link {
         if stricter {
             state.order = order;
         }
-        let waiting = std::mem::take(&mut state.waiting);
+        let waiting = state.waiting.take();
         Self::wake(state);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.wake();
     }
 
     /// Wakes the task without an order, to let it look at something else.
@@ -168,24 +197,29 @@ impl Link {
     pub(crate) fn detach(&self) -> Option<Outbound> {
         let mut state = self.lock();
         let outbound = state.outbound.take();
-        let waiting = std::mem::take(&mut state.waiting);
+        let waiting = state.waiting.take();
+        self.congested.store(false, Ordering::Relaxed);
         drop(state);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.wake();
         outbound
     }
 
     /// For the task: moves what is queued to `transmit`, wakes who waits for room, and tells whether there is something
-    /// to write and whether reading should pause because the peer does not read our answers.
-    pub(crate) fn poll_transmit(&self, transmit: &mut Transmit) -> (bool, bool) {
+    /// to write.
+    pub(crate) fn poll_transmit(&self, transmit: &mut Transmit) -> bool {
         let mut state = self.lock();
-        let Some(outbound) = state.outbound.as_mut() else { return (false, false) };
+        let Some(outbound) = state.outbound.as_mut() else { return false };
         let writable = outbound.poll_transmit(transmit);
-        let pending = outbound.pending();
-        let congested = pending > outbound.limit();
-        let waiting = if pending <= outbound.limit() / 2 { std::mem::take(&mut state.waiting) } else { Vec::new() };
-        drop(state);
-        waiting.into_iter().for_each(Waker::wake);
-        (writable, congested)
+        let (pending, limit) = (outbound.pending(), outbound.limit());
+        if pending <= limit {
+            self.congested.store(false, Ordering::Relaxed);
+        }
+        if pending <= limit / 2 {
+            let waiting = state.waiting.take();
+            drop(state);
+            waiting.wake();
+        }
+        writable
     }
 
     /// For the task: in `sync` mode an answer has come.
@@ -200,6 +234,13 @@ impl Link {
         if let Some(outbound) = self.lock().outbound.as_mut() {
             outbound.close();
         }
+    }
+
+    /// For the task: it runs, so nobody needs to wake it; and how it is to end.
+    pub(crate) fn unpark(&self) -> CloseOrder {
+        let mut state = self.lock();
+        state.parked = false;
+        state.order
     }
 
     /// For the task: goes to sleep, unless something was queued or ordered since `seen`; then `false`.
@@ -225,5 +266,19 @@ impl Link {
         }
         let _restore = Restore(DISPATCHING.replace(self));
         handlers()
+    }
+}
+
+/// See [`Link::place`].
+pub(crate) struct Place<'a> {
+    link: &'a Link,
+    pub(crate) ticket: Ticket,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let forgotten = self.link.lock().waiting.forget(&self.ticket);
+        // Without the lock: a waker may be the last to hold its task.
+        drop(forgotten);
     }
 }

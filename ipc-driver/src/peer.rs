@@ -5,6 +5,7 @@ use crate::error::CloseError;
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::runtime::Remote;
+use crate::wakers::Ticket;
 use ipc_proto::{EmitError, Outbound, PeerId, Unsent};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -85,6 +86,10 @@ impl Peer {
 
     emit_methods!();
 
+    fn link(&self) -> &Link {
+        &self.inner.link
+    }
+
     fn emit_with(&self, emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
         self.inner.link.emit(emit).unwrap_or(Err(EmitError::Closed))
     }
@@ -92,9 +97,10 @@ impl Peer {
     fn poll_emit_with(
         &self,
         cx: &mut Context<'_>,
+        ticket: &mut Ticket,
         emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        self.inner.link.poll_emit(cx, emit).map(|outcome| outcome.unwrap_or(Err(EmitError::Closed)))
+        self.inner.link.poll_emit(cx, ticket, emit).map(|outcome| outcome.unwrap_or(Err(EmitError::Closed)))
     }
 
     /// Sends what is queued, ends the connection, and waits until the peer has ended its side too, 5 seconds at most.
@@ -110,7 +116,8 @@ impl Peer {
         unsent(self.inner.ended.wait().await)
     }
 
-    /// Ends the connection at once. What is queued is lost, as with `socket.destroy()` in Node.
+    /// Ends the connection at once. What is queued and the socket does not take at once is lost, as with
+    /// `socket.destroy()` in Node.
     pub fn abort(&self) {
         self.inner.link.close(CloseOrder::Abort);
     }

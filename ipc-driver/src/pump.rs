@@ -13,7 +13,7 @@ use ipc_proto::{Inbound, Received, Transmit};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Takes what a connection receives.
 pub(crate) trait Dispatch {
@@ -73,10 +73,10 @@ pub(crate) struct Pump<R: Runtime> {
     ordered: CloseOrder,
     /// The peer has ended its side.
     eof: bool,
-    /// `inbound` holds input that could not be dispatched.
+    /// `inbound` holds input that could not be dispatched, or was told that reading pauses.
     deferred: bool,
-    /// The peer does not read our answers; reading pauses.
-    congested: bool,
+    /// Writing failed. What has arrived before is still read.
+    broken: Option<io::Error>,
     unflushed: bool,
     sync: bool,
 }
@@ -94,7 +94,7 @@ impl<R: Runtime> Pump<R> {
             ordered: CloseOrder::Open,
             eof: false,
             deferred: false,
-            congested: false,
+            broken: None,
             unflushed: false,
             sync,
         }
@@ -108,23 +108,19 @@ impl<R: Runtime> Pump<R> {
     /// Ready when the connection has ended; the stream is to be dropped then.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<Why> {
         for _ in 0..READS_IN_A_ROW {
-            let order = link.order();
-            match (order, self.phase) {
-                (CloseOrder::Abort, _) => {
-                    // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
+            let order = link.unpark();
+            if order == CloseOrder::Abort {
+                // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
+                if self.broken.is_none() {
                     let _best_effort = self.poll_write(cx, link);
-                    return Poll::Ready(Why::Aborted);
                 }
-                (CloseOrder::Flush(within), phase) if self.ordered != order => {
+                return Poll::Ready(Why::Aborted);
+            }
+            if let CloseOrder::Flush(within) = order {
+                if self.ordered != order {
                     link.seal();
-                    let until = self.runtime.now() + within;
-                    self.phase = match phase {
-                        Phase::Open => Phase::Draining { until },
-                        Phase::Draining { until: sooner } => Phase::Draining { until: until.min(sooner) },
-                        Phase::Lingering { until: sooner } => Phase::Lingering { until: until.min(sooner) },
-                    };
+                    self.end_within(within);
                 }
-                _ => {}
             }
             self.ordered = order;
             let read = match self.poll_read(cx, link, dispatch) {
@@ -132,14 +128,25 @@ impl<R: Runtime> Pump<R> {
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
             };
-            let written = match self.poll_write(cx, link) {
-                Poll::Ready(Err(error)) => return Poll::Ready(self.broken(error)),
-                Poll::Ready(Ok(())) => true,
-                Poll::Pending => false,
-            };
-            if written {
-                if let Poll::Ready(why) = self.poll_end(cx, order) {
-                    return Poll::Ready(why);
+            let congested = link.is_congested();
+            if self.broken.is_some() {
+                // Counted as unsent in the end; in the queue it would keep us from going to sleep.
+                link.poll_transmit(&mut self.transmit);
+                if (self.eof || !read) && !self.deferred {
+                    return Poll::Ready(self.why_broken());
+                }
+            } else {
+                match self.poll_write(cx, link) {
+                    Poll::Ready(Ok(())) => {
+                        if let Poll::Ready(why) = self.poll_end(cx, order) {
+                            return Poll::Ready(why);
+                        }
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.broken = Some(error);
+                        continue;
+                    }
+                    Poll::Pending => {}
                 }
             }
             if let Poll::Ready(why) = self.poll_timer(cx, dispatch) {
@@ -149,7 +156,9 @@ impl<R: Runtime> Pump<R> {
                 if let Some(buffer) = self.inbound.take_buffer() {
                     scratch::keep_spare(buffer);
                 }
-                if link.park(cx, order) {
+                // Reading that paused for the queue goes on when the queue has room: nobody else would wake us.
+                let resumes = congested && !link.is_congested();
+                if !resumes && link.park(cx, order) {
                     return Poll::Pending;
                 }
             }
@@ -158,10 +167,38 @@ impl<R: Runtime> Pump<R> {
         Poll::Pending
     }
 
+    /// Ends the connection after so long at the latest.
+    fn end_within(&mut self, within: Duration) {
+        let now = self.runtime.now();
+        // An addition that overflows means "not in this life".
+        let until = now.checked_add(within).unwrap_or_else(|| now + Duration::from_secs(u64::from(u32::MAX)));
+        self.phase = match self.phase {
+            Phase::Open => Phase::Draining { until },
+            Phase::Draining { until: sooner } => Phase::Draining { until: until.min(sooner) },
+            Phase::Lingering { until: sooner } => Phase::Lingering { until: until.min(sooner) },
+        };
+    }
+
+    /// Whether events can be dispatched now. If not, the clock of an unfinished message stands still.
+    fn poll_dispatch(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<()> {
+        let ready = dispatch.poll_ready(cx);
+        if ready.is_ready() && !self.is_congested(link) {
+            return Poll::Ready(());
+        }
+        if !self.deferred {
+            self.inbound.defer(&[]);
+            self.deferred = true;
+        }
+        Poll::Pending
+    }
+
+    fn is_congested(&self, link: &Link) -> bool {
+        self.broken.is_none() && link.is_congested()
+    }
+
     /// Reads once and dispatches what came.
     fn poll_read(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<Result<(), Why>> {
-        // Without room for events nothing is read; lifecycle events on their way go first.
-        ready!(dispatch.poll_ready(cx));
+        ready!(self.poll_dispatch(cx, link, dispatch));
         if self.deferred {
             self.deferred = false;
             self.deliver(cx, link, dispatch, &[])?;
@@ -169,7 +206,7 @@ impl<R: Runtime> Pump<R> {
                 return Poll::Pending;
             }
         }
-        if self.eof || self.congested {
+        if self.eof {
             return Poll::Pending;
         }
         let count = if let Some(room) = self.inbound.read_buffer() {
@@ -198,7 +235,7 @@ impl<R: Runtime> Pump<R> {
             self.eof = true;
             if self.phase == Phase::Open {
                 // What was queued is still sent: a peer may end its side and wait for the answers.
-                self.phase = Phase::Draining { until: self.runtime.now() + crate::CLOSE_WITHIN };
+                self.end_within(crate::CLOSE_WITHIN);
             }
         }
         Poll::Ready(Ok(()))
@@ -208,17 +245,21 @@ impl<R: Runtime> Pump<R> {
         if error.kind() == io::ErrorKind::Interrupted {
             return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Err(self.broken(error)))
+        Poll::Ready(Err(self.why(error)))
     }
 
     /// A peer that is gone while we are ending anyway is no error.
-    fn broken(&self, error: io::Error) -> Why {
+    fn why(&self, error: io::Error) -> Why {
         match self.phase {
-            Phase::Open => Why::Io(error),
             _ if self.eof => Why::PeerClosed,
-            Phase::Draining { .. } => Why::Io(error),
             Phase::Lingering { .. } => Why::Flushed,
+            Phase::Open | Phase::Draining { .. } => Why::Io(error),
         }
+    }
+
+    fn why_broken(&mut self) -> Why {
+        let error = self.broken.take();
+        self.why(error.unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()))
     }
 
     /// Decodes and dispatches; keeps what cannot be taken now.
@@ -238,7 +279,7 @@ impl<R: Runtime> Pump<R> {
         link.dispatch(|| {
             dispatch.begin();
             loop {
-                if dispatch.poll_ready(cx).is_pending() {
+                if dispatch.poll_ready(cx).is_pending() || self.is_congested(link) {
                     self.inbound.defer(input);
                     self.deferred = true;
                     return Ok(());
@@ -259,9 +300,7 @@ impl<R: Runtime> Pump<R> {
     /// Writes what is queued. Ready once nothing is left.
     fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link) -> Poll<io::Result<()>> {
         loop {
-            let (writable, congested) = link.poll_transmit(&mut self.transmit);
-            self.congested = congested;
-            if !writable {
+            if !link.poll_transmit(&mut self.transmit) {
                 break;
             }
             while !self.transmit.is_empty() {
@@ -289,12 +328,8 @@ impl<R: Runtime> Pump<R> {
     /// Everything is written: ends the stream if that is what was waited for.
     fn poll_end(&mut self, cx: &mut Context<'_>, order: CloseOrder) -> Poll<Why> {
         if let Phase::Draining { until } = self.phase {
-            if self.deferred {
-                // Events are still to be taken, and may be answered.
-                return Poll::Pending;
-            }
             if let Err(error) = ready!(Pin::new(&mut self.stream).poll_close(cx)) {
-                return Poll::Ready(self.broken(error));
+                return Poll::Ready(self.why(error));
             }
             self.phase = Phase::Lingering { until };
         }
@@ -330,7 +365,14 @@ impl<R: Runtime> Pump<R> {
             match self.phase {
                 // The peer answered our end with silence: everything was written all the same.
                 Phase::Lingering { until } if until <= now => return Poll::Ready(Why::Flushed),
-                Phase::Draining { until } if until <= now => return Poll::Ready(Why::Aborted),
+                Phase::Draining { until } if until <= now => {
+                    return Poll::Ready(match self.ordered {
+                        _ if self.broken.is_some() => self.why_broken(),
+                        // It is the peer that ended the connection; it did not read what was still to be sent.
+                        CloseOrder::Open => Why::PeerClosed,
+                        _ => Why::Aborted,
+                    });
+                }
                 _ => {}
             }
         }

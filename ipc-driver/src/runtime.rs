@@ -24,6 +24,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         Instant::now()
     }
 
+    /// A number for the jitter of one client's retries. A test runtime may have numbers that repeat.
+    fn seed(&self) -> u64 {
+        crate::host::seed()
+    }
+
     /// Runs `task` to its end in the background.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, ready};
 
 /// A bounded stream of the events that no handler took, in order per connection.
 ///
-/// It ends when the client or server has come to its end. Dropping it lets events without a handler go unheard again.
+/// It ends when the client or server has come to its end, or when another stream has replaced it. Dropping it lets events without a handler go unheard again.
 /// `next` (from any stream extension crate, or [`recv`](Self::recv)) is cancel safe.
 #[derive(Debug)]
 pub struct Events<E> {
@@ -49,7 +49,11 @@ impl<E> Default for Outlet<E> {
 impl<E> Outlet<E> {
     pub(crate) fn open(&self, capacity: usize) -> Events<E> {
         let (sender, receiver) = mpsc::channel(capacity);
-        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+        let replaced = self.sender.lock().unwrap_or_else(PoisonError::into_inner).replace(sender);
+        if let Some(mut replaced) = replaced {
+            // Its connections notice, and turn to the new one.
+            replaced.close_channel();
+        }
         Events { receiver }
     }
 
@@ -100,17 +104,22 @@ impl<E> Tap<E> {
         }
     }
 
-    /// Moves the backlog into the stream. Ready when it is empty.
-    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Moves the backlog into the stream, or into the one that has replaced it. Ready when it is empty.
+    pub(crate) fn poll_ready(&mut self, cx: &mut Context<'_>, outlet: &Outlet<E>) -> Poll<()> {
         while !self.backlog.is_empty() {
+            self.refresh(outlet);
             let Some(sender) = &mut self.sender else {
+                // Nobody listens any more.
                 self.backlog.clear();
                 break;
             };
-            let ready = ready!(sender.poll_ready(cx));
-            let sent = ready.is_ok() && self.backlog.pop_front().is_some_and(|event| sender.start_send(event).is_ok());
-            if !sent {
-                // Nobody listens any more.
+            if ready!(sender.poll_ready(cx)).is_err() {
+                continue;
+            }
+            let Some(event) = self.backlog.pop_front() else { break };
+            if sender.start_send(event).is_err() {
+                // Closed just now; what was in the backlog goes to nobody or to the next stream, this one event is gone
+                // as those are that were in the stream.
                 self.sender = None;
             }
         }

@@ -83,6 +83,8 @@ pub struct Client {
     /// The queue, while no connection has it.
     outbound: Option<Outbound>,
     dropped: Unsent,
+    /// What was lost by the end of the client itself.
+    unsent: Unsent,
     events: VecDeque<ClientEvent>,
 }
 
@@ -103,6 +105,7 @@ impl Client {
             rng: SplitMix64::new(seed),
             outbound: Some(outbound),
             dropped: Unsent::default(),
+            unsent: Unsent::default(),
             events: VecDeque::new(),
             settings,
         }
@@ -158,6 +161,12 @@ impl Client {
         self.dropped
     }
 
+    /// Events that were queued when the client came to its end, and are lost with it.
+    #[must_use]
+    pub fn unsent(&self) -> Unsent {
+        self.unsent
+    }
+
     /// Messages in the queue that `sync` holds back, while no connection has the queue.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -184,7 +193,7 @@ impl Client {
                 return;
             }
             State::Idle | State::Waiting { .. } => {
-                self.discard_queue();
+                self.unsent = self.discard_queue();
                 State::Destroyed
             }
             ended => ended,
@@ -199,7 +208,7 @@ impl Client {
         // The retry that is waited for is counted already.
         let forbidden = self.budget().is_some_and(|budget| self.attempts > budget);
         if forbidden && matches!(self.state, State::Waiting { .. }) {
-            self.discard_queue();
+            self.unsent = self.discard_queue();
             self.state = State::Destroyed;
             self.events.push_back(ClientEvent::Destroyed);
         }
@@ -335,6 +344,7 @@ impl Client {
     fn finish(&mut self, torn: Unsent) {
         let mut unsent = torn;
         unsent += self.discard_queue();
+        self.unsent = unsent;
         self.state = State::Destroyed;
         self.events.push_back(ClientEvent::Disconnected { retry_in: None, unsent });
         self.events.push_back(ClientEvent::Destroyed);

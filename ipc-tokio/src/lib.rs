@@ -348,7 +348,7 @@
 //! | `ipc.config.stopRetrying = true`, `ipc.config.retry = 50` | [`Client::set_stop_retrying`], [`Client::set_retry`], or [`Ipc::configure`] for all |
 //!
 //! Where this crate does something else than node-ipc it does so on purpose; each case stands with its reason in
-//! [docs/compatibility.md](https://github.com/ipc-rs/ipc/blob/main/docs/compatibility.md).
+//! `docs/compatibility.md` in the repository.
 //!
 //! # What is bounded
 //!

@@ -3,25 +3,24 @@
 //! Every accepted connection runs in a task of its own; the book of peers is locked when one comes or goes, never to
 //! move data.
 
-use crate::error::{BoxError, ConnectionError, ServeError};
-use crate::handlers::{HandlerId, Handlers, Outcome, Seen, extract};
+mod accept;
+mod book;
+mod serve;
+
+use crate::error::{ConnectionError, ServeError};
+use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
 use crate::link::CloseOrder;
 use crate::peer::Peer;
-use crate::pump::{Dispatch, Pump, Why};
-use crate::runtime::{Ambient, Listener, Remote, Runtime, Timer};
-use crate::stream::{Events, Outlet, Tap};
+use crate::runtime::{Ambient, Listener, Runtime};
+use crate::stream::{Events, Outlet};
+use accept::Accepting;
+use book::Book;
 use bytes::Bytes;
-use ipc_proto::{
-    Config, EmitError, Endpoint, Event, Frame, FromEvent, Inbound, Message, PeerId, Received, Settings, Unsent,
-};
+use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Settings, Unsent};
 use serde::Serialize;
-use std::collections::BTreeMap;
-use std::future::{Future, poll_fn};
 use std::marker::PhantomData;
-use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What a server's event stream gives. Lifecycle and wire events are different variants: an event that a peer calls
@@ -94,18 +93,57 @@ pub(crate) struct Shared {
     settings: Settings,
     endpoint: Endpoint,
     core: Mutex<ipc_proto::Server>,
-    peers: RwLock<BTreeMap<PeerId, Peer>>,
+    peers: Book,
     handlers: Handlers<Peer, ServerEvent>,
     outlet: Outlet<ServerEvent>,
-    /// The order to stop listening, while it listens, and where.
-    listening: Mutex<Option<Listening>>,
+    listening: Mutex<Listening>,
 }
 
-struct Listening {
+/// Whether a server listens.
+enum Listening {
+    No,
+    /// A call of `start` is under way.
+    Starting,
+    /// It does, or did last.
+    At(Socket),
+}
+
+#[derive(Clone)]
+struct Socket {
     endpoint: Endpoint,
+    /// The order to stop.
     stop: Arc<Latch<()>>,
     /// Set when the socket is closed and its file gone.
     stopped: Arc<Latch<()>>,
+}
+
+impl Listening {
+    fn socket(&self) -> Option<&Socket> {
+        match self {
+            Self::At(socket) => Some(socket),
+            _ => None,
+        }
+    }
+}
+
+/// A call of `start`. Dropped before its end, it leaves everything as it was.
+struct Starting<'a> {
+    shared: &'a Shared,
+    before: Option<Listening>,
+}
+
+impl Starting<'_> {
+    fn done(mut self, socket: Socket) {
+        self.before = Some(Listening::At(socket));
+    }
+}
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        if let Some(listening) = self.before.take() {
+            *self.shared.lock_listening() = listening;
+        }
+    }
 }
 
 struct Alive(Arc<Shared>);
@@ -214,10 +252,10 @@ impl<R: Runtime> Server<R> {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
             settings,
             endpoint,
-            peers: RwLock::default(),
+            peers: Book::default(),
             handlers: Handlers::default(),
             outlet: Outlet::default(),
-            listening: Mutex::new(None),
+            listening: Mutex::new(Listening::No),
         });
         Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime, marker: PhantomData }
     }
@@ -234,13 +272,10 @@ impl<R: Runtime> Server<R> {
     pub async fn start(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
         shared.settings.check_serving(&shared.endpoint)?;
-        let before =
-            shared.lock_listening().as_ref().map(|it| (it.endpoint.clone(), it.stop.get(), Arc::clone(&it.stopped)));
-        match before {
-            Some((endpoint, None, _)) => return Err(ServeError::AlreadyListening { endpoint }),
+        let starting = shared.begin_start()?;
+        if let Some(socket) = starting.before.as_ref().and_then(Listening::socket) {
             // A stop is under way: its socket must be gone before another takes its place.
-            Some((_, Some(()), stopped)) => stopped.wait().await,
-            None => {}
+            socket.stopped.wait().await;
         }
         let endpoint = shared.endpoint.clone();
         let listener = self
@@ -249,23 +284,20 @@ impl<R: Runtime> Server<R> {
             .await
             .map_err(|source| ServeError::Listen { endpoint, source })?;
         let endpoint = listener.local_endpoint();
-        let (stop, stopped) = (Arc::new(Latch::default()), Arc::new(Latch::default()));
-        *shared.lock_listening() =
-            Some(Listening { endpoint: endpoint.clone(), stop: Arc::clone(&stop), stopped: Arc::clone(&stopped) });
+        let socket = Socket { endpoint: endpoint.clone(), stop: Arc::default(), stopped: Arc::default() };
+        starting.done(socket.clone());
         tracing::info!(target: "ipc", %endpoint, "listening");
-        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint.clone()));
-        let accept = accept(self.runtime.clone(), listener, Arc::clone(shared), stop);
-        self.runtime.spawn(async move {
-            accept.await;
-            stopped.set(());
-        });
+        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
+        let accepting = Accepting::new(self.runtime.clone(), Arc::clone(shared), socket);
+        self.runtime.spawn(accepting.run(listener));
         Ok(())
     }
 
     /// Where it listens, with the real port; where it would listen if it does not.
     #[must_use]
     pub fn local_endpoint(&self) -> Endpoint {
-        self.shared.lock_listening().as_ref().map_or_else(|| self.shared.endpoint.clone(), |it| it.endpoint.clone())
+        let listening = self.shared.lock_listening();
+        listening.socket().map_or_else(|| self.shared.endpoint.clone(), |socket| socket.endpoint.clone())
     }
 
     /// Whether it accepts peers.
@@ -291,12 +323,12 @@ impl<R: Runtime> Server<R> {
     /// After `deadline` what is left is cut. Cancel safe: a dropped call leaves the connections closing, with the
     /// deadline.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let listening = self.shared.lock_listening().as_ref().map(|listening| Arc::clone(&listening.stopped));
+        let socket = self.shared.lock_listening().socket().cloned();
         self.shared.stop();
-        let peers = self.peers();
+        let peers = self.shared.peers.all();
         self.shared.close_all(CloseOrder::Flush(deadline));
         let mut report = ShutdownReport::default();
-        for peer in peers {
+        for peer in &*peers {
             let unsent = peer.inner.ended.wait().await;
             report.unsent += unsent;
             if unsent.is_empty() {
@@ -305,8 +337,8 @@ impl<R: Runtime> Server<R> {
                 report.cut += 1;
             }
         }
-        if let Some(stopped) = listening {
-            stopped.wait().await;
+        if let Some(socket) = socket {
+            socket.stopped.wait().await;
         }
         report
     }
@@ -320,19 +352,19 @@ impl<R: Runtime> Server<R> {
     /// The connected peers, in order of connection.
     #[must_use]
     pub fn peers(&self) -> Vec<Peer> {
-        self.shared.read_peers(|peers| peers.values().cloned().collect())
+        self.shared.peers.all().to_vec()
     }
 
     /// A connected peer by its number.
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<Peer> {
-        self.shared.read_peers(|peers| peers.get(&id).cloned())
+        self.shared.peers.get(id)
     }
 
     /// How many peers are connected.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.read_peers(BTreeMap::len)
+        self.shared.peers.len()
     }
 
     /// Whether nobody is connected.
@@ -371,24 +403,22 @@ impl<R: Runtime> Server<R> {
 
     /// Queues an encoded frame for every connected peer.
     pub fn broadcast_frame(&self, frame: &Frame) -> Broadcast {
-        self.shared.read_peers(|peers| {
-            let mut outcome = Broadcast::default();
-            for peer in peers.values() {
-                match peer.emit_frame(frame) {
-                    Ok(()) => outcome.queued += 1,
-                    Err(EmitError::Full { .. }) => outcome.full += 1,
-                    Err(_) => outcome.closed += 1,
-                }
+        let mut outcome = Broadcast::default();
+        for peer in &*self.shared.peers.all() {
+            match peer.emit_frame(frame) {
+                Ok(()) => outcome.queued += 1,
+                Err(EmitError::Full { .. }) => outcome.full += 1,
+                Err(_) => outcome.closed += 1,
             }
-            outcome
-        })
+        }
+        outcome
     }
 
     /// Like [`broadcast_frame`](Self::broadcast_frame), but waits for every peer to have room: the slowest sets the
     /// pace. Cancel safe in that no event is torn; peers not yet served when the call is dropped do not get it.
     pub async fn send_to_all(&self, frame: &Frame) -> Broadcast {
         let mut outcome = Broadcast::default();
-        for peer in self.peers() {
+        for peer in &*self.shared.peers.all() {
             match peer.send_frame(frame).await {
                 Ok(()) => outcome.queued += 1,
                 Err(_) => outcome.closed += 1,
@@ -505,16 +535,28 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_listening(&self) -> MutexGuard<'_, Option<Listening>> {
+    fn lock_listening(&self) -> MutexGuard<'_, Listening> {
         self.listening.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn read_peers<T>(&self, read: impl FnOnce(&BTreeMap<PeerId, Peer>) -> T) -> T {
-        read(&self.peers.read().unwrap_or_else(PoisonError::into_inner))
+    fn begin_start(&self) -> Result<Starting<'_>, ServeError> {
+        let mut listening = self.lock_listening();
+        let busy = match &*listening {
+            Listening::No => None,
+            Listening::Starting => Some(self.endpoint.clone()),
+            Listening::At(socket) => socket.stop.get().is_none().then(|| socket.endpoint.clone()),
+        };
+        match busy {
+            Some(endpoint) => Err(ServeError::AlreadyListening { endpoint }),
+            None => {
+                let before = std::mem::replace(&mut *listening, Listening::Starting);
+                Ok(Starting { shared: self, before: Some(before) })
+            }
+        }
     }
 
     fn close_all(&self, order: CloseOrder) {
-        self.read_peers(|peers| peers.values().for_each(|peer| peer.inner.link.close(order)));
+        self.peers.all().iter().for_each(|peer| peer.inner.link.close(order));
     }
 
     /// Starts or stops the core, and reports to handlers and stream if that made an event.
@@ -532,184 +574,10 @@ impl Shared {
     }
 
     fn stop(&self) {
-        if let Some(listening) = &*self.lock_listening() {
-            listening.stop.set(());
+        let socket = self.lock_listening().socket().cloned();
+        if let Some(socket) = socket {
+            socket.stop.set(());
         }
         self.lifecycle(ipc_proto::Server::stop, || ServerEvent::Stopped);
-    }
-}
-
-/// After an error of `accept` (no descriptors left, most often) the loop waits so long instead of spinning.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-async fn accept<R: Runtime>(runtime: R, mut listener: R::Listener, shared: Arc<Shared>, stop: Arc<Latch<()>>) {
-    let mut pause = runtime.timer();
-    let mut paused = false;
-    loop {
-        let accepted = poll_fn(|cx| {
-            if stop.poll(cx).is_ready() {
-                return Poll::Ready(None);
-            }
-            if paused && pause.poll_expired(cx).is_pending() {
-                return Poll::Pending;
-            }
-            paused = false;
-            listener.poll_accept(cx).map(Some)
-        })
-        .await;
-        match accepted {
-            None => return,
-            Some(Ok((stream, remote))) => admit(&runtime, stream, remote, &shared),
-            Some(Err(error)) => {
-                tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
-                pause.set(Some(runtime.now() + ACCEPT_PAUSE));
-                paused = true;
-            }
-        }
-    }
-}
-
-fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Arc<Shared>) {
-    let (peer, inbound) = {
-        let mut core = shared.lock_core();
-        match core.handle_accept() {
-            Ok((id, connection)) => {
-                let _reported_by_the_peers_own_task = core.poll_event();
-                let (inbound, outbound) = connection.split();
-                let peer = Peer::new(id, remote, outbound);
-                // Entered under the lock of the core, so that whoever sees the count also finds the peer.
-                let mut peers = shared.peers.write().unwrap_or_else(PoisonError::into_inner);
-                peers.insert(id, peer.clone());
-                (peer, inbound)
-            }
-            Err(reason) => {
-                tracing::warn!(target: "ipc", %reason, "refused a connection");
-                return;
-            }
-        }
-    };
-    runtime.spawn(serve(runtime.clone(), stream, inbound, peer, Arc::clone(shared)));
-}
-
-/// The life of one accepted connection.
-async fn serve<R: Runtime>(runtime: R, stream: R::Stream, inbound: Inbound, peer: Peer, shared: Arc<Shared>) {
-    let mut dispatch = ServerDispatch {
-        seen: Seen::default(),
-        tap: shared.outlet.tap(),
-        identify: shared.settings.config().identify_peer,
-        peer: peer.clone(),
-        shared,
-    };
-    let link = &peer.inner.link;
-    tracing::debug!(target: "ipc", peer = %peer.id(), "connected");
-    link.dispatch(|| dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
-    let mut pump = Pump::new(runtime, stream, inbound, false);
-    let why = poll_fn(|cx| pump.poll(cx, link, &mut dispatch)).await;
-    let mut unsent = Unsent::default();
-    if let Some(mut outbound) = link.detach() {
-        unsent = outbound.end(pump.into_transmit());
-    }
-    let had_error = matches!(why, Why::Io(_));
-    if let Why::Io(error) = why {
-        dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
-    }
-    dispatch.leave(had_error, unsent);
-    peer.inner.ended.set(unsent);
-    // The last events of a peer wait for room in the stream like all others.
-    let mut rest = pin!(poll_fn(|cx| dispatch.tap.poll_ready(cx)));
-    poll_fn(|cx| rest.as_mut().poll(cx)).await;
-}
-
-struct ServerDispatch {
-    peer: Peer,
-    shared: Arc<Shared>,
-    seen: Seen<Peer, ServerEvent>,
-    tap: Tap<ServerEvent>,
-    identify: bool,
-}
-
-impl ServerDispatch {
-    /// Reports a lifecycle event: to its handlers, and to the stream.
-    fn lifecycle(&mut self, event: ServerEvent) {
-        let heard = self.shared.handlers.lifecycle(&event);
-        self.tap.refresh(&self.shared.outlet);
-        if let ServerEvent::Error(peer, error) = &event {
-            if !heard && !self.tap.is_open() {
-                tracing::warn!(target: "ipc", peer = %peer.id(), %error, "unheard error");
-            }
-        }
-        self.tap.push(event);
-    }
-
-    fn leave(&mut self, had_error: bool, unsent: Unsent) {
-        let peer = self.peer.clone();
-        {
-            let mut core = self.shared.lock_core();
-            let mut peers = self.shared.peers.write().unwrap_or_else(PoisonError::into_inner);
-            peers.remove(&peer.id());
-            core.handle_disconnected(peer.id());
-            let _reported_below = core.poll_event();
-        }
-        tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, "disconnected");
-        let claimed_id = peer.claimed_id();
-        self.lifecycle(ServerEvent::Disconnected { peer, claimed_id, had_error, unsent });
-    }
-
-    fn failed(&mut self, event: &str, error: BoxError) {
-        let error = ConnectionError::Handler { event: event.into(), source: Arc::new(error) };
-        self.lifecycle(ServerEvent::Error(self.peer.clone(), error));
-    }
-}
-
-impl Dispatch for ServerDispatch {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.tap.poll_ready(cx)
-    }
-
-    fn begin(&mut self) {
-        self.tap.refresh(&self.shared.outlet);
-    }
-
-    fn received(&mut self, received: Received<'_>) {
-        self.shared.handlers.refresh(&mut self.seen);
-        let mut errors = Vec::new();
-        match received {
-            Received::Event(event) => {
-                if self.identify {
-                    if let Some(id) = event.sender_id() {
-                        if self.peer.claim(id) {
-                            self.shared.lock_core().handle_claimed_id(self.peer.id(), id);
-                        }
-                    }
-                }
-                let taken = self.seen.event(&self.peer, &event, |error| errors.push(error));
-                for error in errors {
-                    self.failed(event.name(), error);
-                }
-                if !taken {
-                    if self.tap.is_open() {
-                        self.tap.push(ServerEvent::Message(self.peer.clone(), event.into_message()));
-                    } else {
-                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
-                    }
-                }
-            }
-            Received::Raw(bytes) => {
-                let taken = self.seen.data(&self.peer, bytes, |error| errors.push(error));
-                for error in errors {
-                    self.failed("data", error);
-                }
-                if !taken && self.tap.is_open() {
-                    self.tap.push(ServerEvent::Data(self.peer.clone(), Bytes::copy_from_slice(bytes)));
-                }
-            }
-            Received::Malformed(report) => {
-                self.lifecycle(ServerEvent::Error(self.peer.clone(), crate::error::protocol(&report, false)));
-            }
-            Received::Failed(report) => {
-                self.lifecycle(ServerEvent::Error(self.peer.clone(), crate::error::protocol(&report, true)));
-            }
-            _ => {}
-        }
     }
 }

@@ -1,30 +1,28 @@
 //! The client handle: connect, emit, hear, reconnect, close.
 //!
-//! One task owns a client's socket and its life; [`ipc_proto::Client`] decides, this file dials and reports. Emitting
+//! One task owns a client's socket and its life (`task`); [`ipc_proto::Client`] decides. Emitting
 //! from any thread goes through the [`Link`] while connected and through the core's offline policy while not. Where both
 //! locks are taken, the core's comes first.
 
+mod task;
+
 use crate::emit::emit_methods;
-use crate::error::{BoxError, CloseError, ConnectError, ConnectionError};
-use crate::handlers::{HandlerId, Handlers, Outcome, Seen, extract};
+use crate::error::{CloseError, ConnectError, ConnectionError};
+use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::peer::unsent;
-use crate::pump::{Dispatch, Pump, Why};
-use crate::runtime::{Ambient, Runtime, Timer};
-use crate::stream::{Events, Outlet, Tap};
+use crate::runtime::{Ambient, Runtime};
+use crate::stream::{Events, Outlet};
+use crate::wakers::Ticket;
 use bytes::Bytes;
-use ipc_proto::{
-    ClientAction, Config, Connection, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Received, Settings,
-    StopRetrying, Unsent,
-};
-use std::future::{Future, poll_fn};
+use ipc_proto::{Config, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Settings, StopRetrying, Unsent};
 use std::io;
-use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use task::Running;
 
 /// What a client's event stream gives. Lifecycle and wire events are different variants: an event that the server calls
 /// `connect` arrives as a [`Message`](Self::Message) of that name.
@@ -189,7 +187,7 @@ impl<R: Ambient> Client<R> {
 impl<R: Runtime> Client<R> {
     /// A client on a given runtime, not connecting yet.
     pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Self {
-        let seed = crate::host::seed();
+        let seed = runtime.seed();
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Client::new(settings.clone(), endpoint.clone(), seed)),
             settings,
@@ -214,7 +212,8 @@ impl<R: Runtime> Client<R> {
         let shared = self.shared();
         if !shared.started.swap(true, Ordering::Relaxed) {
             shared.lock_core().connect();
-            self.runtime.spawn(run(self.runtime.clone(), Arc::clone(shared)));
+            let running = Running::new(self.runtime.clone(), Arc::clone(shared));
+            self.runtime.spawn(running.run());
         }
     }
 
@@ -325,13 +324,13 @@ impl<R: Runtime> Client<R> {
         let shared = self.shared();
         shared.begin_close(limit);
         if !shared.started.load(Ordering::Relaxed) {
-            return unsent(shared.lock_core().dropped());
+            return unsent(shared.lock_core().unsent());
         }
         unsent(shared.ended.wait().await)
     }
 
-    /// Ends the client at once (`ipc.disconnect(id)`): what is queued is lost, as in node-ipc 9.2.1 and 14.0.0, and
-    /// no reconnection follows. [`close`](Self::close) sends it first.
+    /// Ends the client at once (`ipc.disconnect(id)`): what is queued and the socket does not take at once is lost, as in
+    /// node-ipc 9.2.1 and 14.0.0, and no reconnection follows. [`close`](Self::close) sends it first.
     pub fn disconnect(&self) {
         self.shared().disconnect();
     }
@@ -459,6 +458,10 @@ impl<R: Runtime> Client<R> {
 
     emit_methods!();
 
+    fn link(&self) -> &Link {
+        &self.shared().link
+    }
+
     fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
         self.shared().emit(emit)
     }
@@ -466,14 +469,19 @@ impl<R: Runtime> Client<R> {
     fn poll_emit_with(
         &self,
         cx: &mut Context<'_>,
+        ticket: &mut Ticket,
         emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        self.shared().poll_emit(cx, emit)
+        self.shared().poll_emit(cx, ticket, emit)
     }
 }
 
 impl Emitter {
     emit_methods!();
+
+    fn link(&self) -> &Link {
+        &self.shared.link
+    }
 
     fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
         self.shared.emit(emit)
@@ -482,9 +490,10 @@ impl Emitter {
     fn poll_emit_with(
         &self,
         cx: &mut Context<'_>,
+        ticket: &mut Ticket,
         emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        self.shared.poll_emit(cx, emit)
+        self.shared.poll_emit(cx, ticket, emit)
     }
 
     /// Ends the client at once, as [`Client::disconnect`].
@@ -513,22 +522,23 @@ impl Shared {
     fn poll_emit(
         &self,
         cx: &mut Context<'_>,
+        ticket: &mut Ticket,
         mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        match self.link.poll_emit(cx, &mut emit) {
+        match self.link.poll_emit(cx, ticket, &mut emit) {
             Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) => {}
         }
         let mut core = self.lock_core();
-        match self.link.poll_emit(cx, &mut emit) {
+        match self.link.poll_emit(cx, ticket, &mut emit) {
             Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
             Poll::Pending => return Poll::Pending,
             Poll::Ready(None) => {}
         }
         match core.emit_offline(emit) {
             Err(EmitError::Full { .. }) => {
-                self.link.wait(cx);
+                self.link.wait(cx, ticket);
                 Poll::Pending
             }
             outcome => Poll::Ready(outcome),
@@ -536,225 +546,42 @@ impl Shared {
     }
 
     fn disconnect(&self) {
-        let silent = {
-            let mut core = self.lock_core();
-            core.disconnect();
-            core.is_destroyed()
-        };
+        self.lock_core().disconnect();
         self.link.close(CloseOrder::Abort);
-        if silent && !self.started.load(Ordering::Relaxed) {
-            self.end(Unsent::default());
-        }
+        self.end_unstarted();
     }
 
     /// Flushes and closes if connected, ends at once if not.
     fn begin_close(&self, within: Duration) {
-        let connected = {
+        {
             let mut core = self.lock_core();
-            if !core.is_connected() {
+            if core.is_connected() {
+                // Under the lock of the core: the connection cannot end between the look and the order, which would then
+                // be for the next one.
+                self.link.close(CloseOrder::Flush(within));
+            } else {
                 core.disconnect();
+                self.link.close(CloseOrder::Abort);
             }
-            core.is_connected()
-        };
-        self.link.close(if connected { CloseOrder::Flush(within) } else { CloseOrder::Abort });
+        }
+        self.end_unstarted();
+    }
+
+    /// A client that was never started has no task to see to its end.
+    fn end_unstarted(&self) {
         if !self.started.load(Ordering::Relaxed) {
-            self.end(Unsent::default());
+            self.end();
         }
     }
 
     /// The very end.
-    fn end(&self, unsent: Unsent) {
+    fn end(&self) {
         self.link.close(CloseOrder::Abort);
         self.first.set(false);
+        let unsent = self.lock_core().unsent();
         self.ended.set(unsent);
         self.outlet.close();
-    }
-}
-
-/// The life of a client, from `start` to its end.
-async fn run<R: Runtime>(runtime: R, shared: Arc<Shared>) {
-    let mut dispatch =
-        ClientDispatch { seen: Seen::default(), tap: shared.outlet.tap(), unsent: Unsent::default(), shared };
-    let shared = Arc::clone(&dispatch.shared);
-    let mut timer = runtime.timer();
-    loop {
-        dispatch.report();
-        if shared.lock_core().is_destroyed() {
-            break;
-        }
-        // Lifecycle events wait for room in the stream like all others; a client that nobody hears makes no new ones.
-        wait(&shared, |cx| dispatch.tap.poll_ready(cx)).await;
-        let (action, timeout) = {
-            let mut core = shared.lock_core();
-            (core.poll_action(), core.poll_timeout())
-        };
-        match action {
-            Some(ClientAction::Connect(endpoint)) => attempt(&runtime, &endpoint, &mut dispatch).await,
-            // Told to end between two attempts.
-            Some(_) => shared.lock_core().handle_connect_failed(runtime.now()),
-            None => {
-                timer.set(timeout);
-                wait(&shared, |cx| timer.poll_expired(cx)).await;
-                shared.lock_core().handle_timeout(runtime.now());
-            }
-        }
-    }
-    let unsent = dispatch.unsent;
-    shared.end(unsent);
-    poll_fn(|cx| dispatch.tap.poll_ready(cx)).await;
-}
-
-/// Waits for `ready`, or until the client is told to end.
-async fn wait(shared: &Shared, mut ready: impl FnMut(&mut Context<'_>) -> Poll<()>) {
-    poll_fn(|cx| {
-        let order = shared.link.order();
-        // Parked before the look, so that an end that comes after the look wakes us.
-        shared.link.park(cx, order);
-        if shared.lock_core().is_closing() { Poll::Ready(()) } else { ready(cx) }
-    })
-    .await;
-}
-
-/// One attempt to connect, and the connection if it succeeds.
-async fn attempt<R: Runtime>(runtime: &R, endpoint: &Endpoint, dispatch: &mut ClientDispatch) {
-    let shared = Arc::clone(&dispatch.shared);
-    let mut outcome = None;
-    {
-        let mut connecting = pin!(runtime.connect(endpoint, &shared.settings));
-        wait(&shared, |cx| connecting.as_mut().poll(cx).map(|done| outcome = Some(done))).await;
-    }
-    let stream = match outcome {
-        Some(Ok(stream)) => stream,
-        Some(Err(error)) => {
-            let source = Arc::new(error);
-            *shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&source));
-            dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint: endpoint.clone(), source }));
-            shared.lock_core().handle_connect_failed(runtime.now());
-            return;
-        }
-        // Told to end.
-        None => {
-            shared.lock_core().handle_connect_failed(runtime.now());
-            return;
-        }
-    };
-    let connected = {
-        let mut core = shared.lock_core();
-        let connected = core.handle_connected(runtime.now());
-        connected.map(|Connection { inbound, outbound, .. }| {
-            shared.link.attach(outbound);
-            inbound
-        })
-    };
-    let Some(inbound) = connected else {
-        shared.lock_core().handle_connect_failed(runtime.now());
-        return;
-    };
-    tracing::debug!(target: "ipc", %endpoint, "connected");
-    shared.first.set(true);
-    shared.link.dispatch(|| dispatch.report());
-    let mut pump = Pump::new(runtime.clone(), stream, inbound, shared.settings.config().sync);
-    let why = poll_fn(|cx| pump.poll(cx, &shared.link, dispatch)).await;
-    let retry = !matches!(why, Why::Protocol);
-    let ours = matches!(why, Why::Flushed | Why::Aborted);
-    tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
-    if let Why::Io(error) = why {
-        dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
-    }
-    let transmit = pump.into_transmit();
-    let mut core = shared.lock_core();
-    if let Some(outbound) = shared.link.detach() {
-        if ours || shared.link.order() != CloseOrder::Open {
-            core.disconnect();
-        }
-        core.handle_disconnected(runtime.now(), outbound, transmit, retry);
-    }
-}
-
-struct ClientDispatch {
-    shared: Arc<Shared>,
-    seen: Seen<(), ClientEvent>,
-    tap: Tap<ClientEvent>,
-    /// What was lost when the client ended.
-    unsent: Unsent,
-}
-
-impl ClientDispatch {
-    /// Reports what the core has to tell.
-    fn report(&mut self) {
-        loop {
-            let event = self.shared.lock_core().poll_event();
-            let event = match event {
-                None => return,
-                Some(ipc_proto::ClientEvent::Connected) => ClientEvent::Connected,
-                Some(ipc_proto::ClientEvent::Disconnected { retry_in, unsent }) => {
-                    self.unsent = unsent;
-                    ClientEvent::Disconnected { retry_in, unsent }
-                }
-                Some(_) => ClientEvent::Destroyed,
-            };
-            self.lifecycle(event);
-        }
-    }
-
-    /// Reports a lifecycle event: to its handlers, and to the stream.
-    fn lifecycle(&mut self, event: ClientEvent) {
-        let heard = self.shared.handlers.lifecycle(&event);
-        self.tap.refresh(&self.shared.outlet);
-        if let ClientEvent::Error(error) = &event {
-            if !heard && !self.tap.is_open() {
-                tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, %error, "unheard error");
-            }
-        }
-        self.tap.push(event);
-    }
-
-    fn failed(&mut self, event: &str, error: BoxError) {
-        let source = Arc::new(error);
-        self.lifecycle(ClientEvent::Error(ConnectionError::Handler { event: event.into(), source }));
-    }
-}
-
-impl Dispatch for ClientDispatch {
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.tap.poll_ready(cx)
-    }
-
-    fn begin(&mut self) {
-        self.tap.refresh(&self.shared.outlet);
-    }
-
-    fn received(&mut self, received: Received<'_>) {
-        self.shared.handlers.refresh(&mut self.seen);
-        let mut errors = Vec::new();
-        match received {
-            Received::Event(event) => {
-                let taken = self.seen.event(&(), &event, |error| errors.push(error));
-                for error in errors {
-                    self.failed(event.name(), error);
-                }
-                if !taken {
-                    if self.tap.is_open() {
-                        self.tap.push(ClientEvent::Message(event.into_message()));
-                    } else {
-                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
-                    }
-                }
-            }
-            Received::Raw(bytes) => {
-                let taken = self.seen.data(&(), bytes, |error| errors.push(error));
-                for error in errors {
-                    self.failed("data", error);
-                }
-                if !taken && self.tap.is_open() {
-                    self.tap.push(ClientEvent::Data(Bytes::copy_from_slice(bytes)));
-                }
-            }
-            Received::Malformed(report) => {
-                self.lifecycle(ClientEvent::Error(crate::error::protocol(&report, false)));
-            }
-            Received::Failed(report) => self.lifecycle(ClientEvent::Error(crate::error::protocol(&report, true))),
-            _ => {}
-        }
+        // They may hold an emitter, which holds them.
+        self.handlers.clear();
     }
 }

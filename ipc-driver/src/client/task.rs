@@ -1,0 +1,263 @@
+//! The task of a client: dials, runs the connection, reports, and sees to the end. What to do next is for
+//! [`ipc_proto::Client`] to say.
+
+use super::{ClientEvent, Shared};
+use crate::error::{BoxError, ConnectionError};
+use crate::handlers::Seen;
+use crate::link::CloseOrder;
+use crate::pump::{Dispatch, Pump, Why};
+use crate::runtime::{Runtime, Timer};
+use crate::stream::Tap;
+use bytes::Bytes;
+use ipc_proto::{ClientAction, Connection, Endpoint, Received};
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Arc, PoisonError};
+use std::task::{Context, Poll};
+
+/// The life of a client, from `start` to its end. However its task ends, by a panic of a handler or dropped by the
+/// runtime, the client has ended too and nobody waits for it in vain.
+pub(super) struct Running<R: Runtime> {
+    runtime: R,
+    dispatch: ClientDispatch,
+    /// Present while connected.
+    pump: Option<Pump<R>>,
+    ended: bool,
+}
+
+impl<R: Runtime> Running<R> {
+    pub(super) fn new(runtime: R, shared: Arc<Shared>) -> Self {
+        let dispatch = ClientDispatch { seen: Seen::default(), tap: shared.outlet.tap(), shared };
+        Self { runtime, dispatch, pump: None, ended: false }
+    }
+
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(&self.dispatch.shared);
+        let mut timer = self.runtime.timer();
+        loop {
+            self.dispatch.report();
+            if shared.lock_core().is_destroyed() {
+                break;
+            }
+            // Lifecycle events wait for room in the stream like all others; a client that nobody hears makes no new ones.
+            wait(&shared, |cx| self.dispatch.poll_ready(cx)).await;
+            let (action, timeout) = {
+                let mut core = shared.lock_core();
+                (core.poll_action(), core.poll_timeout())
+            };
+            match action {
+                Some(ClientAction::Connect(endpoint)) => self.attempt(&shared, &endpoint).await,
+                // Told to end between two attempts.
+                Some(_) => shared.lock_core().handle_connect_failed(self.runtime.now()),
+                None => {
+                    timer.set(timeout);
+                    wait(&shared, |cx| timer.poll_expired(cx)).await;
+                    shared.lock_core().handle_timeout(self.runtime.now());
+                }
+            }
+        }
+        self.ended = true;
+        shared.end();
+        poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
+    }
+
+    /// One attempt to connect, and the connection if it succeeds.
+    async fn attempt(&mut self, shared: &Shared, endpoint: &Endpoint) {
+        let mut outcome = None;
+        {
+            let mut connecting = pin!(self.runtime.connect(endpoint, &shared.settings));
+            wait(shared, |cx| connecting.as_mut().poll(cx).map(|done| outcome = Some(done))).await;
+        }
+        let stream = match outcome {
+            Some(Ok(stream)) => stream,
+            Some(Err(error)) => {
+                let source = Arc::new(error);
+                *shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&source));
+                let endpoint = endpoint.clone();
+                self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint, source }));
+                shared.lock_core().handle_connect_failed(self.runtime.now());
+                return;
+            }
+            // Told to end.
+            None => {
+                shared.lock_core().handle_connect_failed(self.runtime.now());
+                return;
+            }
+        };
+        {
+            let mut core = shared.lock_core();
+            let Some(connection) = core.handle_connected(self.runtime.now()) else {
+                core.handle_connect_failed(self.runtime.now());
+                return;
+            };
+            let Connection { inbound, outbound, .. } = connection;
+            shared.link.attach(outbound);
+            self.pump = Some(Pump::new(self.runtime.clone(), stream, inbound, shared.settings.config().sync));
+        }
+        tracing::debug!(target: "ipc", %endpoint, "connected");
+        shared.first.set(true);
+        shared.link.dispatch(|| self.dispatch.report());
+        let Self { pump, dispatch, .. } = self;
+        let why = poll_fn(|cx| match pump {
+            Some(pump) => pump.poll(cx, &shared.link, dispatch),
+            None => Poll::Ready(Why::Aborted),
+        })
+        .await;
+        let retry = !matches!(why, Why::Protocol);
+        let ours = matches!(why, Why::Flushed | Why::Aborted);
+        tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
+        if let Why::Io(error) = why {
+            self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
+        }
+        self.disconnected(retry, ours);
+    }
+
+    /// The connection has ended; `ours` if that was our wish.
+    fn disconnected(&mut self, retry: bool, ours: bool) {
+        let Some(pump) = self.pump.take() else { return };
+        let shared = &self.dispatch.shared;
+        let transmit = pump.into_transmit();
+        let mut core = shared.lock_core();
+        if let Some(outbound) = shared.link.detach() {
+            if ours || shared.link.order() != CloseOrder::Open {
+                core.disconnect();
+            }
+            core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
+        }
+    }
+}
+
+impl<R: Runtime> Drop for Running<R> {
+    fn drop(&mut self) {
+        if self.ended {
+            return;
+        }
+        self.disconnected(false, true);
+        let shared = Arc::clone(&self.dispatch.shared);
+        {
+            let mut core = shared.lock_core();
+            core.disconnect();
+            core.handle_connect_failed(self.runtime.now());
+        }
+        let mut rest = Vec::new();
+        while let Some(event) = self.dispatch.next_lifecycle() {
+            shared.outlet.send_now(event.clone());
+            rest.push(event);
+        }
+        if std::thread::panicking() {
+            // Handlers are told too, but not while the stack unwinds: another panic would end the process.
+            self.runtime.spawn(async move {
+                let _ended = End(&shared);
+                for event in &rest {
+                    shared.handlers.lifecycle(event);
+                }
+            });
+        } else {
+            shared.end();
+        }
+    }
+}
+
+/// Ends a client when it is dropped.
+struct End<'a>(&'a Shared);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// Waits for `ready`, or until the client is told to end.
+async fn wait(shared: &Shared, mut ready: impl FnMut(&mut Context<'_>) -> Poll<()>) {
+    poll_fn(|cx| {
+        let order = shared.link.order();
+        // Parked before the look, so that an end that comes after the look wakes us.
+        shared.link.park(cx, order);
+        if shared.lock_core().is_closing() { Poll::Ready(()) } else { ready(cx) }
+    })
+    .await;
+}
+
+struct ClientDispatch {
+    shared: Arc<Shared>,
+    seen: Seen<(), ClientEvent>,
+    tap: Tap<ClientEvent>,
+}
+
+impl ClientDispatch {
+    /// Reports what the core has to tell.
+    fn report(&mut self) {
+        while let Some(event) = self.next_lifecycle() {
+            self.lifecycle(event);
+        }
+    }
+
+    fn next_lifecycle(&self) -> Option<ClientEvent> {
+        Some(match self.shared.lock_core().poll_event()? {
+            ipc_proto::ClientEvent::Connected => ClientEvent::Connected,
+            ipc_proto::ClientEvent::Disconnected { retry_in, unsent } => ClientEvent::Disconnected { retry_in, unsent },
+            _ => ClientEvent::Destroyed,
+        })
+    }
+
+    /// Reports a lifecycle event: to its handlers, and to the stream.
+    fn lifecycle(&mut self, event: ClientEvent) {
+        let heard = self.shared.handlers.lifecycle(&event);
+        self.tap.refresh(&self.shared.outlet);
+        if let ClientEvent::Error(error) = &event {
+            if !heard && !self.tap.is_open() {
+                tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, %error, "unheard error");
+            }
+        }
+        self.tap.push(event);
+    }
+
+    fn failed(&mut self, event: &str, error: BoxError) {
+        let source = Arc::new(error);
+        self.lifecycle(ClientEvent::Error(ConnectionError::Handler { event: event.into(), source }));
+    }
+}
+
+impl Dispatch for ClientDispatch {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.tap.poll_ready(cx, &self.shared.outlet)
+    }
+
+    fn begin(&mut self) {
+        self.tap.refresh(&self.shared.outlet);
+    }
+
+    fn received(&mut self, received: Received<'_>) {
+        self.shared.handlers.refresh(&mut self.seen);
+        let mut errors = Vec::new();
+        match received {
+            Received::Event(event) => {
+                let taken = self.seen.event(&self.shared.handlers, &(), &event, |error| errors.push(error));
+                for error in errors {
+                    self.failed(event.name(), error);
+                }
+                if !taken {
+                    if self.tap.is_open() {
+                        self.tap.push(ClientEvent::Message(event.into_message()));
+                    } else {
+                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
+                    }
+                }
+            }
+            Received::Raw(bytes) => {
+                let taken = self.seen.data(&(), bytes, |error| errors.push(error));
+                for error in errors {
+                    self.failed("data", error);
+                }
+                if !taken && self.tap.is_open() {
+                    self.tap.push(ClientEvent::Data(Bytes::copy_from_slice(bytes)));
+                }
+            }
+            Received::Malformed(report) => {
+                self.lifecycle(ClientEvent::Error(crate::error::protocol(&report, false)));
+            }
+            Received::Failed(report) => self.lifecycle(ClientEvent::Error(crate::error::protocol(&report, true))),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The task that accepts connections, as long as the server listens. What becomes of them is for `serve`.
+
+use super::serve::admit;
+use super::{ServerEvent, Shared, Socket};
+use crate::runtime::{Listener, Runtime, Timer};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+/// After an error of `accept` (no descriptors left, most often) the loop waits so long instead of spinning.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// After so many connections in a row the loop lets other tasks run.
+const ACCEPTS_IN_A_ROW: usize = 64;
+
+/// The task that accepts. When it ends, or is dropped by the runtime, the server listens no more.
+pub(super) struct Accepting<R: Runtime> {
+    runtime: R,
+    shared: Arc<Shared>,
+    socket: Socket,
+}
+
+impl<R: Runtime> Accepting<R> {
+    pub(super) fn new(runtime: R, shared: Arc<Shared>, socket: Socket) -> Self {
+        Self { runtime, shared, socket }
+    }
+
+    pub(super) async fn run(self, mut listener: R::Listener) {
+        let mut pause = self.runtime.timer();
+        let mut paused = false;
+        let mut in_a_row = 0;
+        let mut stop = self.socket.stop.wait();
+        loop {
+            let accepted = poll_fn(|cx| {
+                if Pin::new(&mut stop).poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                if paused && pause.poll_expired(cx).is_pending() {
+                    return Poll::Pending;
+                }
+                paused = false;
+                if in_a_row == ACCEPTS_IN_A_ROW {
+                    in_a_row = 0;
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                let accepted = listener.poll_accept(cx).map(Some);
+                in_a_row = if accepted.is_ready() { in_a_row + 1 } else { 0 };
+                accepted
+            })
+            .await;
+            match accepted {
+                // The socket is closed before `self` says so.
+                None => return drop(listener),
+                Some(Ok((stream, remote))) => admit(&self.runtime, stream, remote, &self.shared),
+                Some(Err(error)) if is_of_one_connection(&error) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
+                    pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
+                    paused = true;
+                }
+            }
+        }
+    }
+}
+
+impl<R: Runtime> Drop for Accepting<R> {
+    fn drop(&mut self) {
+        if self.socket.stop.get().is_none() {
+            // The runtime has ended, or a handler of ours panicked.
+            self.socket.stop.set(());
+            let mut core = self.shared.lock_core();
+            core.stop();
+            if core.poll_event().is_some() {
+                drop(core);
+                self.shared.outlet.send_now(ServerEvent::Stopped);
+            }
+        }
+        self.socket.stopped.set(());
+    }
+}
+
+/// Whether only the connection that would have been accepted is broken.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

@@ -1,0 +1,200 @@
+//! The task of one accepted connection, from its entry in the book of peers to its leaving.
+
+use super::{ServerEvent, Shared};
+use crate::error::{BoxError, ConnectionError};
+use crate::handlers::Seen;
+use crate::peer::Peer;
+use crate::pump::{Dispatch, Pump, Why};
+use crate::runtime::{Remote, Runtime};
+use crate::stream::Tap;
+use bytes::Bytes;
+use ipc_proto::{Received, Unsent};
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Arc<Shared>) {
+    let (peer, inbound) = {
+        let mut core = shared.lock_core();
+        match core.handle_accept() {
+            Ok((id, connection)) => {
+                let _reported_by_the_peers_own_task = core.poll_event();
+                let (inbound, outbound) = connection.split();
+                let peer = Peer::new(id, remote, outbound);
+                // Entered under the lock of the core, so that whoever sees the count also finds the peer.
+                shared.peers.insert(peer.clone());
+                (peer, inbound)
+            }
+            Err(reason) => {
+                tracing::warn!(target: "ipc", %reason, "refused a connection");
+                return;
+            }
+        }
+    };
+    let dispatch = ServerDispatch {
+        seen: Seen::default(),
+        tap: shared.outlet.tap(),
+        identify: shared.settings.config().identify_peer,
+        peer,
+        shared: Arc::clone(shared),
+    };
+    let pump = Some(Pump::new(runtime.clone(), stream, inbound, false));
+    let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default() };
+    runtime.spawn(serving.run());
+}
+
+/// The life of one accepted connection. However its task ends, by a panic of a handler or dropped by the runtime, the
+/// peer leaves the book and nobody waits for it in vain.
+struct Serving<R: Runtime> {
+    runtime: R,
+    dispatch: ServerDispatch,
+    /// Absent once the connection has ended.
+    pump: Option<Pump<R>>,
+    unsent: Unsent,
+}
+
+impl<R: Runtime> Serving<R> {
+    async fn run(mut self) {
+        let peer = self.dispatch.peer.clone();
+        let link = &peer.inner.link;
+        tracing::debug!(target: "ipc", peer = %peer.id(), "connected");
+        link.dispatch(|| self.dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
+        let Self { pump, dispatch, .. } = &mut self;
+        let why = poll_fn(|cx| match pump {
+            Some(pump) => pump.poll(cx, link, dispatch),
+            None => Poll::Ready(Why::Aborted),
+        })
+        .await;
+        self.end();
+        let had_error = matches!(why, Why::Io(_));
+        if let Why::Io(error) = why {
+            self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
+        }
+        let gone = self.dispatch.leave(had_error, self.unsent);
+        self.dispatch.lifecycle(gone);
+        peer.inner.ended.set(self.unsent);
+        // The last events of a peer wait for room in the stream like all others.
+        poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
+    }
+
+    /// Closes the stream and counts what was not sent. `false` if that was done before.
+    fn end(&mut self) -> bool {
+        let Some(pump) = self.pump.take() else { return false };
+        let transmit = pump.into_transmit();
+        if let Some(mut outbound) = self.dispatch.peer.inner.link.detach() {
+            self.unsent = outbound.end(transmit);
+        }
+        true
+    }
+}
+
+impl<R: Runtime> Drop for Serving<R> {
+    fn drop(&mut self) {
+        if self.end() {
+            let gone = self.dispatch.leave(true, self.unsent);
+            self.dispatch.shared.outlet.send_now(gone.clone());
+            if std::thread::panicking() {
+                // Handlers are told too, but not while the stack unwinds: another panic would end the process.
+                let shared = Arc::clone(&self.dispatch.shared);
+                self.runtime.spawn(async move {
+                    shared.handlers.lifecycle(&gone);
+                });
+            }
+        }
+        self.dispatch.peer.inner.ended.set(self.unsent);
+    }
+}
+
+struct ServerDispatch {
+    peer: Peer,
+    shared: Arc<Shared>,
+    seen: Seen<Peer, ServerEvent>,
+    tap: Tap<ServerEvent>,
+    identify: bool,
+}
+
+impl ServerDispatch {
+    /// Reports a lifecycle event: to its handlers, and to the stream.
+    fn lifecycle(&mut self, event: ServerEvent) {
+        let heard = self.shared.handlers.lifecycle(&event);
+        self.tap.refresh(&self.shared.outlet);
+        if let ServerEvent::Error(peer, error) = &event {
+            if !heard && !self.tap.is_open() {
+                tracing::warn!(target: "ipc", peer = %peer.id(), %error, "unheard error");
+            }
+        }
+        self.tap.push(event);
+    }
+
+    /// Takes the peer out of the book, and says so.
+    fn leave(&self, had_error: bool, unsent: Unsent) -> ServerEvent {
+        let peer = self.peer.clone();
+        {
+            let mut core = self.shared.lock_core();
+            self.shared.peers.remove(peer.id());
+            core.handle_disconnected(peer.id());
+            let _reported_by_the_caller = core.poll_event();
+        }
+        tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, "disconnected");
+        let claimed_id = peer.claimed_id();
+        ServerEvent::Disconnected { peer, claimed_id, had_error, unsent }
+    }
+
+    fn failed(&mut self, event: &str, error: BoxError) {
+        let error = ConnectionError::Handler { event: event.into(), source: Arc::new(error) };
+        self.lifecycle(ServerEvent::Error(self.peer.clone(), error));
+    }
+}
+
+impl Dispatch for ServerDispatch {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.tap.poll_ready(cx, &self.shared.outlet)
+    }
+
+    fn begin(&mut self) {
+        self.tap.refresh(&self.shared.outlet);
+    }
+
+    fn received(&mut self, received: Received<'_>) {
+        self.shared.handlers.refresh(&mut self.seen);
+        let mut errors = Vec::new();
+        match received {
+            Received::Event(event) => {
+                if self.identify {
+                    if let Some(id) = event.sender_id() {
+                        if self.peer.claim(id) {
+                            self.shared.lock_core().handle_claimed_id(self.peer.id(), id);
+                        }
+                    }
+                }
+                let taken = self.seen.event(&self.shared.handlers, &self.peer, &event, |error| errors.push(error));
+                for error in errors {
+                    self.failed(event.name(), error);
+                }
+                if !taken {
+                    if self.tap.is_open() {
+                        self.tap.push(ServerEvent::Message(self.peer.clone(), event.into_message()));
+                    } else {
+                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
+                    }
+                }
+            }
+            Received::Raw(bytes) => {
+                let taken = self.seen.data(&self.peer, bytes, |error| errors.push(error));
+                for error in errors {
+                    self.failed("data", error);
+                }
+                if !taken && self.tap.is_open() {
+                    self.tap.push(ServerEvent::Data(self.peer.clone(), Bytes::copy_from_slice(bytes)));
+                }
+            }
+            Received::Malformed(report) => {
+                self.lifecycle(ServerEvent::Error(self.peer.clone(), crate::error::protocol(&report, false)));
+            }
+            Received::Failed(report) => {
+                self.lifecycle(ServerEvent::Error(self.peer.clone(), crate::error::protocol(&report, true)));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Accepting: limits, failures of the operating system, and fairness.
+
+use crate::world::*;
+use ipc_driver::ServeError;
+use ipc_driver::fake::Fake;
+use ipc_driver::runtime::Runtime;
+
+const EMFILE: i32 = 24;
+
+fn accepting(runtime: &Fake) -> ipc_driver::fake::Task {
+    runtime.tasks().into_iter().find(|task| task.name.contains("Accepting<")).unwrap()
+}
+
+#[test]
+fn surplus_peers_are_closed_and_there_is_room_again_when_one_goes() {
+    let runtime = Fake::new(1);
+    let server = serve(&runtime, config().max_connections(2));
+    let (one, _two) = (dial(&runtime), dial(&runtime));
+    let mut three = dial(&runtime);
+    assert_eq!(server.len(), 2);
+    assert_eq!(runtime.block_on(three.receive()).unwrap(), b"");
+    drop(one);
+    runtime.run();
+    let mut four = dial(&runtime);
+    assert_eq!(server.len(), 2);
+    server.broadcast("n", &1).unwrap();
+    assert_eq!(numbers(&runtime.block_on(four.receive()).unwrap()), [1]);
+}
+
+#[test]
+fn a_lack_of_descriptors_is_waited_out_without_spinning() {
+    let runtime = Fake::new(2);
+    let server = serve(&runtime, config());
+    let before = accepting(&runtime).polls;
+    runtime.network().fail_accepts(EMFILE, 20);
+    let _end = dial(&runtime);
+    assert!(server.is_empty());
+    runtime.advance(MILLISECOND * 990);
+    assert_eq!(runtime.network().failed_accepts(), 20);
+    let polls = accepting(&runtime).polls - before;
+    assert!(polls <= 22, "{polls}");
+    assert!(server.is_empty());
+    runtime.advance(MILLISECOND * 20);
+    assert_eq!(server.len(), 1);
+}
+
+#[test]
+fn a_server_that_cannot_accept_can_be_stopped() {
+    let runtime = Fake::new(3);
+    let server = serve(&runtime, config());
+    runtime.network().fail_accepts(EMFILE, usize::MAX >> 50);
+    let mut end = dial(&runtime);
+    runtime.advance(SECOND);
+    let started = runtime.elapsed();
+    runtime.block_on(server.shutdown(SECOND));
+    assert_eq!(runtime.elapsed(), started);
+    assert_eq!(runtime.tasks(), []);
+    assert_eq!(runtime.block_on(end.receive()).unwrap(), b"");
+}
+
+#[test]
+fn a_connection_that_broke_before_it_was_accepted_delays_nobody() {
+    const ECONNABORTED: i32 = 103;
+    let runtime = Fake::new(4);
+    let server = serve(&runtime, config());
+    runtime.network().fail_accepts(ECONNABORTED, 3);
+    let _end = dial(&runtime);
+    assert_eq!(server.len(), 1);
+}
+
+#[test]
+fn a_crowd_of_new_peers_does_not_keep_the_others_waiting() {
+    let runtime = Fake::new(5);
+    let server = serve(&runtime, config().max_connections(10_000).accept_backlog(10_000));
+    let before = accepting(&runtime).polls;
+    let connected: Vec<_> = (0..1000).map(|_| poll_once(runtime.connect(&endpoint(), server.settings()))).collect();
+    runtime.run();
+    assert_eq!(server.len(), 1000);
+    let polls = accepting(&runtime).polls - before;
+    assert!((10..1000).contains(&polls), "{polls}");
+    drop(connected);
+}
+
+#[test]
+fn of_two_starts_at_once_one_listens_and_the_other_says_so() {
+    let runtime = Fake::new(6);
+    runtime.network().delay_listening(MILLISECOND);
+    let any_port = ipc_driver::Endpoint::Tcp { host: "127.0.0.1".into(), port: 0 };
+    let server = FakeServer::with_runtime(runtime.clone(), settings(config()), any_port);
+    let outcomes = Log::default();
+    for _ in 0..2 {
+        let (server, to) = (server.clone(), outcomes.clone());
+        runtime.spawn(async move { to.push(server.start().await.is_ok()) });
+    }
+    runtime.advance(SECOND);
+    let mut outcomes = outcomes.take();
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, [false, true]);
+    assert_ne!(server.local_endpoint().port(), Some(0));
+    server.stop();
+    runtime.run();
+    assert_eq!(runtime.tasks(), []);
+}
+
+#[test]
+fn a_dropped_start_lets_the_next_one_through() {
+    let runtime = Fake::new(8);
+    runtime.network().delay_listening(MILLISECOND);
+    let server = server(&runtime, config());
+    assert!(poll_once(server.start()).is_pending());
+    runtime.advance(SECOND);
+    assert!(!server.is_listening());
+    runtime.block_on(server.start()).unwrap();
+}
+
+#[test]
+fn a_busy_endpoint_is_an_error_that_names_it() {
+    let runtime = Fake::new(7);
+    let _server = serve(&runtime, config());
+    let second = server(&runtime, config());
+    let error = runtime.block_on(second.start()).unwrap_err();
+    assert!(matches!(error, ServeError::Listen { .. }));
+    assert!(error.to_string().contains("127.0.0.1:8000"), "{error}");
+}

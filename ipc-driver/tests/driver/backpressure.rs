@@ -1,0 +1,412 @@
+//! A slow reader slows its sender, on either side, and nothing is lost or grows without bound.
+
+use crate::world::*;
+use ipc_driver::fake::{Fake, Script, Wire};
+use ipc_driver::runtime::Runtime;
+use ipc_driver::{ClientEvent, EmitError, Peer, ServerEvent};
+
+fn narrow(bytes: usize) -> Script {
+    Script::both(Wire::default().capacity(bytes))
+}
+
+#[test]
+fn a_full_event_stream_stops_the_reading_and_then_the_sender() {
+    let runtime = Fake::new(1);
+    runtime.network().set_script(narrow(1000));
+    let server = serve(&runtime, config().event_queue(4));
+    let mut events = server.events();
+    let client = connect(&runtime, config().max_pending_bytes(1000));
+    let sent = Log::default();
+    let (to, sender) = (sent.clone(), client.clone());
+    runtime.spawn(async move {
+        for n in 0..10_000_u64 {
+            sender.send("n", &n).await.unwrap();
+            to.push(n);
+        }
+    });
+    runtime.run();
+    let stopped = sent.len();
+    assert!(stopped < 200, "{stopped} were sent and nobody reads");
+    runtime.advance(SECOND * 3600);
+    assert_eq!(sent.len(), stopped);
+    let got = runtime.block_on(async {
+        let mut got = Vec::new();
+        while got.len() < 10_000 {
+            if let Some(ServerEvent::Message(_, message)) = events.recv().await {
+                got.push(message.data::<u64>().unwrap());
+            }
+        }
+        got
+    });
+    assert_eq!(got, (0..10_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn while_its_event_stream_is_full_a_connection_reads_nothing() {
+    let runtime = Fake::new(2);
+    let server = serve(&runtime, config().event_queue(1));
+    let _events = server.events();
+    let mut end = dial(&runtime);
+    for n in 0..10 {
+        runtime.block_on(end.send(frame("n", n).as_bytes())).unwrap();
+        runtime.run();
+    }
+    let reads = end.connection().to_server().reads;
+    assert!(reads <= 2, "{reads}");
+}
+
+#[test]
+fn a_client_whose_event_stream_is_full_loses_nothing_of_a_server_that_goes() {
+    let runtime = Fake::new(3);
+    let mut listener = listen(&runtime);
+    let client = client(&runtime, config().event_queue(2).max_retries(0));
+    let mut events = client.events();
+    runtime.block_on(client.connect()).unwrap();
+    let mut end = runtime.block_on(listener.accept()).unwrap();
+    let all: String = (0..500).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    drop((end, listener));
+    let got = runtime.block_on(async {
+        let mut got = Vec::new();
+        while let Some(event) = events.recv().await {
+            // Slower than any time a connection has for its end.
+            runtime.sleep(SECOND).await;
+            if let ClientEvent::Message(message) = event {
+                got.push(message.data::<u64>().unwrap());
+            }
+        }
+        got
+    });
+    assert_eq!(got, (0..500).collect::<Vec<_>>());
+}
+
+#[test]
+fn close_does_not_wait_for_a_full_event_stream_to_say_goodbye() {
+    let runtime = Fake::new(4);
+    let mut listener = listen(&runtime);
+    let client = client(&runtime, config().event_queue(1));
+    let _unread = client.events();
+    runtime.block_on(client.connect()).unwrap();
+    let mut end = runtime.block_on(listener.accept()).unwrap();
+    let all: String = (0..50).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    runtime.run();
+    client.emit("n", &1).unwrap();
+    assert!(poll_once(client.close()).is_pending());
+    let started = runtime.elapsed();
+    assert_eq!(numbers(&runtime.block_on(end.receive_all()).unwrap()), [1]);
+    assert_eq!(runtime.elapsed(), started);
+    runtime.block_on(client.destroyed());
+    assert!(runtime.elapsed() - started <= SECOND * 5);
+}
+
+#[test]
+fn an_echo_to_a_peer_that_never_reads_stops_reading_and_is_bounded() {
+    let runtime = Fake::new(5);
+    runtime.network().set_script(narrow(500));
+    let limit = 2000;
+    let server = serve(&runtime, config().max_pending_bytes(limit));
+    let refused = Log::default();
+    let to = refused.clone();
+    server.on_event("n", move |peer, event| {
+        if let Err(error) = peer.emit_event(event) {
+            to.push(error.to_string());
+        }
+    });
+    let mut end = dial(&runtime);
+    let peer = server.peers().remove(0);
+    let all: String = (0..5000).map(|n| frame("n", n)).collect();
+    let traffic = end.connection().clone();
+    runtime.spawn(async move { end.send(all.as_bytes()).await.unwrap() });
+    runtime.advance(SECOND * 60);
+    assert!(peer.pending() <= 2 * limit, "{}", peer.pending());
+    let read = traffic.to_server().read;
+    assert!(read < 3 * limit, "the server reads on: {read}");
+    assert_eq!(refused.take(), [""; 0]);
+}
+
+#[test]
+fn an_echo_goes_on_when_the_peer_reads_again_and_no_answer_is_lost() {
+    for seed in 0..20 {
+        let runtime = Fake::new(seed);
+        runtime.network().set_script(narrow(300));
+        let server = serve(&runtime, config().max_pending_bytes(1000));
+        server.on_event("n", Peer::emit_event);
+        let failed = Log::default();
+        let to = failed.clone();
+        server.on_error(move |_, error| to.push(error.to_string()));
+        let client = connect(&runtime, config().max_pending_bytes(1000).event_queue(1));
+        let mut events = client.events();
+        let sender = client.clone();
+        runtime.spawn(async move {
+            for n in 0..1000_u64 {
+                sender.send("n", &n).await.unwrap();
+            }
+        });
+        runtime.advance(SECOND);
+        let got = runtime.block_on(async {
+            let mut got = Vec::new();
+            while got.len() < 1000 {
+                if let Some(ClientEvent::Message(message)) = events.recv().await {
+                    got.push(message.data::<u64>().unwrap());
+                }
+            }
+            got
+        });
+        assert_eq!(got, (0..1000).collect::<Vec<_>>());
+        assert_eq!(failed.take(), [""; 0]);
+    }
+}
+
+#[test]
+fn one_read_full_of_small_requests_with_large_answers_loses_none() {
+    let runtime = Fake::new(6);
+    runtime.network().set_script(narrow(100_000));
+    let server = serve(&runtime, config().max_pending_bytes(5000));
+    let refused = Log::default();
+    let to = refused.clone();
+    server.on("n", move |peer, n: u64| {
+        if let Err(error) = peer.emit("n", &(n, "x".repeat(1000))) {
+            to.push(error.to_string());
+        }
+    });
+    let mut end = dial(&runtime);
+    end.connection().set_script(Script::default().to_client(Wire::default().capacity(700)));
+    let all: String = (0..300).map(|n| frame("n", n)).collect();
+    let bytes = runtime.block_on(async {
+        end.send(all.as_bytes()).await.unwrap();
+        end.finish();
+        end.receive_all().await.unwrap()
+    });
+    assert_eq!(refused.take(), [""; 0]);
+    assert_eq!(numbers(&bytes), (0..300).collect::<Vec<_>>());
+}
+
+#[test]
+fn emit_is_refused_when_the_queue_is_full_and_taken_when_it_has_room() {
+    let runtime = Fake::new(7);
+    runtime.network().set_script(narrow(50));
+    let server = serve(&runtime, config().max_pending_bytes(200));
+    let mut end = dial(&runtime);
+    let peer = server.peers().remove(0);
+    let mut taken = 0_u64;
+    let error = loop {
+        match peer.emit("n", &(100 + taken)) {
+            Ok(()) => taken += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, EmitError::Full { limit: 200, .. }) && error.is_temporary());
+    assert_eq!(server.broadcast("n", &1).unwrap().full, 1);
+    let bytes = runtime.block_on(async {
+        let mut bytes = Vec::new();
+        while numbers(&bytes).len() < taken as usize {
+            bytes.extend(end.receive().await.unwrap());
+        }
+        bytes
+    });
+    assert_eq!(numbers(&bytes), (100..100 + taken).collect::<Vec<_>>());
+    runtime.run();
+    peer.emit("n", &1).unwrap();
+}
+
+#[test]
+fn one_message_larger_than_the_limit_passes_an_empty_queue() {
+    let runtime = Fake::new(8);
+    runtime.network().set_script(narrow(50));
+    let server = serve(&runtime, config().max_pending_bytes(100));
+    let mut end = dial(&runtime);
+    let peer = server.peers().remove(0);
+    runtime.spawn(async move {
+        for n in 0..3 {
+            peer.send("n", &(n, "x".repeat(1000))).await.unwrap();
+        }
+        peer.close().await.unwrap();
+    });
+    assert_eq!(numbers(&runtime.block_on(drain(&mut end)).0), [0, 1, 2]);
+}
+
+#[test]
+fn send_to_all_goes_at_the_pace_of_the_slowest() {
+    let runtime = Fake::new(9);
+    runtime.network().set_script(narrow(50));
+    let server = serve(&runtime, config().max_pending_bytes(100));
+    let (mut quick, mut slow) = (dial(&runtime), dial(&runtime));
+    let sender = server.clone();
+    runtime.spawn(async move {
+        for n in 0..100 {
+            let frame = ipc_driver::Frame::new(sender.settings(), "n", &n).unwrap();
+            assert_eq!(sender.send_to_all(&frame).await.queued, 2);
+        }
+        sender.shutdown(SECOND * 60).await;
+    });
+    let fake = runtime.clone();
+    runtime.spawn(async move { assert_eq!(numbers(&drain(&mut quick).await.0).len(), 100) });
+    let bytes = runtime.block_on(async {
+        let mut all = Vec::new();
+        loop {
+            fake.sleep(MILLISECOND * 10).await;
+            match slow.receive().await.unwrap() {
+                bytes if bytes.is_empty() => return all,
+                bytes => all.extend(bytes),
+            }
+        }
+    });
+    assert_eq!(numbers(&bytes).len(), 100);
+    assert_eq!(runtime.panics(), [""; 0]);
+}
+
+#[test]
+fn a_full_stream_of_one_connection_does_not_time_out_what_the_peer_has_sent() {
+    let runtime = Fake::new(10);
+    let server = serve(&runtime, config().event_queue(1).message_timeout(SECOND));
+    let mut events = server.events();
+    let mut end = dial(&runtime);
+    let all: String = (0..20).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    runtime.block_on(async {
+        let mut got = 0;
+        while got < 20 {
+            runtime.sleep(SECOND * 10).await;
+            match events.recv().await.unwrap() {
+                ServerEvent::Message(..) => got += 1,
+                ServerEvent::Error(_, error) => panic!("{error}"),
+                _ => {}
+            }
+        }
+    });
+}
+
+#[test]
+fn a_peer_is_not_timed_out_for_what_we_do_not_read() {
+    let runtime = Fake::new(11);
+    let server = serve(&runtime, config().max_pending_bytes(100).message_timeout(SECOND));
+    server.on_event("n", Peer::emit_event);
+    let errors = Log::default();
+    let to = errors.clone();
+    server.on_error(move |_, error| to.push(error.to_string()));
+    let mut end = dial(&runtime);
+    end.connection().set_script(Script::default().to_client(Wire::default().capacity(50)));
+    let all: String = (0..21).map(|n| frame("n", n)).collect();
+    let (most, tail) = all.split_at(all.len() - 5);
+    runtime.block_on(end.send(most.as_bytes())).unwrap();
+    runtime.advance(SECOND * 10);
+    let mut got = Vec::new();
+    while numbers(&got).len() < 20 {
+        got.extend(runtime.block_on(end.receive()).unwrap());
+        runtime.run();
+    }
+    runtime.advance(MILLISECOND * 900);
+    runtime.block_on(end.send(tail.as_bytes())).unwrap();
+    runtime.run();
+    got.extend(runtime.block_on(end.receive()).unwrap());
+    assert_eq!(numbers(&got), (0..21).collect::<Vec<_>>());
+    assert_eq!(errors.len(), 0);
+    // What is unfinished while we do read is timed out all the same.
+    runtime.block_on(end.send(b"{")).unwrap();
+    runtime.advance(MILLISECOND * 1001);
+    assert_eq!(errors.len(), 1);
+    assert!(server.is_empty());
+}
+
+#[test]
+fn a_message_left_unfinished_before_a_pause_is_timed_out_after_it() {
+    let runtime = Fake::new(13);
+    let server = serve(&runtime, config().event_queue(1).message_timeout(SECOND));
+    let mut events = server.events();
+    let mut end = dial(&runtime);
+    let all = frame("n", 1) + &frame("n", 2) + &frame("n", 3) + "{";
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    runtime.advance(SECOND * 10);
+    for _ in 0..4 {
+        assert!(!matches!(runtime.block_on(events.recv()), Some(ServerEvent::Error(..))));
+    }
+    runtime.advance(MILLISECOND * 1001);
+    assert!(matches!(runtime.block_on(events.recv()), Some(ServerEvent::Error(..))));
+}
+
+#[test]
+fn reading_goes_on_when_a_congested_queue_is_written_all_at_once() {
+    let runtime = Fake::new(14);
+    let server = serve(&runtime, config().max_pending_bytes(200));
+    server.on_event("n", Peer::emit_event);
+    let mut end = dial(&runtime);
+    end.connection().set_script(Script::default().to_client(Wire::default().capacity(0)));
+    let (first, second): (String, String) =
+        ((0..12).map(|n| frame("n", n)).collect(), (12..20).map(|n| frame("n", n)).collect());
+    runtime.block_on(end.send(first.as_bytes())).unwrap();
+    runtime.run();
+    runtime.block_on(end.send(second.as_bytes())).unwrap();
+    runtime.run();
+    end.connection().set_script(Script::default());
+    runtime.run();
+    assert_eq!(numbers(&runtime.block_on(end.receive()).unwrap()), (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn two_sides_that_send_each_other_more_than_the_limit_do_not_wait_for_ever() {
+    let runtime = Fake::new(15);
+    runtime.network().set_script(narrow(100));
+    let server = serve(&runtime, config().max_pending_bytes(500));
+    let client = connect(&runtime, config().max_pending_bytes(500));
+    let got = Log::default();
+    let (one, two) = (got.clone(), got.clone());
+    server.on("n", move |_, (n, _): (u64, String)| one.push(n));
+    client.on("n", move |(n, _): (u64, String)| two.push(n));
+    client.emit("n", &(1, "x".repeat(5000))).unwrap();
+    server.broadcast("n", &(2, "x".repeat(5000))).unwrap();
+    runtime.run();
+    let mut got = got.take();
+    got.sort_unstable();
+    assert_eq!(got, [1, 2]);
+}
+
+#[test]
+fn an_open_stream_that_nobody_reads_holds_no_more_than_its_bound() {
+    let runtime = Fake::new(12);
+    let server = serve(&runtime, config().event_queue(3));
+    let events = server.events();
+    let mut ends: Vec<_> = (0..4).map(|_| dial(&runtime)).collect();
+    let many: String = (0..1000).map(|n| frame("n", n)).collect();
+    for end in &mut ends {
+        runtime.block_on(end.send(many.as_bytes())).unwrap();
+    }
+    runtime.advance(SECOND);
+    drop(server);
+    drop(ends);
+    runtime.advance(SECOND * 10);
+    // Each of the four connections has one slot of its own.
+    let mut events = events;
+    let mut held = 0;
+    while let std::task::Poll::Ready(Some(_)) = poll_once(events.recv()) {
+        held += 1;
+    }
+    assert!(held <= 3 + 4 + 1, "{held}");
+}
+
+#[test]
+fn a_connection_that_cannot_write_and_has_nobody_to_tell_does_not_spin() {
+    let runtime = Fake::new(16);
+    let server = serve(&runtime, config().event_queue(1));
+    let mut events = server.events();
+    let mut end = dial(&runtime);
+    let all: String = (0..10).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    drop(end);
+    server.broadcast("n", &1).unwrap();
+    runtime.run();
+    server.broadcast("n", &2).unwrap();
+    runtime.advance(SECOND * 60);
+    let polls: usize = runtime.tasks().iter().map(|task| task.polls).sum();
+    assert!(polls < 20, "{polls}");
+    let mut got = Vec::new();
+    let last = loop {
+        match runtime.block_on(events.recv()) {
+            Some(ServerEvent::Message(_, message)) => got.push(message.data::<u64>().unwrap()),
+            Some(event @ ServerEvent::Disconnected { .. }) => break server_event(&event),
+            _ => {}
+        }
+    };
+    assert_eq!(got, (0..10).collect::<Vec<_>>());
+    assert_eq!(last, "disconnected #0, 2 unsent");
+}

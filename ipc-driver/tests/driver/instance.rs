@@ -1,0 +1,54 @@
+//! An instance with its clients and its server, on the runtime of the calling thread.
+
+use crate::world::*;
+use ipc_driver::fake::Fake;
+use ipc_driver::{ConnectError, Ipc};
+
+#[test]
+fn an_instance_is_found_in_the_runtime_that_runs_and_nowhere_else() {
+    let ipc = Ipc::<Fake>::new(config());
+    assert!(matches!(ipc.connect_to("world"), Err(ConnectError::Runtime(_))));
+    let runtime = Fake::new(1);
+    runtime.block_on(async {
+        let server = ipc.serve().unwrap();
+        server.start().await.unwrap();
+        let client = ipc.connect_to("world").unwrap();
+        client.connect().await.unwrap();
+        assert_eq!(ipc.connect_to("world").unwrap().endpoint(), client.endpoint());
+        assert!(ipc.of("world").is_some_and(|client| client.is_connected()));
+        assert!(ipc.disconnect("world"));
+        client.destroyed().await;
+        assert!(ipc.of("world").is_none());
+    });
+}
+
+#[test]
+fn a_server_that_is_replaced_may_ask_its_instance_what_it_likes() {
+    let runtime = Fake::new(2);
+    let ipc = Ipc::<Fake>::new(config());
+    let seen = Log::default();
+    runtime.block_on(async {
+        let server = ipc.serve().unwrap();
+        let (instance, to) = (ipc.clone(), seen.clone());
+        server.on_lifecycle(move |_| to.push(instance.config().id));
+        server.start().await.unwrap();
+        drop(server);
+        ipc.serve_net(None, None).unwrap();
+    });
+    assert_eq!(seen.len(), 2);
+}
+
+#[test]
+fn stop_retrying_of_the_instance_reaches_its_clients() {
+    let runtime = Fake::new(3);
+    let ipc = Ipc::<Fake>::new(config());
+    runtime.block_on(async {
+        let client = ipc.connect_to("nobody").unwrap();
+        client.start();
+        runtime.sleep(SECOND * 3).await;
+        assert!(!client.is_destroyed());
+        ipc.configure(|config| config.stop_retrying = true.into());
+        client.destroyed().await;
+        assert!(!ipc.connect_to("nobody").unwrap().is_destroyed(), "one that has ended is replaced");
+    });
+}

@@ -1,0 +1,18 @@
+//! The driver on the fake runtime: one module per group of behaviours.
+
+// A helper of a test may fail it as the test itself may.
+#![allow(clippy::unwrap_used)]
+
+mod accepting;
+mod backpressure;
+mod closing;
+mod emitting;
+mod events;
+mod handlers;
+mod instance;
+mod panics;
+mod protocol;
+mod reconnecting;
+mod soak;
+mod waiting;
+mod world;

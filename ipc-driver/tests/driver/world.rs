@@ -1,0 +1,172 @@
+//! What every test here needs: a fake runtime, a server and clients on it, raw sockets, and a log.
+
+use ipc_driver::fake::{Fake, Stream};
+use ipc_driver::runtime::Runtime;
+use ipc_driver::{Client, Config, Endpoint, Host, Platform, Server, Settings};
+use std::fmt::Debug;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+pub(crate) type FakeClient = Client<Fake>;
+pub(crate) type FakeServer = Server<Fake>;
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+
+pub(crate) fn settings(config: Config) -> Settings {
+    config.build(&Host::new("pluto", Platform::Linux)).unwrap()
+}
+
+/// Where everything here listens.
+pub(crate) fn endpoint() -> Endpoint {
+    Endpoint::Tcp { host: "127.0.0.1".into(), port: 8000 }
+}
+
+pub(crate) fn config() -> Config {
+    Config::new("world")
+}
+
+pub(crate) fn server(runtime: &Fake, config: Config) -> FakeServer {
+    Server::with_runtime(runtime.clone(), settings(config), endpoint())
+}
+
+pub(crate) fn client(runtime: &Fake, config: Config) -> FakeClient {
+    Client::with_runtime(runtime.clone(), settings(config), endpoint())
+}
+
+/// A server that has started.
+pub(crate) fn serve(runtime: &Fake, config: Config) -> FakeServer {
+    let server = server(runtime, config);
+    runtime.block_on(server.start()).unwrap();
+    server
+}
+
+/// A client that is connected.
+pub(crate) fn connect(runtime: &Fake, config: Config) -> FakeClient {
+    let client = client(runtime, config);
+    runtime.block_on(client.connect()).unwrap();
+    runtime.run();
+    client
+}
+
+/// A raw socket connected to the server.
+pub(crate) fn dial(runtime: &Fake) -> Stream {
+    let stream = runtime.block_on(runtime.connect(&endpoint(), &settings(config()))).unwrap();
+    runtime.run();
+    stream
+}
+
+/// A raw listener in place of a server.
+pub(crate) fn listen(runtime: &Fake) -> ipc_driver::fake::Listener {
+    runtime.block_on(runtime.listen(&endpoint(), &settings(config()))).unwrap()
+}
+
+/// One frame on the wire.
+pub(crate) fn frame(name: &str, data: impl Debug) -> String {
+    format!("{{\"type\":{name:?},\"data\":{data:?}}}\u{c}")
+}
+
+/// The `data` numbers of the frames in `bytes`. The tail of an unfinished frame is ignored.
+pub(crate) fn numbers(bytes: &[u8]) -> Vec<u64> {
+    let whole = bytes.iter().rposition(|byte| *byte == 0xC).map_or(0, |at| at + 1);
+    let frames = bytes[..whole].split_inclusive(|byte| *byte == 0xC);
+    let number = |frame: &[u8]| {
+        let value: serde_json::Value = serde_json::from_slice(&frame[..frame.len() - 1]).unwrap();
+        value["data"].as_u64().or_else(|| value["data"][0].as_u64()).unwrap()
+    };
+    frames.map(number).collect()
+}
+
+/// Reads until the end of the stream or an error.
+pub(crate) async fn drain(stream: &mut Stream) -> (Vec<u8>, Option<io::Error>) {
+    let mut all = Vec::new();
+    loop {
+        match stream.receive().await {
+            Ok(bytes) if bytes.is_empty() => return (all, None),
+            Ok(bytes) => all.extend(bytes),
+            Err(error) => return (all, Some(error)),
+        }
+    }
+}
+
+/// What handlers saw, in order.
+#[derive(Debug)]
+pub(crate) struct Log<T>(Arc<Mutex<Vec<T>>>);
+
+impl<T> Default for Log<T> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<T> Clone for Log<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Log<T> {
+    pub(crate) fn push(&self, entry: T) {
+        self.0.lock().unwrap().push(entry);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.lock().unwrap().len()
+    }
+
+    pub(crate) fn take(&self) -> Vec<T> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Polls once, with a waker that nobody listens to.
+pub(crate) fn poll_once<F: Future>(future: F) -> Poll<F::Output> {
+    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// How the lifecycle of a client is written down here.
+pub(crate) fn client_lifecycle(client: &FakeClient) -> Log<String> {
+    let log = Log::default();
+    let to = log.clone();
+    client.on_lifecycle(move |event| to.push(client_event(event)));
+    log
+}
+
+pub(crate) fn client_event(event: &ipc_driver::ClientEvent) -> String {
+    use ipc_driver::ClientEvent::{Connected, Destroyed, Disconnected, Error, Message};
+    match event {
+        Connected => "connected".into(),
+        Message(message) => format!("message {}", message.name()),
+        Error(error) => format!("error {error}"),
+        Disconnected { retry_in: Some(wait), unsent } => {
+            format!("disconnected, again in {wait:?}, {} unsent", unsent.messages)
+        }
+        Disconnected { retry_in: None, unsent } => format!("disconnected, {} unsent", unsent.messages),
+        Destroyed => "destroyed".into(),
+        other => format!("{other:?}"),
+    }
+}
+
+pub(crate) fn server_event(event: &ipc_driver::ServerEvent) -> String {
+    use ipc_driver::ServerEvent::{Connected, Disconnected, Error, Message, Started, Stopped};
+    match event {
+        Started(_) => "started".into(),
+        Connected(peer) => format!("connected {}", peer.id()),
+        Message(peer, message) => format!("message {} {}", peer.id(), message.name()),
+        Error(peer, error) => format!("error {} {error}", peer.id()),
+        Disconnected { peer, had_error, unsent, .. } => {
+            format!(
+                "disconnected {}{}, {} unsent",
+                peer.id(),
+                if *had_error { " by an error" } else { "" },
+                unsent.messages
+            )
+        }
+        Stopped => "stopped".into(),
+        other => format!("{other:?}"),
+    }
+}
