@@ -51,15 +51,19 @@ impl<R: Ambient> Ipc<R> {
         self.lock().config.clone()
     }
 
-    /// Changes the configuration. Clients and servers made before keep theirs, except that a changed `stopRetrying`
-    /// reaches every client at once, as the README of node-ipc promises.
+    /// Changes the configuration. Clients and servers made before keep theirs, with two exceptions: a changed
+    /// `stopRetrying` reaches every client at once, as the README of node-ipc promises, and a changed `retry` from its
+    /// next wait on, as in node-ipc 9.2.1, 12.0.0 and 14.0.0.
     pub fn configure(&self, change: impl FnOnce(&mut Config)) {
         let mut inner = self.lock();
-        let before = inner.config.stop_retrying;
+        let before = (inner.config.stop_retrying, inner.config.retry);
         change(&mut inner.config);
-        let stop = inner.config.stop_retrying;
-        if stop != before {
+        let (stop, retry) = (inner.config.stop_retrying, inner.config.retry);
+        if stop != before.0 {
             inner.of.values().for_each(|client| client.set_stop_retrying(stop));
+        }
+        if retry != before.1 {
+            inner.of.values().for_each(|client| client.set_retry(retry));
         }
     }
 

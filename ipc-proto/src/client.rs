@@ -5,6 +5,7 @@
 //! ([`Client::end_of_connection`] and the `handle_*` methods); there is no socket and no clock.
 
 use crate::SplitMix64;
+use crate::config::LONGEST_TIMER;
 use crate::outbound::Unsent;
 use crate::transmit::Transmit;
 use crate::{Connection, EmitError, Endpoint, Offline, Outbound, Settings, StopRetrying};
@@ -40,6 +41,9 @@ pub enum ClientAction {
     Close,
 }
 
+/// As Node's timers have it.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Not told to connect yet.
@@ -61,9 +65,9 @@ enum State {
 /// Getters are nouns. `handle_*` methods take what happened: [`handle_connected`](Self::handle_connected),
 /// [`handle_connect_failed`](Self::handle_connect_failed), [`handle_disconnected`](Self::handle_disconnected),
 /// [`handle_timeout`](Self::handle_timeout). Commands are plain verbs: [`connect`](Self::connect),
-/// [`disconnect`](Self::disconnect), [`set_stop_retrying`](Self::set_stop_retrying). After each of them drain
-/// [`poll_action`](Self::poll_action) and [`poll_event`](Self::poll_event), and wait no longer than
-/// [`poll_timeout`](Self::poll_timeout).
+/// [`disconnect`](Self::disconnect), [`set_stop_retrying`](Self::set_stop_retrying), [`set_retry`](Self::set_retry).
+/// After each of them drain [`poll_action`](Self::poll_action) and [`poll_event`](Self::poll_event), and wait no longer
+/// than [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
 pub struct Client {
     settings: Settings,
@@ -71,6 +75,8 @@ pub struct Client {
     state: State,
     stop_retrying: StopRetrying,
     max_retries: Option<u32>,
+    /// The first wait.
+    retry: Duration,
     /// Retries since the last connection.
     attempts: u32,
     rng: SplitMix64,
@@ -94,6 +100,7 @@ impl Client {
             state: State::Idle,
             stop_retrying: settings.config().stop_retrying,
             max_retries: settings.config().max_retries,
+            retry: settings.retry(),
             attempts: 0,
             rng: SplitMix64::new(seed),
             outbound: Some(outbound),
@@ -205,6 +212,12 @@ impl Client {
             self.state = State::Destroyed;
             self.events.push_back(ClientEvent::Destroyed);
         }
+    }
+
+    /// Changes `retry` from the next wait on; the one under way keeps its length (node-ipc 9.2.1, 12.0.0 and 14.0.0).
+    /// At least 1 ms, at most 2,147,483,647 ms; a longer one is cut to that.
+    pub fn set_retry(&mut self, retry: Duration) {
+        self.retry = retry.clamp(SHORTEST_WAIT, LONGEST_TIMER);
     }
 
     /// Queues an event while no connection has the queue, as the offline policy allows: `emit` is given the queue. While
@@ -319,7 +332,8 @@ impl Client {
         if self.settings.config().offline != Offline::Buffer {
             unsent += self.discard_queued();
         }
-        let delay = self.settings.retry_delay(self.attempts, &mut self.rng);
+        let backoff = self.settings.config().backoff;
+        let delay = backoff.delay(self.attempts, self.retry, &mut self.rng).max(SHORTEST_WAIT);
         self.attempts = self.attempts.saturating_add(1);
         // An `Instant` that cannot hold a few weeks more is at its end: rather too early than a panic.
         let until = now.checked_add(delay).unwrap_or(now);

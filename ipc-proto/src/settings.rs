@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::{Config, ConfigError, Parser, check_path_part};
 use crate::endpoint::{Endpoint, EndpointError};
-use crate::{Decoder, Delimiter, Encoder, Encoding, Host, Platform, Rules, SplitMix64};
+use crate::{Decoder, Delimiter, Encoder, Encoding, Host, Platform, Rules};
 
 /// What [`Config::build`] gives: valid, complete, immutable, and cheap to clone.
 ///
@@ -156,12 +156,6 @@ impl Settings {
     #[must_use]
     pub fn retry(&self) -> Duration {
         self.config().retry.max(Duration::from_millis(1))
-    }
-
-    /// The wait before retry number `attempt`, counted from 0 since the last success; at least 1 ms.
-    pub fn retry_delay(&self, attempt: u32, rng: &mut SplitMix64) -> Duration {
-        let delay = self.config().backoff.delay(attempt, self.retry(), rng);
-        delay.max(Duration::from_millis(1))
     }
 
     /// Whether these settings may be used on that endpoint.

@@ -177,7 +177,8 @@
 //!
 //! A client tries for ever, every 500 ms: [`retry`](field@Config::retry) and [`max_retries`](field@Config::max_retries) change that,
 //! [`backoff`](field@Config::backoff) makes the wait grow, and [`stop_retrying`](field@Config::stop_retrying) is the second switch that
-//! node-ipc has, which [`Client::set_stop_retrying`] moves at any time. Each connection refills the retries.
+//! node-ipc has, which [`Client::set_stop_retrying`] moves at any time; [`Client::set_retry`] changes the wait. Each connection
+//! refills the retries.
 //! [`connect`](Client::connect) waits for the first connection or the end of the client; put a
 //! `tokio::time::timeout` around it to wait less. The client goes on connecting when that call is dropped.
 //!
@@ -344,7 +345,7 @@
 //! | events `start`, `socket.disconnected` | [`Server::start`] returns; [`Server::on_disconnect`] |
 //! | `on('*', …)`, `once`, `off` | [`Client::on_any`], [`Client::once`], [`Client::off`] |
 //! | `socket.id` | [`Peer::claimed_id`]: what the peer claims; its real name is [`Peer::id`] |
-//! | `ipc.config.stopRetrying = true` | [`Client::set_stop_retrying`], or [`Ipc::configure`] for all |
+//! | `ipc.config.stopRetrying = true`, `ipc.config.retry = 50` | [`Client::set_stop_retrying`], [`Client::set_retry`], or [`Ipc::configure`] for all |
 //!
 //! Where this crate does something else than node-ipc it does so on purpose; each case stands with its reason in
 //! `docs/compatibility.md` in the repository.

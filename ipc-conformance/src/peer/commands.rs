@@ -112,13 +112,18 @@ impl World {
     }
 
     fn set_config(&self, instance: usize, members: &JsObject) -> Reply {
-        let clients: Vec<Client> = {
+        let (clients, retry) = {
             let mut state = self.lock();
             let instance = &mut state.instances[instance];
             instance.config.assign(members);
-            instance.of.iter().filter_map(|(_, entry)| entry.handle.clone()).collect()
+            let clients: Vec<Client> = instance.of.iter().filter_map(|(_, entry)| entry.handle.clone()).collect();
+            (clients, instance.config.retry())
         };
-        // The one option that node-ipc reads again while a client lives.
+        // The options that node-ipc reads again while a client lives.
+        if members.get(&"retry".into()).is_some() {
+            let Ok(retry) = retry else { return Reply::Unsupported };
+            clients.iter().for_each(|client| client.set_retry(retry));
+        }
         if let Some(stop) = members.get(&"stopRetrying".into()) {
             clients.iter().for_each(|client| client.set_stop_retrying(StopRetrying::from(truthy(stop))));
         }

@@ -306,7 +306,11 @@ impl NodeConfig {
     }
 
     /// Node's timers: a wait that is no number, below 1 or above 2³¹ − 1 is 1 ms.
-    fn retry(&self) -> Result<Duration, Unsupported> {
+    ///
+    /// # Errors
+    ///
+    /// [`Unsupported`] for what JavaScript cannot make a number of.
+    pub fn retry(&self) -> Result<Duration, Unsupported> {
         let number = to_number(&self.get("retry")).map_err(|_| Unsupported::Option("retry"))?;
         let longest = f64::from(i32::MAX);
         let ms = if (1.0..=longest).contains(&number) { number.trunc() as u64 } else { 1 };

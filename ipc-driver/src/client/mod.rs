@@ -297,6 +297,12 @@ impl<R: Runtime> Client<R> {
         self.shared().link.nudge();
     }
 
+    /// Changes `retry` from the next wait on, the one under way keeps its length (`ipc.config.retry = 50` in node-ipc
+    /// 9.2.1, 12.0.0 and 14.0.0). From 1 ms to 2,147,483,647 ms; others are taken as the nearest of these.
+    pub fn set_retry(&self, retry: Duration) {
+        self.shared().lock_core().set_retry(retry);
+    }
+
     /// Sends what is queued, ends the connection, and waits until the server has ended its side too, 5 seconds at most.
     /// Further emits are refused from now on, and no reconnection follows.
     ///

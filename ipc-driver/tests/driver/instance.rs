@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use ipc_driver::fake::Fake;
-use ipc_driver::{ConnectError, Ipc};
+use ipc_driver::{ClientEvent, ConnectError, Ipc};
 
 #[test]
 fn an_instance_is_found_in_the_runtime_that_runs_and_nowhere_else() {
@@ -51,4 +51,27 @@ fn stop_retrying_of_the_instance_reaches_its_clients() {
         client.destroyed().await;
         assert!(!ipc.connect_to("nobody").unwrap().is_destroyed(), "one that has ended is replaced");
     });
+}
+
+#[test]
+fn retry_of_the_instance_reaches_its_clients_from_their_next_wait_on() {
+    let runtime = Fake::new(4);
+    let ipc = Ipc::<Fake>::new(config().retry(MILLISECOND * 400));
+    let waits = Log::default();
+    runtime.block_on(async {
+        let client = ipc.connect_to("nobody").unwrap();
+        let to = waits.clone();
+        client.on_lifecycle(move |event| {
+            if let ClientEvent::Disconnected { retry_in, .. } = event {
+                to.push(*retry_in);
+            }
+        });
+        client.start();
+        runtime.sleep(MILLISECOND * 100).await;
+        ipc.configure(|config| config.retry = MILLISECOND * 50);
+        runtime.sleep(MILLISECOND * 310).await;
+        assert_eq!(waits.len(), 2, "the wait under way keeps its length");
+        runtime.sleep(MILLISECOND * 50).await;
+    });
+    assert_eq!(waits.take(), [400, 50, 50].map(|ms| Some(MILLISECOND * ms)));
 }

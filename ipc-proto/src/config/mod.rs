@@ -20,7 +20,7 @@ use std::time::Duration;
 pub use choices::{Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying};
 pub use error::ConfigError;
 pub use tls::TlsOptions;
-pub(crate) use validate::check_path_part;
+pub(crate) use validate::{LONGEST_TIMER, check_path_part};
 
 use crate::{Backoff, Encoding};
 

@@ -9,7 +9,7 @@ use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, TlsOp
 use crate::{Backoff, Delimiter, Host, Rules, Settings};
 
 /// The longest wait that Node's timers know, 2³¹ − 1 ms.
-const LONGEST_TIMER: Duration = Duration::from_millis(i32::MAX as u64);
+pub(crate) const LONGEST_TIMER: Duration = Duration::from_millis(i32::MAX as u64);
 /// The largest message: more than a string of Node can hold (512 MiB), and within every `isize`.
 const LARGEST_MESSAGE: usize = i32::MAX as usize;
 
