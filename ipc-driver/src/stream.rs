@@ -58,16 +58,18 @@ impl<E> Outlet<E> {
     }
 
     pub(crate) fn close(&self) {
-        *self.sender.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Without the lock: whoever listens is woken.
+        drop(sender);
     }
 
     /// Puts an event of the handle itself into the stream, ahead of its bound: there are few, and their sender cannot
     /// wait.
     pub(crate) fn send_now(&self, event: E) {
-        let mut sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = &mut *sender {
+        let sender = self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(mut sender) = sender {
             // Every clone of a sender has one slot of its own beyond the bound, so this fails only if nobody listens.
-            let _nobody_listens = sender.clone().start_send(event);
+            let _nobody_listens = sender.start_send(event);
         }
     }
 
