@@ -153,10 +153,7 @@ impl<R: Ambient> Client<R> {
     ///
     /// As [`new`](Self::new).
     pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ConnectError> {
-        if let Some(what) = crate::net::missing(&settings, &endpoint) {
-            return Err(ConnectError::Unsupported { what, endpoint });
-        }
-        Ok(Self::with_runtime(R::ambient().map_err(ConnectError::Runtime)?, settings, endpoint))
+        Self::with_runtime(R::ambient().map_err(ConnectError::Runtime)?, settings, endpoint)
     }
 
     /// Connects to the local service `id` and waits for the first connection: [`new`](Self::new) and
@@ -186,7 +183,15 @@ impl<R: Ambient> Client<R> {
 
 impl<R: Runtime> Client<R> {
     /// A client on a given runtime, not connecting yet.
-    pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`ConnectError`]: the endpoint does not go with the settings, or needs what is not supported yet. Nothing is opened.
+    pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Result<Self, ConnectError> {
+        settings.check(&endpoint)?;
+        if let Some(what) = crate::net::missing(&settings, &endpoint) {
+            return Err(ConnectError::Unsupported { what, endpoint });
+        }
         let seed = runtime.seed();
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Client::new(settings.clone(), endpoint.clone(), seed)),
@@ -200,7 +205,7 @@ impl<R: Runtime> Client<R> {
             last_error: Mutex::new(None),
             ended: Latch::default(),
         });
-        Self { _alive: Arc::new(Alive(Arc::clone(&shared))), emitter: Emitter { shared }, runtime }
+        Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), emitter: Emitter { shared }, runtime })
     }
 
     fn shared(&self) -> &Arc<Shared> {

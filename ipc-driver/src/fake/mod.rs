@@ -12,9 +12,9 @@
 //! let runtime = Fake::new(7);
 //! let settings = ipc_driver::build(Config::new("world"))?;
 //! let endpoint = Endpoint::local(&settings, None)?;
-//! let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone());
+//! let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone())?;
 //! server.on("hello", |peer, name: String| peer.emit("hello", &format!("{name} too")));
-//! let client = Client::with_runtime(runtime.clone(), settings, endpoint);
+//! let client = Client::with_runtime(runtime.clone(), settings, endpoint)?;
 //! let mut events = client.events();
 //! runtime.block_on(async {
 //!     server.start().await?;

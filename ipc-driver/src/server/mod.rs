@@ -19,7 +19,6 @@ use book::Book;
 use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Settings, Unsent};
 use serde::Serialize;
-use std::marker::PhantomData;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -87,7 +86,6 @@ pub struct Server<R: Runtime> {
     /// Dropped with the last handle.
     _alive: Arc<Alive>,
     runtime: R,
-    marker: PhantomData<R>,
 }
 
 pub(crate) struct Shared {
@@ -161,12 +159,7 @@ impl Drop for Alive {
 
 impl<R: Runtime> Clone for Server<R> {
     fn clone(&self) -> Self {
-        Self {
-            shared: Arc::clone(&self.shared),
-            _alive: Arc::clone(&self._alive),
-            runtime: self.runtime.clone(),
-            marker: PhantomData,
-        }
+        Self { shared: Arc::clone(&self.shared), _alive: Arc::clone(&self._alive), runtime: self.runtime.clone() }
     }
 }
 
@@ -217,11 +210,7 @@ impl<R: Ambient> Server<R> {
     ///
     /// As [`new`](Self::new).
     pub fn at(settings: Settings, endpoint: Endpoint) -> Result<Self, ServeError> {
-        settings.check_serving(&endpoint)?;
-        if let Some(what) = crate::net::missing(&settings, &endpoint) {
-            return Err(ServeError::Unsupported { what, endpoint });
-        }
-        Ok(Self::with_runtime(R::ambient().map_err(ServeError::Runtime)?, settings, endpoint))
+        Self::with_runtime(R::ambient().map_err(ServeError::Runtime)?, settings, endpoint)
     }
 
     /// Serves on the default local socket: [`new`](Self::new) and [`start`](Self::start). Events that come before a
@@ -250,7 +239,15 @@ impl<R: Ambient> Server<R> {
 
 impl<R: Runtime> Server<R> {
     /// A server on a given runtime, not started yet.
-    pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`]: the endpoint does not go with the settings, or needs what is not supported yet. Nothing is opened.
+    pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Result<Self, ServeError> {
+        settings.check_serving(&endpoint)?;
+        if let Some(what) = crate::net::missing(&settings, &endpoint) {
+            return Err(ServeError::Unsupported { what, endpoint });
+        }
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
             settings,
@@ -261,7 +258,7 @@ impl<R: Runtime> Server<R> {
             listening: Mutex::new(Listening::No),
             leaving: AtomicUsize::new(0),
         });
-        Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime, marker: PhantomData }
+        Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime })
     }
 
     /// Listens, and accepts peers from now on (`ipc.server.start()`). After a [`stop`](Self::stop) it may be started
@@ -275,7 +272,6 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError::AlreadyListening`].
     pub async fn start(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
-        shared.settings.check_serving(&shared.endpoint)?;
         let starting = shared.begin_start()?;
         if let Some(socket) = starting.before.as_ref().and_then(Listening::socket) {
             // A stop is under way: its socket must be gone before another takes its place.

@@ -86,7 +86,7 @@ fn of_two_starts_at_once_one_listens_and_the_other_says_so() {
     let runtime = Fake::new(6);
     runtime.network().delay_listening(MILLISECOND);
     let any_port = ipc_driver::Endpoint::Tcp { host: "127.0.0.1".into(), port: 0 };
-    let server = FakeServer::with_runtime(runtime.clone(), settings(config()), any_port);
+    let server = FakeServer::with_runtime(runtime.clone(), settings(config()), any_port).expect("a server");
     let outcomes = Log::default();
     for _ in 0..2 {
         let (server, to) = (server.clone(), outcomes.clone());

@@ -31,11 +31,11 @@ pub(crate) fn config() -> Config {
 }
 
 pub(crate) fn server(runtime: &Fake, config: Config) -> FakeServer {
-    Server::with_runtime(runtime.clone(), settings(config), endpoint())
+    Server::with_runtime(runtime.clone(), settings(config), endpoint()).expect("a server")
 }
 
 pub(crate) fn client(runtime: &Fake, config: Config) -> FakeClient {
-    Client::with_runtime(runtime.clone(), settings(config), endpoint())
+    Client::with_runtime(runtime.clone(), settings(config), endpoint()).expect("a client")
 }
 
 /// A server that has started.
