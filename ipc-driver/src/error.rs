@@ -25,6 +25,9 @@ pub enum ConnectionError {
     /// A connection broke.
     #[error("the connection broke: {0}")]
     Io(#[source] Arc<io::Error>),
+    /// A TLS handshake of a server failed, see `HandshakeError`.
+    #[error("{0}")]
+    Handshake(#[source] Arc<io::Error>),
     /// The peer sent something that is not an event. The connection goes on unless `fatal`.
     #[error("the peer broke the protocol: {error}")]
     Protocol {
@@ -53,6 +56,7 @@ impl fmt::Debug for ConnectionError {
                 f.debug_struct("Connect").field("endpoint", endpoint).field("source", source).finish()
             }
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            Self::Handshake(error) => f.debug_tuple("Handshake").field(error).finish(),
             Self::Protocol { error, frame, fatal } => {
                 let length = frame.len();
                 f.debug_struct("Protocol").field("error", error).field("bytes", &length).field("fatal", fatal).finish()
@@ -70,7 +74,7 @@ impl ConnectionError {
     pub fn io(&self) -> Option<&io::Error> {
         match self {
             Self::Connect { source, .. } => Some(source),
-            Self::Io(source) => Some(source),
+            Self::Io(source) | Self::Handshake(source) => Some(source),
             _ => None,
         }
     }
@@ -90,6 +94,10 @@ pub enum ConnectError {
     /// The address is not usable with this configuration. Nothing was opened.
     #[error(transparent)]
     Endpoint(#[from] ipc_proto::EndpointError),
+    /// The TLS configuration is not usable. Nothing was opened.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
     /// Something that this version cannot do yet. Nothing was opened.
     #[error("{what} is not supported yet; it was asked for at {endpoint}")]
     Unsupported {
@@ -122,6 +130,10 @@ pub enum ServeError {
     /// The address is not usable with this configuration. Nothing was opened.
     #[error(transparent)]
     Endpoint(#[from] ipc_proto::EndpointError),
+    /// The TLS configuration is not usable. Nothing was opened.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
     /// Something that this version cannot do yet. Nothing was opened.
     #[error("{what} is not supported yet; it was asked for at {endpoint}")]
     Unsupported {

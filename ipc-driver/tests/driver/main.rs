@@ -5,6 +5,7 @@
 
 mod accepting;
 mod backpressure;
+mod certs;
 mod closing;
 mod dialling;
 mod emitting;
@@ -15,5 +16,8 @@ mod panics;
 mod protocol;
 mod reconnecting;
 mod soak;
+mod tls;
+mod tls_files;
+mod tls_trust;
 mod waiting;
 mod world;
