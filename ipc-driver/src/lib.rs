@@ -7,6 +7,7 @@
 #![warn(missing_docs)]
 
 mod client;
+mod dial;
 mod emit;
 mod error;
 #[cfg(any(test, feature = "fake"))]
@@ -23,6 +24,7 @@ pub mod runtime;
 mod scratch;
 mod server;
 mod stream;
+mod transport;
 mod wakers;
 
 pub use client::Client;
@@ -34,6 +36,7 @@ pub use api::*;
 /// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
 pub mod api {
     pub use crate::client::{ClientEvent, Emitter};
+    pub use crate::dial::{Lookup, UnresolvedHost};
     pub use crate::error::{BoxError, CloseError, ConnectError, ConnectionError, ServeError};
     pub use crate::handlers::{HandlerId, Outcome};
     pub use crate::host::{build, detect as host};

@@ -7,6 +7,7 @@
 use crate::link::{CloseOrder, Link};
 use crate::runtime::{Runtime, Timer};
 use crate::scratch;
+use crate::transport::Transport;
 use bytes::Buf;
 use futures_io::{AsyncRead, AsyncWrite};
 use ipc_proto::{Inbound, Received, Transmit};
@@ -63,7 +64,7 @@ enum Phase {
 
 pub(crate) struct Pump<R: Runtime> {
     runtime: R,
-    stream: R::Stream,
+    stream: Transport<R::Stream>,
     inbound: Inbound,
     transmit: Transmit,
     timer: R::Timer,
@@ -82,7 +83,7 @@ pub(crate) struct Pump<R: Runtime> {
 }
 
 impl<R: Runtime> Pump<R> {
-    pub(crate) fn new(runtime: R, stream: R::Stream, inbound: Inbound, sync: bool) -> Self {
+    pub(crate) fn new(runtime: R, stream: Transport<R::Stream>, inbound: Inbound, sync: bool) -> Self {
         Self {
             timer: runtime.timer(),
             runtime,

@@ -4,9 +4,10 @@
 //! events are none of its business.
 
 use futures_io::{AsyncRead, AsyncWrite};
-use ipc_proto::{Endpoint, Settings};
+use ipc_proto::{Endpoint, LocalAddress, Settings};
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -35,18 +36,21 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// A timer that is not set.
     fn timer(&self) -> Self::Timer;
 
-    /// Connects to `endpoint`. Names are resolved here. Dropping the future gives the attempt up.
-    fn connect(
-        &self,
-        endpoint: &Endpoint,
-        settings: &Settings,
-    ) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    /// The addresses of a host name, each with `port`, in the order of the system's resolver. Never asked for what is an
+    /// address already.
+    fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 
-    /// Listens at `endpoint`. [`net`](crate::net) has the listening sockets for real adapters, and looks after their
-    /// files.
+    /// Connects to one address. Dropping the future gives the attempt up.
+    ///
+    /// [`net::tcp_socket`](crate::net::tcp_socket) makes the socket for TCP, bound as the settings ask.
+    fn connect(&self, address: &Address, settings: &Settings) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+
+    /// Listens at `endpoint`, whose host has these `addresses` (none for a local one). [`net::listen`](crate::net::listen)
+    /// has the listening sockets for real adapters, and looks after their files.
     fn listen(
         &self,
         endpoint: &Endpoint,
+        addresses: &[SocketAddr],
         settings: &Settings,
     ) -> impl Future<Output = io::Result<Self::Listener>> + Send;
 }
@@ -59,6 +63,16 @@ pub trait Ambient: Runtime {
     ///
     /// If there is none.
     fn ambient() -> io::Result<Self>;
+}
+
+/// One address to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Address {
+    /// A Unix socket, or a named pipe of Windows.
+    Local(LocalAddress),
+    /// TCP.
+    Tcp(SocketAddr),
 }
 
 /// A listening socket.
@@ -78,13 +92,13 @@ pub trait Listener: Send + Unpin + 'static {
 #[non_exhaustive]
 pub struct Remote {
     /// Its address over TCP.
-    pub address: Option<std::net::SocketAddr>,
+    pub address: Option<SocketAddr>,
 }
 
 impl Remote {
     /// A peer at a network address.
     #[must_use]
-    pub fn at(address: std::net::SocketAddr) -> Self {
+    pub fn at(address: SocketAddr) -> Self {
         Self { address: Some(address) }
     }
 }

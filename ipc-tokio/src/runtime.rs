@@ -2,7 +2,7 @@
 
 use crate::stream::Stream;
 use ipc_driver::net;
-use ipc_driver::runtime::{Ambient, Listener as Listen, Remote, Runtime, Timer as Time};
+use ipc_driver::runtime::{Address, Ambient, Listener as Listen, Remote, Runtime, Timer as Time};
 use ipc_driver::{Endpoint, Settings};
 use std::future::Future;
 use std::io;
@@ -10,7 +10,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::runtime::Handle;
 
 /// A Tokio runtime, current-thread or multi-thread, with I/O and time enabled.
@@ -35,18 +35,6 @@ impl Ambient for Tokio {
     }
 }
 
-impl Tokio {
-    /// The addresses of a host, asked for on this runtime's blocking threads.
-    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        if let Ok(address) = host.parse() {
-            return Ok(vec![SocketAddr::new(address, port)]);
-        }
-        let host = host.to_owned();
-        let lookup = self.handle.spawn_blocking(move || (host, port).to_socket_addrs().map(Iterator::collect));
-        lookup.await.map_err(io::Error::other)?
-    }
-}
-
 impl Runtime for Tokio {
     type Stream = Stream;
     type Listener = Listener;
@@ -61,46 +49,40 @@ impl Runtime for Tokio {
         Timer { handle: self.handle.clone(), deadline: None, sleep: None }
     }
 
-    async fn connect(&self, endpoint: &Endpoint, _settings: &Settings) -> io::Result<Stream> {
-        match endpoint {
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let host = host.to_owned();
+        // On this runtime's blocking threads.
+        let lookup = self.handle.spawn_blocking(move || (host, port).to_socket_addrs().map(Iterator::collect));
+        lookup.await.map_err(io::Error::other)?
+    }
+
+    async fn connect(&self, address: &Address, settings: &Settings) -> io::Result<Stream> {
+        match address {
             #[cfg(unix)]
-            Endpoint::Local(address) => Ok(Stream::Unix(tokio::net::UnixStream::connect(address.as_str()).await?)),
-            Endpoint::Tcp { host, port } => {
-                let mut last = net::no_address();
-                for address in self.resolve(host, *port).await? {
-                    match TcpStream::connect(address).await {
-                        Ok(socket) => {
-                            // Answers leave in one write anyway; waiting for more would only delay them.
-                            let _best_effort = socket.set_nodelay(true);
-                            return Ok(Stream::Tcp(socket));
-                        }
-                        Err(error) => last = error,
-                    }
-                }
-                Err(last)
+            Address::Local(address) => Ok(Stream::Unix(tokio::net::UnixStream::connect(address.as_str()).await?)),
+            Address::Tcp(address) => {
+                let socket = net::tcp_socket(*address, settings)?;
+                let stream = TcpSocket::from_std_stream(socket.into()).connect(*address).await?;
+                // Answers leave in one write anyway; waiting for more would only delay them.
+                let _best_effort = stream.set_nodelay(true);
+                Ok(Stream::Tcp(stream))
             }
-            other => Err(net::unsupported(other)),
+            other => Err(net::unsupported(format_args!("{other:?}"))),
         }
     }
 
-    async fn listen(&self, endpoint: &Endpoint, settings: &Settings) -> io::Result<Listener> {
-        match endpoint {
+    async fn listen(&self, endpoint: &Endpoint, addresses: &[SocketAddr], settings: &Settings) -> io::Result<Listener> {
+        let (listening, endpoint) = net::listen(endpoint, addresses, settings)?;
+        let _entered = self.handle.enter();
+        let socket = match listening {
             #[cfg(unix)]
-            Endpoint::Local(address) => {
-                let (socket, file) = net::bind_local(address, settings)?;
-                let _entered = self.handle.enter();
-                let socket = tokio::net::UnixListener::from_std(socket)?;
-                Ok(Listener { socket: Socket::Unix { socket, _file: file }, endpoint: endpoint.clone() })
+            net::Listening::Unix { file, socket } => {
+                Socket::Unix { _file: file, socket: tokio::net::UnixListener::from_std(socket)? }
             }
-            Endpoint::Tcp { host, port } => {
-                let addresses = self.resolve(host, *port).await?;
-                let _entered = self.handle.enter();
-                let socket = TcpListener::from_std(net::bind_tcp(&addresses, settings)?)?;
-                let endpoint = endpoint.clone().with_port(socket.local_addr()?.port());
-                Ok(Listener { socket: Socket::Tcp(socket), endpoint })
-            }
-            other => Err(net::unsupported(other)),
-        }
+            net::Listening::Tcp(socket) => Socket::Tcp(TcpListener::from_std(socket)?),
+            other => return Err(net::unsupported(format_args!("{other:?}"))),
+        };
+        Ok(Listener { socket, endpoint })
     }
 }
 
@@ -116,7 +98,7 @@ enum Socket {
     #[cfg(unix)]
     Unix {
         /// Removes the file when the listener is dropped, before the socket is closed.
-        _file: net::SocketFile,
+        _file: Option<net::SocketFile>,
         socket: tokio::net::UnixListener,
     },
     Tcp(TcpListener),

@@ -6,6 +6,7 @@
 
 mod task;
 
+use crate::dial::{Lookup, LookupFn};
 use crate::emit::emit_methods;
 use crate::error::{CloseError, ConnectError, ConnectionError};
 use crate::handlers::{HandlerId, Handlers, Outcome, extract};
@@ -17,7 +18,9 @@ use crate::stream::{Events, Outlet};
 use crate::wakers::Ticket;
 use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Settings, StopRetrying, Unsent};
+use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -74,6 +77,7 @@ struct Shared {
     link: Link,
     handlers: Handlers<(), ClientEvent>,
     outlet: Outlet<ClientEvent>,
+    lookup: Mutex<Option<LookupFn>>,
     started: AtomicBool,
     /// Whether the first connection came, or the end before it.
     first: Latch<bool>,
@@ -200,6 +204,7 @@ impl<R: Runtime> Client<R> {
             link: Link::default(),
             handlers: Handlers::default(),
             outlet: Outlet::default(),
+            lookup: Mutex::new(None),
             started: AtomicBool::new(false),
             first: Latch::default(),
             last_error: Mutex::new(None),
@@ -238,6 +243,27 @@ impl<R: Runtime> Client<R> {
         }
         let last = shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Err(ConnectError::GaveUp { endpoint: shared.endpoint.clone(), last })
+    }
+
+    /// Looks host names up by `lookup` instead of the runtime's resolver, from the next attempt on (`interface.lookup` in
+    /// node-ipc). Not asked for what is an address already. What it gives is filtered by `interface.family` and tried in
+    /// its order, the families taking turns.
+    ///
+    /// ```
+    /// # fn example<R: ipc_driver::runtime::Runtime>(client: &ipc_driver::Client<R>) {
+    /// use std::net::SocketAddr;
+    /// client.set_lookup(|query| async move { Ok(vec![SocketAddr::from(([10, 0, 0, 7], query.port))]) });
+    /// # }
+    /// ```
+    pub fn set_lookup<F, L>(&self, lookup: L)
+    where
+        F: Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'static,
+        L: Fn(Lookup) -> F + Send + Sync + 'static,
+    {
+        let lookup: LookupFn = Arc::new(move |query| Box::pin(lookup(query)));
+        let replaced = self.shared().lookup.lock().unwrap_or_else(PoisonError::into_inner).replace(lookup);
+        // Without the lock: what it holds may do anything when it is dropped.
+        drop(replaced);
     }
 
     /// Where it connects to.
@@ -510,6 +536,10 @@ impl Emitter {
 impl Shared {
     fn lock_core(&self) -> MutexGuard<'_, ipc_proto::Client> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lookup(&self) -> Option<LookupFn> {
+        self.lookup.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn emit(&self, mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {

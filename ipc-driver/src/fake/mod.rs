@@ -45,7 +45,7 @@ pub use pipe::Traffic;
 pub use script::{Dial, Script, Sizes, Wire};
 pub use stream::{Connection, Stream};
 
-use crate::runtime::{Ambient, Runtime, Timer as _};
+use crate::runtime::{Address, Ambient, Runtime, Timer as _};
 use clock::Clock;
 use executor::Executor;
 use ipc_proto::{Endpoint, Settings, SplitMix64};
@@ -53,6 +53,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -181,7 +182,15 @@ impl Runtime for Fake {
         Timer::new(Arc::clone(&self.inner.clock))
     }
 
-    async fn connect(&self, endpoint: &Endpoint, _settings: &Settings) -> io::Result<Stream> {
+    async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        self.inner.network.resolve(host, port)
+    }
+
+    async fn connect(&self, address: &Address, _settings: &Settings) -> io::Result<Stream> {
+        let endpoint = &match address {
+            Address::Local(address) => Endpoint::Local(address.clone()),
+            Address::Tcp(address) => Endpoint::Tcp { host: address.ip().to_string(), port: address.port() },
+        };
         match self.inner.network.next_dial(endpoint) {
             Some(Dial::Fail(kind)) => return Err(kind.into()),
             Some(Dial::Hang) => std::future::pending().await,
@@ -191,12 +200,16 @@ impl Runtime for Fake {
         self.inner.network.connect(endpoint)
     }
 
-    async fn listen(&self, endpoint: &Endpoint, settings: &Settings) -> io::Result<Listener> {
+    async fn listen(&self, endpoint: &Endpoint, addresses: &[SocketAddr], settings: &Settings) -> io::Result<Listener> {
         let delay = self.inner.network.listen_delay();
         if delay > Duration::ZERO {
             self.sleep(delay).await;
         }
-        self.inner.network.listen(endpoint, settings.config().accept_backlog as usize)
+        let endpoint = match addresses.first() {
+            Some(address) => Endpoint::Tcp { host: address.ip().to_string(), port: address.port() },
+            None => endpoint.clone(),
+        };
+        self.inner.network.listen(&endpoint, settings.config().accept_backlog as usize)
     }
 }
 

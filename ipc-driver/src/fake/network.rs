@@ -9,7 +9,7 @@ use ipc_proto::{Endpoint, SplitMix64};
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -27,6 +27,7 @@ struct State {
     script: Script,
     listeners: HashMap<Endpoint, Listening>,
     dials: HashMap<Endpoint, VecDeque<Dial>>,
+    names: HashMap<String, Vec<IpAddr>>,
     /// Errors that `accept` is still to give.
     failures: VecDeque<i32>,
     failed: usize,
@@ -50,6 +51,7 @@ impl Network {
             script: Script::default(),
             listeners: HashMap::new(),
             dials: HashMap::new(),
+            names: HashMap::from([("localhost".to_owned(), vec![IpAddr::from(Ipv4Addr::LOCALHOST)])]),
             failures: VecDeque::new(),
             failed: 0,
             connections: Vec::new(),
@@ -67,6 +69,19 @@ impl Network {
     /// Says what becomes of the next attempts to connect to `endpoint`; those after them are [`Dial::Normal`].
     pub fn dial(&self, endpoint: &Endpoint, dials: impl IntoIterator<Item = Dial>) {
         lock(&self.state).dials.entry(endpoint.clone()).or_default().extend(dials);
+    }
+
+    /// Gives a host name its addresses; with none it is known and has none. At first `localhost` is `127.0.0.1`, and no
+    /// other name is known.
+    pub fn set_name(&self, host: &str, addresses: impl IntoIterator<Item = IpAddr>) {
+        lock(&self.state).names.insert(host.to_owned(), addresses.into_iter().collect());
+    }
+
+    pub(super) fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        match lock(&self.state).names.get(host) {
+            Some(addresses) => Ok(addresses.iter().map(|&address| SocketAddr::new(address, port)).collect()),
+            None => Err(io::Error::new(io::ErrorKind::NotFound, format!("nobody knows the host {host}"))),
+        }
     }
 
     /// Lets the next `times` calls of `accept` that find a connection fail with this error of the operating system, the

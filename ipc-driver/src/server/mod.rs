@@ -19,6 +19,7 @@ use book::Book;
 use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Settings, Unsent};
 use serde::Serialize;
+use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -278,11 +279,7 @@ impl<R: Runtime> Server<R> {
             socket.stopped.wait().await;
         }
         let endpoint = shared.endpoint.clone();
-        let listener = self
-            .runtime
-            .listen(&endpoint, &shared.settings)
-            .await
-            .map_err(|source| ServeError::Listen { endpoint, source })?;
+        let listener = self.listen(&endpoint).await.map_err(|source| ServeError::Listen { endpoint, source })?;
         let endpoint = listener.local_endpoint();
         let socket = Socket { endpoint: endpoint.clone(), stop: Arc::default(), stopped: Arc::default() };
         starting.done(socket.clone());
@@ -291,6 +288,11 @@ impl<R: Runtime> Server<R> {
         let accepting = Accepting::new(self.runtime.clone(), Arc::clone(shared), socket);
         self.runtime.spawn(accepting.run(listener));
         Ok(())
+    }
+
+    async fn listen(&self, endpoint: &Endpoint) -> io::Result<R::Listener> {
+        let addresses = crate::dial::addresses(&self.runtime, endpoint).await?;
+        self.runtime.listen(endpoint, &addresses, &self.shared.settings).await
     }
 
     /// Where it listens, with the real port; where it would listen if it does not.

@@ -7,6 +7,7 @@ use crate::peer::Peer;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Remote, Runtime};
 use crate::stream::Tap;
+use crate::transport::Transport;
 use bytes::Bytes;
 use ipc_proto::{MAX_CLAIMED_ID, Received, Unsent};
 use std::future::poll_fn;
@@ -39,7 +40,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, 
         peer,
         shared: Arc::clone(shared),
     };
-    let pump = Some(Pump::new(runtime.clone(), stream, inbound, false));
+    let pump = Some(Pump::new(runtime.clone(), Transport::Plain(stream), inbound, false));
     let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default() };
     runtime.spawn(serving.run());
 }

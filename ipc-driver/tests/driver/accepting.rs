@@ -73,7 +73,7 @@ fn a_crowd_of_new_peers_does_not_keep_the_others_waiting() {
     let runtime = Fake::new(5);
     let server = serve(&runtime, config().max_connections(10_000).accept_backlog(10_000));
     let before = accepting(&runtime).polls;
-    let connected: Vec<_> = (0..1000).map(|_| poll_once(runtime.connect(&endpoint(), server.settings()))).collect();
+    let connected: Vec<_> = (0..1000).map(|_| poll_once(runtime.connect(&address(), server.settings()))).collect();
     runtime.run();
     assert_eq!(server.len(), 1000);
     let polls = accepting(&runtime).polls - before;

@@ -6,6 +6,7 @@
 mod accepting;
 mod backpressure;
 mod closing;
+mod dialling;
 mod emitting;
 mod events;
 mod handlers;

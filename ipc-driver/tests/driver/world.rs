@@ -1,11 +1,12 @@
 //! What every test here needs: a fake runtime, a server and clients on it, raw sockets, and a log.
 
 use ipc_driver::fake::{Fake, Stream};
-use ipc_driver::runtime::Runtime;
+use ipc_driver::runtime::{Address, Runtime};
 use ipc_driver::{Client, Config, Endpoint, Host, Platform, Server, Settings};
 use std::fmt::Debug;
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -24,6 +25,11 @@ pub(crate) fn settings(config: Config) -> Settings {
 /// Where everything here listens.
 pub(crate) fn endpoint() -> Endpoint {
     Endpoint::Tcp { host: "127.0.0.1".into(), port: 8000 }
+}
+
+/// The same, for a raw socket.
+pub(crate) fn address() -> Address {
+    Address::Tcp(SocketAddr::from(([127, 0, 0, 1], 8000)))
 }
 
 pub(crate) fn config() -> Config {
@@ -55,14 +61,14 @@ pub(crate) fn connect(runtime: &Fake, config: Config) -> FakeClient {
 
 /// A raw socket connected to the server.
 pub(crate) fn dial(runtime: &Fake) -> Stream {
-    let stream = runtime.block_on(runtime.connect(&endpoint(), &settings(config()))).unwrap();
+    let stream = runtime.block_on(runtime.connect(&address(), &settings(config()))).unwrap();
     runtime.run();
     stream
 }
 
 /// A raw listener in place of a server.
 pub(crate) fn listen(runtime: &Fake) -> ipc_driver::fake::Listener {
-    runtime.block_on(runtime.listen(&endpoint(), &settings(config()))).unwrap()
+    runtime.block_on(runtime.listen(&endpoint(), &[], &settings(config()))).unwrap()
 }
 
 /// One frame on the wire.

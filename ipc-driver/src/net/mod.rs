@@ -1,0 +1,54 @@
+//! Sockets of the operating system, made ready for an adapter to wrap.
+//!
+//! Everything here is blocking and quick, and no async runtime is known. Who may touch the file of a Unix socket is for
+//! `unix` to say; which of several addresses is tried when is for `dial`.
+
+mod listening;
+mod tcp;
+#[cfg(unix)]
+mod unix;
+
+pub use listening::{Listening, listen};
+pub use tcp::{bind_tcp, tcp_socket};
+#[cfg(unix)]
+pub use unix::{SocketFile, bind_local};
+
+use ipc_proto::{Endpoint, Settings};
+use std::io;
+use std::net::SocketAddr;
+
+/// The first success of `attempt` over `addresses`.
+///
+/// # Errors
+///
+/// The last failure; [`io::ErrorKind::NotFound`] if there is no address.
+pub fn first_of<T>(addresses: &[SocketAddr], mut attempt: impl FnMut(SocketAddr) -> io::Result<T>) -> io::Result<T> {
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
+    for &address in addresses {
+        match attempt(address) {
+            Ok(done) => return Ok(done),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// The error of a transport that an adapter cannot do.
+#[must_use]
+pub fn unsupported(what: impl std::fmt::Display) -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, format!("{what} is not supported on this platform by this adapter"))
+}
+
+/// What `endpoint` with `settings` would need and nothing here can do yet.
+pub(crate) fn missing(settings: &Settings, endpoint: &Endpoint) -> Option<&'static str> {
+    match endpoint {
+        // Never in clear what was meant to be encrypted.
+        Endpoint::Tcp { .. } if settings.config().tls.is_some() => Some("TLS"),
+        Endpoint::Udp4 { .. } | Endpoint::Udp6 { .. } => Some("UDP"),
+        _ => None,
+    }
+}
+
+fn backlog(settings: &Settings) -> i32 {
+    i32::try_from(settings.config().accept_backlog).unwrap_or(i32::MAX)
+}
