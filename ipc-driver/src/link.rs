@@ -95,13 +95,8 @@ struct State<Q> {
 
 impl<Q> Default for Link<Q> {
     fn default() -> Self {
-        let state = State {
-            outbound: None,
-            order: CloseOrder::Open,
-            parked: false,
-            waker: None,
-            waiting: Wakers::default(),
-        };
+        let state =
+            State { outbound: None, order: CloseOrder::Open, parked: false, waker: None, waiting: Wakers::default() };
         Self { state: Mutex::new(state), congested: AtomicBool::new(false) }
     }
 }
@@ -131,10 +126,7 @@ impl<Q: Queue> Link<Q> {
     ///
     /// A handler that answers its own peer may fill the queue to twice `maxPendingBytes`: its connection reads nothing
     /// more while the queue is above the limit, so that answers are not refused for what the peer has not yet read.
-    pub(crate) fn emit(
-        &self,
-        emit: impl FnOnce(&mut Q) -> Result<(), EmitError>,
-    ) -> Option<Result<(), EmitError>> {
+    pub(crate) fn emit(&self, emit: impl FnOnce(&mut Q) -> Result<(), EmitError>) -> Option<Result<(), EmitError>> {
         let inline = ptr::eq(DISPATCHING.get(), self.address());
         let mut state = self.lock();
         if state.order != CloseOrder::Open {

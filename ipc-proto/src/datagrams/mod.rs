@@ -125,6 +125,8 @@ pub enum PeerEvent {
         peer: SocketAddr,
         /// How many bytes of it had come.
         bytes: usize,
+        /// How long it was waited for.
+        after: Duration,
     },
 }
 
@@ -241,7 +243,7 @@ impl Datagrams {
         if let Some(&(since, peer)) = self.unfinished.first() {
             if self.unfinished_deadline(since).is_some_and(|deadline| deadline <= now) {
                 let bytes = self.drop_unfinished(peer);
-                return Some(PeerEvent::MessageTimeout { peer, bytes });
+                return Some(PeerEvent::MessageTimeout { peer, bytes, after: self.unfinished_timeout() });
             }
         }
         let oldest = self.peers.oldest()?;
@@ -339,6 +341,10 @@ impl Datagrams {
 
     /// Remembers a sender that is not known.
     fn learn(&mut self, from: SocketAddr, now: Instant) -> Learnt {
+        if from.port() == 0 {
+            // A made-up sender: nobody could be answered there.
+            return Learnt::default();
+        }
         let (room, removed) = self.make_room();
         if !room {
             self.counters.peers_crowded_out += 1;
@@ -406,8 +412,11 @@ impl Datagrams {
     }
 
     fn unfinished_deadline(&self, since: Instant) -> Option<Instant> {
-        let timeout = self.settings.message_timeout().unwrap_or(UNFINISHED_TIMEOUT);
-        since.checked_add(timeout)
+        since.checked_add(self.unfinished_timeout())
+    }
+
+    fn unfinished_timeout(&self) -> Duration {
+        self.settings.message_timeout().unwrap_or(UNFINISHED_TIMEOUT)
     }
 }
 

@@ -96,27 +96,31 @@ impl DatagramOutbound {
     }
 
     /// Queues a frame for each of the addresses in turn, until the queue is full, and says for how many. Its bytes are
-    /// queued once.
+    /// queued once. An address that the socket cannot send to is left out.
     ///
     /// # Errors
     ///
     /// [`EmitError`] if the frame can go to nobody: then nothing was queued.
     pub fn broadcast(&mut self, frame: &Frame, to: &[SocketAddr]) -> Result<usize, EmitError> {
         frame.check(self.raw, self.encoder.delimiter())?;
-        let Some(&first) = to.first() else {
-            return if self.closed { Err(EmitError::Closed) } else { Ok(0) };
-        };
+        if self.closed {
+            return Err(EmitError::Closed);
+        }
+        let family = self.family;
+        let mut fit = to.iter().copied().filter(|to| unfit(family, *to).is_none());
+        let Some(first) = fit.next() else { return Ok(0) };
         match self.append_bytes(first, frame.as_bytes()) {
             Err(EmitError::Full { .. }) => return Ok(0),
             outcome => outcome?,
         }
         let mut queued = 1;
-        for &to in &to[1..] {
-            if self.pending().saturating_add(COST) > self.limit || unfit(self.family, to).is_some() {
+        let length = frame.as_bytes().len();
+        let start = self.end - length;
+        for to in fit {
+            if self.pending().saturating_add(COST) > self.limit {
                 break;
             }
-            let length = frame.as_bytes().len();
-            self.entries.push(Entry { to, start: self.end - length, length });
+            self.entries.push(Entry { to, start, length });
             queued += 1;
         }
         Ok(queued)
@@ -137,10 +141,11 @@ impl DatagramOutbound {
         !transmit.is_empty()
     }
 
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give.
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give: something is queued, and what it gave last
+    /// was sent.
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
-        !self.entries.is_empty()
+        self.in_flight == 0 && !self.entries.is_empty()
     }
 
     /// Bytes that wait, queued or handed out and not known to be sent, and 64 more for each datagram.
