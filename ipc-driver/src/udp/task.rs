@@ -139,7 +139,7 @@ impl<R: Runtime> Exchange<R> {
         self.hearing.begin();
         if let Some(Deferred { arrival, mut rest }) = self.deferred.take() {
             let input = rest.clone();
-            if let Err((arrival, left)) = self.deliver(cx, arrival, &input) {
+            if let Some((arrival, left)) = self.deliver(cx, arrival, &input) {
                 rest.advance(rest.len() - left);
                 self.deferred = Some(Deferred { arrival, rest });
                 return Poll::Pending;
@@ -169,7 +169,7 @@ impl<R: Runtime> Exchange<R> {
                 };
                 let input = &buffer[..count.min(buffer.len())];
                 let arrival = self.hearing.shared.lock_core().begin(self.runtime.now(), from);
-                if let Err((arrival, left)) = self.deliver(cx, arrival, input) {
+                if let Some((arrival, left)) = self.deliver(cx, arrival, input) {
                     let rest = Bytes::copy_from_slice(&input[input.len() - left..]);
                     self.deferred = Some(Deferred { arrival, rest });
                     return Poll::Pending;
@@ -181,16 +181,11 @@ impl<R: Runtime> Exchange<R> {
 
     /// Dispatches what is in a datagram. If there is no room for all of it, gives back the arrival, and how many bytes were
     /// not looked at.
-    fn deliver(
-        &mut self,
-        cx: &mut Context<'_>,
-        mut arrival: Arrival,
-        mut input: &[u8],
-    ) -> Result<(), (Arrival, usize)> {
+    fn deliver(&mut self, cx: &mut Context<'_>, mut arrival: Arrival, mut input: &[u8]) -> Option<(Arrival, usize)> {
         let peer = self.hearing.shared.peer(arrival.sender());
         loop {
             if self.poll_dispatch(cx).is_pending() {
-                return Err((arrival, input.len()));
+                return Some((arrival, input.len()));
             }
             let Some(event) = arrival.next(&mut input) else { break };
             self.hearing.received(&peer, event);
@@ -199,7 +194,7 @@ impl<R: Runtime> Exchange<R> {
         if let Some(event) = removed {
             self.hearing.peer_event(event);
         }
-        Ok(())
+        None
     }
 
     /// Sends what is queued. Ready once nothing is left.
