@@ -13,6 +13,7 @@ mod error;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod handlers;
+mod hear;
 pub mod host;
 mod ipc;
 mod latch;
@@ -23,6 +24,7 @@ mod pump;
 pub mod runtime;
 mod scratch;
 mod server;
+mod slot;
 mod stream;
 #[cfg(feature = "tls")]
 mod tls;
@@ -30,11 +32,13 @@ mod tls;
 #[path = "tls/absent.rs"]
 mod tls;
 mod transport;
+mod udp;
 mod wakers;
 
 pub use client::Client;
 pub use ipc::Ipc;
 pub use server::Server;
+pub use udp::UdpServer;
 
 pub use api::*;
 
@@ -51,10 +55,12 @@ pub mod api {
     pub use crate::stream::Events;
     #[cfg(feature = "tls")]
     pub use crate::tls::{HandshakeError, TlsError, TlsSource};
+    pub use crate::udp::{UdpCounters, UdpEvent, UdpPeer};
     pub use ipc_proto::{
-        Backoff, Code, Config, ConfigError, DataError, EmitError, Empty, EncodeError, Encoding, Endpoint,
-        EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, Message, Offline, OnMalformed, Parser,
-        PeerId, Platform, ProtocolError, Settings, StopRetrying, TlsOptions, Unsent,
+        Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, EmitError, Empty, EncodeError,
+        Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, MAX_DATAGRAM, Message,
+        Offline, OnMalformed, Parser, PeerId, PeerRemoval, Platform, ProtocolError, Settings, StopRetrying, TlsOptions,
+        Unsent,
     };
     /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
     #[cfg(feature = "tls")]

@@ -5,11 +5,13 @@
 
 mod listening;
 mod tcp;
+mod udp;
 #[cfg(unix)]
 mod unix;
 
 pub use listening::{Listening, listen};
 pub use tcp::{bind_tcp, tcp_socket};
+pub use udp::{bind_udp, is_report_of_sending};
 #[cfg(unix)]
 pub use unix::{SocketFile, bind_local};
 
@@ -46,7 +48,6 @@ pub(crate) fn missing(settings: &Settings, endpoint: &Endpoint) -> Option<&'stat
         Endpoint::Tcp { .. } if settings.config().tls.is_some() && !cfg!(feature = "tls") => {
             Some("TLS without the feature `tls`")
         }
-        Endpoint::Udp4 { .. } | Endpoint::Udp6 { .. } => Some("UDP"),
         _ => None,
     }
 }

@@ -2,8 +2,9 @@
 
 use super::handshakes::greet;
 use super::serve::admit;
-use super::{ServerEvent, Shared, Socket};
+use super::{ServerEvent, Shared};
 use crate::runtime::{Listener, Remote, Runtime, Timer};
+use crate::slot::Socket;
 use crate::transport::Transport;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -80,7 +81,7 @@ impl<R: Runtime> Accepting<R> {
         match shared.acceptor() {
             Some(acceptor) => greet(&self.runtime, acceptor, stream, remote, shared),
             None => {
-                let stream = Transport::plain(stream, &shared.endpoint, &shared.settings);
+                let stream = Transport::plain(stream, shared.slot.endpoint(), &shared.settings);
                 admit(&self.runtime, stream, remote, shared);
             }
         }

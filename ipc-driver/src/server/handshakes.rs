@@ -181,7 +181,7 @@ impl<R: Runtime> Server<R> {
     #[cfg(feature = "tls")]
     pub fn set_tls(&self, config: impl Into<Arc<rustls::ServerConfig>>) -> Result<(), crate::TlsError> {
         let shared = &self.shared;
-        let acceptor = Acceptor::with(config.into(), &shared.settings, &shared.endpoint)?;
+        let acceptor = Acceptor::with(config.into(), &shared.settings, shared.slot.endpoint())?;
         let replaced = shared.tls.lock().unwrap_or_else(PoisonError::into_inner).replace(acceptor);
         // It may hold what the user made: not under the lock.
         drop(replaced);

@@ -19,5 +19,7 @@ mod soak;
 mod tls;
 mod tls_files;
 mod tls_trust;
+mod udp;
+mod udp_bounds;
 mod waiting;
 mod world;
