@@ -14,14 +14,15 @@ ipc.config.tls = JSON.parse(tls);
 
 if (role === 'client') {
     ipc.config.id = 'hello';
+    process.exitCode = 1;
     ipc.connectToNet('world', () => {
         ipc.of.world.on('connect', () => ipc.of.world.emit('message', 'hello'));
         ipc.of.world.on('message', (text) => {
             console.log(`got a message from world: ${text}`);
+            process.exitCode = 0;
             ipc.disconnect('world');
         });
         ipc.of.world.on('error', (error) => console.log(`error: ${error.code ?? error.message}`));
-        ipc.of.world.on('destroy', () => process.exit(1));
     });
 } else {
     ipc.config.id = 'world';
