@@ -1,12 +1,13 @@
 //! Commands carried out on the handles of `ipc-tokio`.
 
+use super::tls;
 use super::world::{ClientEntry, Handle, Instance, ServerEntry, World, endpoint, refused};
 use crate::js::{Js, JsError, JsObject, JsString, to_text, truthy};
 use crate::protocol::{
     Call, Command, Emit, EmitterId, Family, Handler, NodeConfig, Reply, Resolved, Source, Target, envelope, io_error,
     raw_bytes,
 };
-use ipc_tokio::{Client, EmitError, Peer, ServeError, Server, StopRetrying};
+use ipc_tokio::{Client, ConnectError, EmitError, Peer, ServeError, Server, StopRetrying};
 
 use std::io::ErrorKind;
 
@@ -159,8 +160,8 @@ impl World {
             Ok(settings) => settings,
             Err(reply) => return reply,
         };
-        let made = endpoint(&resolved, &settings)
-            .and_then(|endpoint| Client::at(settings, endpoint).map_err(|error| thrown(&error)));
+        let made =
+            endpoint(&resolved, &settings).and_then(|endpoint| Client::at(settings, endpoint).map_err(client_thrown));
         let (made, failure) = match made {
             Ok(client) => (Some(client), None),
             Err(reply) => (None, Some(reply)),
@@ -244,7 +245,7 @@ impl World {
             }
             _ => {
                 let made = endpoint(&entry.resolved, &entry.settings)
-                    .and_then(|endpoint| Server::at(entry.settings.clone(), endpoint).map_err(|e| thrown(&e)));
+                    .and_then(|endpoint| Server::at(entry.settings.clone(), endpoint).map_err(server_thrown));
                 let server = match made {
                     Ok(server) => server,
                     Err(reply) => return reply,
@@ -462,6 +463,20 @@ fn no_such(what: &str) -> Reply {
 
 pub(super) fn thrown(error: &dyn std::error::Error) -> Reply {
     refused(None, error)
+}
+
+fn client_thrown(error: ConnectError) -> Reply {
+    match error {
+        ConnectError::Tls(error) => tls::thrown(&error),
+        error => thrown(&error),
+    }
+}
+
+fn server_thrown(error: ServeError) -> Reply {
+    match error {
+        ServeError::Tls(error) => tls::thrown(&error),
+        error => thrown(&error),
+    }
 }
 
 /// What the caller of node-ipc's `emit` is told: of a message it refuses, but not of a socket that is gone.

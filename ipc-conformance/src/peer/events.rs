@@ -1,5 +1,6 @@
 //! What happens at clients and servers, told as node-ipc tells its handlers.
 
+use super::tls::handshake_error;
 use super::world::World;
 use crate::js::{Js, JsError, Socket};
 use crate::protocol::{EmitterId, Family, incoming, io_error, malformed, untyped_v9};
@@ -143,7 +144,7 @@ pub(super) fn problem(family: Family, error: &ConnectionError) -> (Js, Vec<Js>) 
         other => {
             let error = match other.io() {
                 Some(error) if is_unresolved(error) => JsError::with_code("Error", "ENOTFOUND", "the name is unknown"),
-                Some(error) => io_error(error),
+                Some(error) => handshake_error(error).unwrap_or_else(|| io_error(error)),
                 None => JsError::new("Error", other.to_string().as_str()),
             };
             (Js::text("error"), vec![error.into()])

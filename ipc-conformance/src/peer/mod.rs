@@ -6,6 +6,7 @@
 mod commands;
 mod datagrams;
 mod events;
+mod tls;
 mod world;
 
 use crate::js::Js;

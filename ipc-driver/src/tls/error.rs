@@ -1,6 +1,7 @@
 //! What can be wrong with a TLS configuration, and how a handshake can fail.
 
 use ipc_proto::Code;
+use rustls::{AlertDescription, CertificateError};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -123,14 +124,14 @@ pub enum HandshakeError {
     #[error("the peer ended the connection during the TLS handshake: it may not speak TLS, or have no room")]
     Closed,
     /// The peer's certificate was refused by us.
-    #[error("the peer's certificate is refused: {0}")]
-    Certificate(String),
+    #[error("the peer's certificate is refused: {}", refusal(.0))]
+    Certificate(CertificateError),
     /// The server asked for a certificate and the client has sent none.
     #[error("the client sent no certificate, which tls.requestCert asks for")]
     NoCertificate,
     /// The peer refused us.
-    #[error("the peer refused the TLS handshake: {0}")]
-    Refused(String),
+    #[error("the peer refused the TLS handshake: {}", meaning(*.0))]
+    Refused(AlertDescription),
     /// Too many handshakes were under way, and this was the oldest.
     #[error("the TLS handshake was cut: {0} others were under way, and this was the oldest")]
     Crowded(usize),
@@ -153,6 +154,37 @@ impl From<HandshakeError> for io::Error {
         };
         Self::new(kind, error)
     }
+}
+
+/// Why a certificate is refused, for people.
+pub(super) fn refusal(reason: &CertificateError) -> String {
+    match reason {
+        CertificateError::BadEncoding => {
+            "the certificate is malformed, or of X.509 version 1; version 3 is needed (BadEncoding)".into()
+        }
+        CertificateError::UnknownIssuer => {
+            "the certificate is not trusted, nor is who issued it (UnknownIssuer); name one of them in \
+             tls.trustedConnections or tls.ca"
+                .into()
+        }
+        CertificateError::BadSignature => {
+            "the certificate was not signed by the authority that it names (BadSignature); is there a newer one to name in \
+             tls.trustedConnections or tls.ca?"
+                .into()
+        }
+        reason => reason.to_string(),
+    }
+}
+
+/// What an alert means, for people.
+fn meaning(alert: AlertDescription) -> String {
+    let meaning = match alert {
+        AlertDescription::CertificateRequired => "it asks for a client certificate: set tls.private and tls.public",
+        AlertDescription::UnknownCA => "it does not trust our certificate",
+        AlertDescription::ProtocolVersion => "it speaks no version of TLS that is spoken here, 1.2 or 1.3",
+        other => return format!("alert {other:?}"),
+    };
+    format!("{meaning} (alert {alert:?})")
 }
 
 /// What TLS said, if it was TLS.
@@ -185,7 +217,7 @@ pub(super) fn explain_later(error: io::Error) -> io::Error {
 
 /// Says what an error of a handshake means to a user.
 pub(super) fn explain(error: io::Error) -> io::Error {
-    use rustls::{AlertDescription, Error, InvalidMessage};
+    use rustls::{Error, InvalidMessage};
     let Some(found) = said(&error) else {
         let broken = error.kind() == io::ErrorKind::UnexpectedEof;
         return if broken { HandshakeError::Closed.into() } else { error };
@@ -197,18 +229,9 @@ pub(super) fn explain(error: io::Error) -> io::Error {
             | InvalidMessage::InvalidEmptyPayload
             | InvalidMessage::MessageTooLarge,
         ) => HandshakeError::NotTls,
-        Error::InvalidCertificate(_) => HandshakeError::Certificate(super::verify::refusal(found)),
+        Error::InvalidCertificate(reason) => HandshakeError::Certificate(reason.clone()),
         Error::NoCertificatesPresented => HandshakeError::NoCertificate,
-        Error::AlertReceived(alert) => HandshakeError::Refused(match alert {
-            AlertDescription::CertificateRequired => {
-                "it asks for a client certificate: set tls.private and tls.public (alert CertificateRequired)".into()
-            }
-            AlertDescription::UnknownCA => "it does not trust our certificate (alert UnknownCA)".into(),
-            AlertDescription::ProtocolVersion => {
-                "it speaks no version of TLS that is spoken here, 1.2 or 1.3 (alert ProtocolVersion)".into()
-            }
-            other => format!("alert {other:?}"),
-        }),
+        Error::AlertReceived(alert) => HandshakeError::Refused(*alert),
         other => HandshakeError::Tls(other.clone()),
     }
     .into()

@@ -6,7 +6,7 @@
 //! own certificate, put on the list, does not make a certificate of its holder's making good. That a peer has the key of
 //! its certificate is verified in every case.
 
-use super::error::TlsError;
+use super::error::{TlsError, refusal};
 use super::pem::Certificates;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -37,7 +37,7 @@ pub(super) struct Trust {
 enum Standing {
     Good,
     Authority,
-    Refused(Error),
+    Refused(CertificateError),
 }
 
 impl Trust {
@@ -110,7 +110,7 @@ impl Trust {
         }
         match standing(certificate, now) {
             Standing::Good | Standing::Authority => Ok(true),
-            Standing::Refused(error) => Err(error),
+            Standing::Refused(reason) => Err(reason.into()),
         }
     }
 }
@@ -118,7 +118,7 @@ impl Trust {
 /// Looks at dates and form of a certificate, not at who signed it.
 fn standing(certificate: &CertificateDer<'_>, now: UnixTime) -> Standing {
     let Ok(parsed) = EndEntityCert::try_from(certificate) else {
-        return Standing::Refused(CertificateError::BadEncoding.into());
+        return Standing::Refused(CertificateError::BadEncoding);
     };
     // No authority is trusted here, so this always fails: by dates first, then by what the certificate is for.
     let usage = KeyUsage::server_auth();
@@ -126,35 +126,14 @@ fn standing(certificate: &CertificateDer<'_>, now: UnixTime) -> Standing {
         Ok(_) | Err(webpki::Error::UnknownIssuer) => Standing::Good,
         Err(webpki::Error::CaUsedAsEndEntity) => Standing::Authority,
         Err(webpki::Error::CertExpired { time, not_after }) => {
-            Standing::Refused(CertificateError::ExpiredContext { time, not_after }.into())
+            Standing::Refused(CertificateError::ExpiredContext { time, not_after })
         }
         Err(webpki::Error::CertNotValidYet { time, not_before }) => {
-            Standing::Refused(CertificateError::NotValidYetContext { time, not_before }.into())
+            Standing::Refused(CertificateError::NotValidYetContext { time, not_before })
         }
-        Err(webpki::Error::InvalidCertValidity) => Standing::Refused(CertificateError::Expired.into()),
+        Err(webpki::Error::InvalidCertValidity) => Standing::Refused(CertificateError::Expired),
         // Not for serving TLS, perhaps: the one who trusts it knows better.
         Err(_) => Standing::Good,
-    }
-}
-
-/// Why a certificate is refused, for people.
-pub(super) fn refusal(error: &Error) -> String {
-    match error {
-        Error::InvalidCertificate(CertificateError::BadEncoding) => {
-            "the certificate is malformed, or of X.509 version 1; version 3 is needed".into()
-        }
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the certificate is not trusted, nor is who issued it (UnknownIssuer); name one of them in \
-             tls.trustedConnections or tls.ca"
-                .into()
-        }
-        Error::InvalidCertificate(CertificateError::BadSignature) => {
-            "the certificate was not signed by the authority that it names (BadSignature); is there a newer one to name in \
-             tls.trustedConnections or tls.ca?"
-                .into()
-        }
-        Error::InvalidCertificate(reason) => reason.to_string(),
-        other => other.to_string(),
     }
 }
 
