@@ -9,13 +9,10 @@ use super::verify::{ClientVerifier, ServerVerifier, Trust, check_own};
 use ipc_proto::TlsOptions;
 use rustls::crypto::CryptoProvider;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{NoClientAuth, ServerSessionMemoryCache};
+use rustls::server::{NoClientAuth, NoServerSessionStorage};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, Error, InconsistentKeys, ServerConfig};
 use std::sync::Arc;
-
-/// Sessions of TLS 1.2 that a server remembers for its clients to resume.
-const SESSIONS: usize = 1024;
 
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
@@ -63,7 +60,8 @@ pub(super) fn server(options: &TlsOptions) -> Result<ServerConfig, TlsError> {
         .map_err(TlsError::Refused)?
         .with_client_cert_verifier(clients(options, &provider)?);
     let mut config = builder.with_cert_resolver(Arc::new(own));
-    config.session_storage = ServerSessionMemoryCache::new(SESSIONS);
+    // Clients keep their sessions, as tickets that are good for half a day; the server remembers none.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
     config.ticketer = rustls::crypto::ring::Ticketer::new().map_err(TlsError::Refused)?;
     Ok(config)
 }
