@@ -468,7 +468,7 @@ pub(super) fn thrown(error: &dyn std::error::Error) -> Reply {
 pub(super) fn sent(outcome: Result<(), EmitError>) -> Reply {
     match outcome {
         Err(EmitError::Encode(error)) => refused(error.code(), &error),
-        Err(error @ (EmitError::Full { .. } | EmitError::WrongMode { .. })) => thrown(&error),
-        _ => Reply::DONE,
+        Err(EmitError::NotConnected | EmitError::Closed) | Ok(()) => Reply::DONE,
+        Err(error) => thrown(&error),
     }
 }
