@@ -3,7 +3,9 @@
 mod common;
 
 use common::soon;
-use ipc_tokio::{Client, Config, HandshakeError, Peer, Server, ServerEvent, TlsOptions, TlsVersion, rustls};
+use ipc_tokio::{
+    Client, Config, ConnectError, HandshakeError, Peer, Server, ServerEvent, TlsError, TlsOptions, TlsVersion, rustls,
+};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -238,15 +240,9 @@ fn nothing_stays_open() {
     fn open() -> usize {
         std::fs::read_dir("/proc/self/fd").expect("this is Linux").count()
     }
-    // Other tests of this process open descriptors meanwhile: a process of its own.
-    if std::env::var_os("IPC_TLS_ALONE").is_none() {
-        let this = std::env::current_exe().expect("a program");
-        let status = std::process::Command::new(this)
-            .args(["--exact", "nothing_stays_open"])
-            .env("IPC_TLS_ALONE", "1")
-            .status()
-            .expect("started");
-        return assert!(status.success());
+    // Other tests of this process open descriptors meanwhile.
+    if !is_alone() {
+        return alone("nothing_stays_open", &[]);
     }
     let build = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     // Tokio keeps something for the whole process.
@@ -275,4 +271,57 @@ fn nothing_stays_open() {
     });
     drop(runtime);
     assert_eq!(open(), before);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_client_that_names_no_certificates_trusts_those_of_the_system() {
+    let name = "a_client_that_names_no_certificates_trusts_those_of_the_system";
+    let certificates = Certificates::new();
+    let server = echo("localhost", certificates.server());
+    let config = || Config::new("hello").tls(TlsOptions::new());
+    if !is_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("authorities.pem");
+        std::fs::write(&file, certificates.authority.pem()).expect("written");
+        server.start().await.expect("started");
+        let port = server.local_endpoint().port().expect("a port").to_string();
+        let variables = [("SSL_CERT_FILE", file.as_os_str()), ("IPC_TLS_PORT", port.as_ref())];
+        // The server goes on meanwhile.
+        let variables = variables.map(|(name, value)| (name, value.to_owned()));
+        return tokio::task::spawn_blocking(move || alone(name, &variables)).await.expect("it passed");
+    }
+    let port = std::env::var("IPC_TLS_PORT").expect("a port").parse().expect("a number");
+    let client = Client::net(Some("localhost"), Some(port), config()).expect("a client");
+    soon("connect", client.connect()).await.expect("connected");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_system_without_certificates_to_trust_is_an_error_that_says_so() {
+    if !is_alone() {
+        let name = "a_system_without_certificates_to_trust_is_an_error_that_says_so";
+        return alone(name, &[("SSL_CERT_FILE", "/dev/null".into()), ("SSL_CERT_DIR", "/nowhere".into())]);
+    }
+    let client = Client::net(Some("localhost"), Some(9), Config::new("hello").tls(TlsOptions::new()));
+    let Err(ConnectError::Tls(error @ TlsError::SystemTrust { .. })) = client else { panic!("{client:?}") };
+    assert!(error.to_string().ends_with("name some with tls.trustedConnections or tls.ca"), "{error}");
+}
+
+/// Whether this is a process of one test's own.
+#[cfg(target_os = "linux")]
+fn is_alone() -> bool {
+    std::env::var_os("IPC_TLS_ALONE").is_some()
+}
+
+/// Runs one test in a process of its own, with these variables.
+#[cfg(target_os = "linux")]
+fn alone(test: &str, variables: &[(&str, std::ffi::OsString)]) {
+    let this = std::env::current_exe().expect("a program");
+    let mut process = std::process::Command::new(this);
+    process.args(["--exact", test, "--nocapture"]).env("IPC_TLS_ALONE", "1");
+    process.envs(variables.iter().map(|(name, value)| (name, value)));
+    let output = process.output().expect("started");
+    let text = [output.stdout, output.stderr].concat();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
 }

@@ -135,9 +135,6 @@ pub enum HandshakeError {
     /// Too many handshakes were under way, and this was the oldest.
     #[error("the TLS handshake was cut: {0} others were under way, and this was the oldest")]
     Crowded(usize),
-    /// The server stopped.
-    #[error("the server stopped during the TLS handshake")]
-    Stopped,
     /// Anything else that TLS found wrong.
     #[error("the TLS handshake failed: {0}")]
     Tls(#[source] rustls::Error),
@@ -149,7 +146,7 @@ impl From<HandshakeError> for io::Error {
             HandshakeError::TimedOut(_) => io::ErrorKind::TimedOut,
             HandshakeError::Closed => io::ErrorKind::UnexpectedEof,
             HandshakeError::Refused(_) => io::ErrorKind::PermissionDenied,
-            HandshakeError::Crowded(_) | HandshakeError::Stopped => io::ErrorKind::ConnectionAborted,
+            HandshakeError::Crowded(_) => io::ErrorKind::ConnectionAborted,
             _ => io::ErrorKind::InvalidData,
         };
         Self::new(kind, error)

@@ -389,3 +389,62 @@ fn failed_handshakes_wait_for_room_in_the_stream_and_do_not_fill_memory() {
     });
     assert_eq!((heard, server.refused()), (50, 50));
 }
+
+#[test]
+fn a_client_that_has_ended_its_side_still_gets_the_answers() {
+    let runtime = Fake::new(1);
+    runtime.network().set_script(Script::both(Wire::default().latency(MILLISECOND * 10).capacity(2000)));
+    let (server, client) = pair();
+    let server = serve(&runtime, server);
+    server.on_event("n", Peer::emit_event);
+    let client = connect(&runtime, client);
+    let answers = Log::default();
+    let to = answers.clone();
+    client.on("n", move |n: u64| to.push(n));
+    for n in 0..100_u64 {
+        client.emit("n", &n).unwrap();
+    }
+    runtime.block_on(client.close()).unwrap();
+    assert_eq!(answers.take(), (0..100).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_client_told_to_end_during_its_handshake_ends_at_once() {
+    let runtime = Fake::new(1);
+    let mut listener = listen(&runtime);
+    let client = client(&runtime, pair().1);
+    client.start();
+    let mut server_end = runtime.block_on(listener.accept()).unwrap();
+    runtime.run();
+    client.disconnect();
+    runtime.run();
+    assert!(client.is_destroyed());
+    assert!(runtime.block_on(drain(&mut server_end)).1.is_none());
+    assert!(runtime.elapsed().is_zero());
+}
+
+#[test]
+fn whatever_a_peer_sends_is_an_error_and_never_a_panic() {
+    for seed in 0..200 {
+        let runtime = Fake::new(seed);
+        let mut numbers = ipc_proto::SplitMix64::new(seed);
+        let server = serve(&runtime, pair().0);
+        let mut peer = dial(&runtime);
+        let length = numbers.next_u64() as usize % 300;
+        let mut bytes: Vec<u8> = (0..length).map(|_| numbers.next_u64() as u8).collect();
+        // Records of every kind, of a length that is there or not, sound or not inside.
+        let header = [0x14 + (seed % 4) as u8, 3, (seed % 5) as u8, 0, length.min(200) as u8];
+        bytes.splice(..0, header);
+        if seed % 3 == 0 {
+            // A hello that says how long it is.
+            bytes.splice(5..5, [1, 0, 0, length.min(196) as u8, 3, 3]);
+        }
+        runtime.block_on(async {
+            let _cut = peer.send(&bytes).await;
+        });
+        drop(peer);
+        runtime.advance(SECOND * 20);
+        assert_eq!(runtime.panics(), Vec::<String>::new(), "seed {seed}");
+        assert_eq!((server.refused(), server.len()), (1, 0), "seed {seed}");
+    }
+}
