@@ -42,7 +42,7 @@ pub(super) struct Peer {
 impl Peer {
     pub(super) fn start(node: &Node, role: &str, port: u16, tls: &Value) -> Result<Self> {
         let mut child = Command::new(node.found.node())
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/tls/peer.mjs"))
+            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/node/tls.mjs"))
             .arg(role)
             .arg(node.found.package())
             .args([port.to_string(), tls.to_string()])

@@ -1,4 +1,4 @@
-// The two halves of node-ipc's TLS examples: node peer.mjs client|server <package folder> <port> '<options of tls>'.
+// The two halves of node-ipc's TLS examples: node tls.mjs client|server <package folder> <port> '<options of tls>'.
 import {join} from 'node:path';
 import {pathToFileURL} from 'node:url';
 
