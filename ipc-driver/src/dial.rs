@@ -61,14 +61,56 @@ pub(crate) async fn addresses<R: Runtime>(runtime: &R, endpoint: &Endpoint) -> i
     let mut addresses = resolve(runtime, host, port).await?;
     if let (true, Some(family)) = (endpoint.is_udp(), endpoint.family()) {
         addresses.retain(|address| of(*address) == family);
+        if addresses.is_empty() {
+            return Err(UnresolvedHost::no_address_of(host, Some(family)));
+        }
     }
-    if addresses.is_empty() { Err(crate::net::no_address()) } else { Ok(addresses) }
+    Ok(addresses)
 }
 
 async fn resolve<R: Runtime>(runtime: &R, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     match host.parse::<IpAddr>() {
         Ok(address) => Ok(vec![SocketAddr::new(address, port)]),
-        Err(_) => runtime.resolve(host, port).await,
+        Err(_) => UnresolvedHost::check(host, runtime.resolve(host, port).await),
+    }
+}
+
+/// A host name for which no usable address was found. It is inside the [`io::Error`] of the attempt, of the kind
+/// [`NotFound`](io::ErrorKind::NotFound), where [`io::Error::get_ref`] finds it; Node calls that `ENOTFOUND`.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot resolve the host {host}: {reason}")]
+pub struct UnresolvedHost {
+    host: String,
+    reason: String,
+}
+
+impl UnresolvedHost {
+    /// The name.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    fn error(host: &str, reason: String) -> io::Error {
+        io::Error::new(io::ErrorKind::NotFound, Self { host: host.to_owned(), reason })
+    }
+
+    fn no_address_of(host: &str, family: Option<IpFamily>) -> io::Error {
+        let family = match family {
+            Some(IpFamily::V4) => " IPv4",
+            Some(IpFamily::V6) => " IPv6",
+            None => "",
+        };
+        Self::error(host, format!("it has no{family} address"))
+    }
+
+    /// What a lookup gave, if it is of use.
+    fn check(host: &str, found: io::Result<Vec<SocketAddr>>) -> io::Result<Vec<SocketAddr>> {
+        match found {
+            Ok(addresses) if addresses.is_empty() => Err(Self::no_address_of(host, None)),
+            Ok(addresses) => Ok(addresses),
+            Err(error) => Err(Self::error(host, error.to_string())),
+        }
     }
 }
 
@@ -88,20 +130,14 @@ async fn candidates<R: Runtime>(
         // Node does not look an address up either.
         Some(lookup) if host.parse::<IpAddr>().is_err() => {
             let query = Lookup { host: host.to_owned(), port, family, hints: interface.hints };
-            lookup(query).await?
+            UnresolvedHost::check(host, lookup(query).await)?
         }
         _ => resolve(runtime, host, port).await?,
     };
-    if found.is_empty() {
-        return Err(crate::net::no_address());
-    }
     let hints = interface.hints.unwrap_or(0);
     let of_family = of_family(&found, family, hints);
     if of_family.is_empty() {
-        let family = if family == Some(IpFamily::V6) { "IPv6" } else { "IPv4" };
-        let message =
-            format!("{host} has no {family} address, which interface.family or interface.localAddress asks for");
-        return Err(io::Error::new(io::ErrorKind::NotFound, message));
+        return Err(UnresolvedHost::no_address_of(host, family));
     }
     Ok(alternating(of_family))
 }

@@ -36,7 +36,7 @@ pub use api::*;
 /// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
 pub mod api {
     pub use crate::client::{ClientEvent, Emitter};
-    pub use crate::dial::Lookup;
+    pub use crate::dial::{Lookup, UnresolvedHost};
     pub use crate::error::{BoxError, CloseError, ConnectError, ConnectionError, ServeError};
     pub use crate::handlers::{HandlerId, Outcome};
     pub use crate::host::{build, detect as host};

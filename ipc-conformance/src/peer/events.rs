@@ -3,7 +3,7 @@
 use super::world::World;
 use crate::js::{Js, JsError, Socket};
 use crate::protocol::{EmitterId, Family, incoming, io_error, malformed, untyped_v9};
-use ipc_tokio::{Client, ClientEvent, ConnectionError, Event, Peer, Server, ServerEvent};
+use ipc_tokio::{Client, ClientEvent, ConnectionError, Event, Peer, Server, ServerEvent, UnresolvedHost};
 
 impl World {
     /// Tells everything that happens at a client.
@@ -147,7 +147,7 @@ fn problem(family: Family, error: &ConnectionError) -> (Js, Vec<Js>) {
     }
 }
 
-/// Whether a name was not found; the standard library gives such errors no kind of their own.
+/// Whether a name was not found.
 fn is_unresolved(error: &std::io::Error) -> bool {
-    error.raw_os_error().is_none() && error.to_string().contains("lookup")
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<UnresolvedHost>)
 }

@@ -44,7 +44,7 @@ use std::net::SocketAddr;
 ///
 /// The last failure; [`io::ErrorKind::NotFound`] if there is no address.
 pub fn first_of<T>(addresses: &[SocketAddr], mut attempt: impl FnMut(SocketAddr) -> io::Result<T>) -> io::Result<T> {
-    let mut last = no_address();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host name has no address");
     for &address in addresses {
         match attempt(address) {
             Ok(done) => return Ok(done),
@@ -52,12 +52,6 @@ pub fn first_of<T>(addresses: &[SocketAddr], mut attempt: impl FnMut(SocketAddr)
         }
     }
     Err(last)
-}
-
-/// The error of a name that has no address.
-#[must_use]
-pub fn no_address() -> io::Error {
-    io::Error::new(io::ErrorKind::NotFound, "the host name has no address")
 }
 
 /// The error of a transport that an adapter cannot do.

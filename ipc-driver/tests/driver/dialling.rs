@@ -111,7 +111,7 @@ fn a_host_without_an_address_of_that_family_is_an_error_that_says_so() {
     runtime.network().set_name("many", [V4]);
     let six = Interface::default().family(IpFamily::V6);
     let error = first_error(&runtime, config().interface(six.clone()));
-    assert!(error.to_string().contains("many has no IPv6 address"), "{error}");
+    assert!(error.to_string().contains("many: it has no IPv6 address"), "{error}");
     // With dns.V4MAPPED it has one.
     let mapped = Ipv4Addr::new(10, 0, 0, 4).to_ipv6_mapped();
     let _server = serve(&runtime, mapped.into());
