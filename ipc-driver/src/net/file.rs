@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 /// How often, and after which pauses, the lock of a directory is tried for. Servers hold it for microseconds.
@@ -37,17 +37,32 @@ pub(crate) struct FileId {
     pub(crate) inode: u64,
 }
 
-/// Whether it is for us to remove a file. It changes hands when another process takes the socket over.
+/// Whether it is for us to remove a file. It changes hands when another process takes the socket over, and never once the
+/// file is being removed.
 #[derive(Clone, Debug)]
-pub(crate) struct Ownership(Arc<AtomicBool>);
+pub(crate) struct Ownership(Arc<AtomicU8>);
+
+const THEIRS: u8 = 0;
+const OURS: u8 = 1;
+const REMOVED: u8 = 2;
 
 impl Ownership {
-    pub(crate) fn set(&self, ours: bool) {
-        self.0.store(ours, Ordering::SeqCst);
+    fn change(&self, from: u8, to: u8) -> bool {
+        self.0.compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
 
-    pub(crate) fn get(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+    /// It is another's from now on. `false` if it was not ours to give, or is removed.
+    pub(crate) fn give(&self) -> bool {
+        self.change(OURS, THEIRS)
+    }
+
+    /// It is ours from now on.
+    pub(crate) fn take(&self) {
+        self.change(THEIRS, OURS);
+    }
+
+    pub(crate) fn is_ours(&self) -> bool {
+        self.0.load(Ordering::SeqCst) == OURS
     }
 }
 
@@ -69,7 +84,7 @@ impl SocketFile {
 
     /// A file that somebody else made.
     pub(crate) fn known(id: FileId, ours: bool) -> Self {
-        Self { id, ownership: Ownership(Arc::new(AtomicBool::new(ours))) }
+        Self { id, ownership: Ownership(Arc::new(AtomicU8::new(if ours { OURS } else { THEIRS }))) }
     }
 
     /// Where it is.
@@ -91,7 +106,7 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let FileId { path, device, inode } = &self.id;
         let same = |metadata: fs::Metadata| metadata.dev() == *device && metadata.ino() == *inode;
-        if self.ownership.get() && fs::symlink_metadata(path).is_ok_and(same) {
+        if self.ownership.change(OURS, REMOVED) && fs::symlink_metadata(path).is_ok_and(same) {
             if let Err(error) = fs::remove_file(path) {
                 tracing::debug!(target: "ipc", path = %path.display(), %error, "cannot remove the socket file");
             }

@@ -39,8 +39,11 @@ pub fn inherited() -> io::Result<Vec<Inherited>> {
         return Err(wrong(format!("LISTEN_FDS announces {count} sockets; {MOST} are the most")));
     }
     // A descriptor that is not open must not become an owned one.
-    if let Some(closed) = (FIRST..FIRST + count).find(|fd| fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_err()) {
-        return Err(wrong(format!("LISTEN_FDS announces {count} sockets from number {FIRST}, and {closed} is not open")));
+    if let Some(closed) = (FIRST..FIRST + count).find(|fd| fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_err())
+    {
+        return Err(wrong(format!(
+            "LISTEN_FDS announces {count} sockets from number {FIRST}, and {closed} is not open"
+        )));
     }
     if TAKEN.swap(true, Ordering::SeqCst) {
         return Ok(Vec::new());

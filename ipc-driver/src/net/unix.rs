@@ -13,6 +13,9 @@ use std::os::unix::fs::{PermissionsExt, lchown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
+/// Who may wait to be served at a control socket.
+const CONTROL_BACKLOG: i32 = 8;
+
 /// What to give to the `connect` or `bind` of a Unix socket: the path, or a NUL and the abstract name, as Linux has it.
 ///
 /// # Errors
@@ -63,7 +66,8 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
     if let (Some(gid), Some(name)) = (group, &config.socket_group) {
         lchown(&path, None, Some(gid)).map_err(|error| {
             let path = path.display();
-            let message = format!("cannot give {path} to the group {name}, of which this user must be a member: {error}");
+            let message =
+                format!("cannot give {path} to the group {name}, of which this user must be a member: {error}");
             io::Error::new(error.kind(), message)
         })?;
     }
@@ -73,6 +77,21 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
         fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
     }
     Ok((listening(socket, settings)?, Some(file)))
+}
+
+/// Binds a blocking listener for our own kind, at any path: only its owner may connect.
+pub(crate) fn bind_control(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let _directory = lock_directory(path);
+    make_way(path, false)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let _linux_only = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
+    socket.bind(&SockAddr::unix(path)?)?;
+    let file = SocketFile::of(path)?;
+    if fs::symlink_metadata(path)?.permissions().mode() & 0o777 != 0o600 {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    }
+    socket.listen(CONTROL_BACKLOG)?;
+    Ok((socket.into(), file))
 }
 
 fn listening(socket: Socket, settings: &Settings) -> io::Result<UnixListener> {

@@ -5,6 +5,10 @@
 
 mod accept;
 mod book;
+mod given;
+#[cfg(unix)]
+mod handing;
+mod refuse;
 mod serve;
 
 use crate::error::{ConnectionError, ServeError};
@@ -12,17 +16,24 @@ use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
 use crate::link::CloseOrder;
 use crate::peer::Peer;
-use crate::runtime::{Ambient, Listener, Runtime};
+use crate::runtime::{Ambient, Listener, Remote, Runtime};
 use crate::stream::{Events, Outlet};
 use accept::Accepting;
 use book::Book;
 use bytes::Bytes;
+use futures_channel::oneshot;
+use given::Gift;
+#[cfg(unix)]
+use handing::Handing;
 use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Settings, Unsent};
+use refuse::Door;
 use serde::Serialize;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+pub use refuse::{Verdict, same_user_or_root};
 
 /// What a server's event stream gives. Lifecycle and wire events are different variants: an event that a peer calls
 /// `connect` arrives as a [`Message`](Self::Message) of that name.
@@ -49,6 +60,13 @@ pub enum ServerEvent {
         had_error: bool,
         /// What was queued for it and not sent.
         unsent: Unsent,
+    },
+    /// A connection was accepted and has not become a peer. (node-ipc shows nothing.)
+    Refused {
+        /// Whose.
+        remote: Remote,
+        /// Why.
+        error: ConnectionError,
     },
     /// The server listens no more. Connections may still be open.
     Stopped,
@@ -99,6 +117,10 @@ pub(crate) struct Shared {
     listening: Mutex<Listening>,
     /// Connections that have ended and whose last events wait for room in the stream.
     leaving: AtomicUsize,
+    door: Door,
+    gift: Gift,
+    #[cfg(unix)]
+    handing: Handing,
 }
 
 /// Whether a server listens.
@@ -258,6 +280,10 @@ impl<R: Runtime> Server<R> {
             outlet: Outlet::default(),
             listening: Mutex::new(Listening::No),
             leaving: AtomicUsize::new(0),
+            door: Door::default(),
+            gift: Gift::default(),
+            #[cfg(unix)]
+            handing: Handing::default(),
         });
         Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime })
     }
@@ -272,27 +298,38 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError::Listen`] if the operating system refuses, or a live server answers on the socket already;
     /// [`ServeError::AlreadyListening`].
     pub async fn start(&self) -> Result<(), ServeError> {
+        if !self.shared.gift.is_claimed() {
+            return self.start_now().await;
+        }
+        // Another process stops for us: what is begun must come to its end, whether or not anybody waits for it.
+        let (sender, receiver) = oneshot::channel();
+        let server = self.clone();
+        self.runtime.spawn(async move {
+            let _unheard = sender.send(server.start_now().await);
+        });
+        receiver.await.map_err(|_| ServeError::Runtime(io::Error::other("the runtime has ended")))?
+    }
+
+    async fn start_now(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
         let starting = shared.begin_start()?;
         if let Some(socket) = starting.before.as_ref().and_then(Listening::socket) {
             // A stop is under way: its socket must be gone before another takes its place.
             socket.stopped.wait().await;
         }
-        let endpoint = shared.endpoint.clone();
-        let listener = self.listen(&endpoint).await.map_err(|source| ServeError::Listen { endpoint, source })?;
+        let listener = self.listen(shared.endpoint.clone()).await?;
         let endpoint = listener.local_endpoint();
         let socket = Socket { endpoint: endpoint.clone(), stop: Arc::default(), stopped: Arc::default() };
         starting.done(socket.clone());
         tracing::info!(target: "ipc", %endpoint, "listening");
+        #[cfg(unix)]
+        let requests = shared.handing.begin(&listener);
         shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
         let accepting = Accepting::new(self.runtime.clone(), Arc::clone(shared), socket);
+        #[cfg(unix)]
+        let accepting = accepting.answering(requests);
         self.runtime.spawn(accepting.run(listener));
         Ok(())
-    }
-
-    async fn listen(&self, endpoint: &Endpoint) -> io::Result<R::Listener> {
-        let addresses = crate::dial::addresses(&self.runtime, endpoint).await?;
-        self.runtime.listen(endpoint, &addresses, &self.shared.settings).await
     }
 
     /// Where it listens, with the real port; where it would listen if it does not.
