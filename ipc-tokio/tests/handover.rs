@@ -66,19 +66,11 @@ async fn play(role: &str, control: &Path, endpoint: Endpoint) {
         say("claimed");
         std::future::pending().await
     }
-    if role == "slow" {
-        say("claimed");
-        // Until the test goes on.
-        tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()))
-            .await
-            .expect("read")
-            .expect("read");
-    }
     match server.start().await {
         Ok(()) => say(format_args!("serving {}", server.local_endpoint())),
         Err(error) => return say(format_args!("refused {error}")),
     }
-    if role == "last" || role == "slow" {
+    if role == "last" {
         std::future::pending().await
     }
     let successor = server.hand_over(control).await.expect("handed over");
@@ -98,9 +90,6 @@ async fn play(role: &str, control: &Path, endpoint: Endpoint) {
 fn start(role: &str, place: &Place, endpoint: &Endpoint) -> Running {
     let mut command = Running::command(role);
     command.env("IPC_TEST_PLACE", place.path("")).env("IPC_TEST_ENDPOINT", endpoint.to_string());
-    if role == "slow" {
-        command.stdin(std::process::Stdio::piped());
-    }
     Running::start(&mut command)
 }
 
