@@ -1,5 +1,7 @@
 //! This test program once more, as a process of its own that plays a role.
 
+#![allow(dead_code, reason = "not every test file uses everything")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
