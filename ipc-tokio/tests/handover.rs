@@ -279,7 +279,8 @@ async fn a_server_is_relieved_within_one_process_too_and_its_peers_stay() {
     assert_eq!((old.len(), new.len()), (1, 0));
     let newcomer = place.client();
     newcomer.connect().await.expect("connected");
-    assert_eq!((old.len(), new.len()), (1, 1));
+    until(|| new.len() == 1).await;
+    assert_eq!(old.len(), 1);
     drop(old);
     loop {
         if let ServerEvent::Stopped = soon("stopped", events.recv()).await.expect("an event") {
@@ -299,10 +300,18 @@ async fn where_nobody_offers_a_socket_the_error_says_so() {
     assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
 
     // Somebody listens there who has never heard of this.
-    let stranger = place.server();
-    stranger.start().await.expect("started");
-    let error = Server::take_over(place.socket(), place.config()).await.expect_err("that is no offer");
-    assert!(matches!(error, ServeError::TakeOver { .. }), "{error}");
+    for answer in ["", "S", "What?", "Yes"] {
+        let path = place.path(&format!("stranger{answer}"));
+        let stranger = std::os::unix::net::UnixListener::bind(&path).expect("bound");
+        let talking = std::thread::spawn(move || {
+            use std::io::Write;
+            let (mut stream, _) = stranger.accept().expect("accepted");
+            stream.write_all(answer.as_bytes()).expect("written");
+        });
+        let error = Server::take_over(path, place.config()).await.expect_err("that is no offer");
+        assert!(matches!(error, ServeError::TakeOver { .. }), "{error}");
+        talking.join().expect("done");
+    }
 }
 
 async fn until(condition: impl Fn() -> bool) {

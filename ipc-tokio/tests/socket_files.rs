@@ -79,12 +79,13 @@ async fn role() {
     if role == "client" {
         let config = Config::new("me").max_retries(0);
         let client = ipc_tokio::Client::at_path(&path, config).expect("a client");
+        let mut events = client.events();
         let connected = client.connect().await;
         if let Err(error) = connected {
             return child::say(format_args!("outside {error}"));
         }
-        client.emit("hello", &1).expect("emitted");
-        let mut events = client.events();
+        // Refused, it may be cut already.
+        let _cut = client.emit("hello", &1);
         while let Some(event) = events.recv().await {
             match event {
                 ipc_tokio::ClientEvent::Message(_) => return child::say("inside"),
@@ -133,7 +134,9 @@ async fn as_nobody(place: &Place) -> Option<String> {
     }
     // A copy that `nobody` may run, wherever this program lies.
     let copy = place.path("client");
-    fs::copy(std::env::current_exe().expect("this program"), &copy).expect("a copy");
+    // By another process: one that is started while this one writes to the file cannot run it.
+    let program = std::env::current_exe().expect("this program");
+    assert!(std::process::Command::new("cp").arg(program).arg(&copy).status().expect("cp").success());
     let program = child::Running::command("client");
     let mut command = std::process::Command::new("setpriv");
     command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(copy).args(program.get_args());

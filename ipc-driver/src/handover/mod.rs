@@ -20,6 +20,8 @@
 
 mod claim;
 mod offer;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 pub(crate) use claim::{Claim, claim};

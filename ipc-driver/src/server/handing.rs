@@ -117,7 +117,9 @@ impl<R: Runtime> Server<R> {
                 Some(outcome) => outcome,
                 None => {
                     drop(withdraw_if_stopped);
-                    ended.await
+                    let outcome = ended.await;
+                    socket.stopped.wait().await;
+                    outcome
                 }
             };
             if let Ok(Outcome::Taken(taker)) = &outcome {
