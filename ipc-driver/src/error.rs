@@ -3,6 +3,7 @@
 use ipc_proto::{Endpoint, Malformed, ProtocolError, RefuseReason, Unsent};
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 #[cfg(unix)]
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -30,6 +31,20 @@ pub enum ConnectionError {
     /// A connection broke.
     #[error("the connection broke: {0}")]
     Io(#[source] Arc<io::Error>),
+    /// A TLS handshake of a server failed, see `HandshakeError`.
+    #[error("{0}")]
+    Handshake(#[source] Arc<io::Error>),
+    /// Over UDP: a datagram could not be sent, and is lost. The socket lives on.
+    #[error("cannot send to {to}: {source}")]
+    Send {
+        /// Where to.
+        to: SocketAddr,
+        /// What the operating system said.
+        source: Arc<io::Error>,
+    },
+    /// Over UDP: nothing could be received. It is tried again after 50 ms.
+    #[error("cannot receive datagrams: {0}")]
+    Receive(#[source] Arc<io::Error>),
     /// The peer sent something that is not an event. The connection goes on unless `fatal`.
     #[error("the peer broke the protocol: {error}")]
     Protocol {
@@ -59,6 +74,9 @@ impl fmt::Debug for ConnectionError {
             }
             Self::Refused(reason) => f.debug_tuple("Refused").field(reason).finish(),
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            Self::Handshake(error) => f.debug_tuple("Handshake").field(error).finish(),
+            Self::Send { to, source } => f.debug_struct("Send").field("to", to).field("source", source).finish(),
+            Self::Receive(error) => f.debug_tuple("Receive").field(error).finish(),
             Self::Protocol { error, frame, fatal } => {
                 let length = frame.len();
                 f.debug_struct("Protocol").field("error", error).field("bytes", &length).field("fatal", fatal).finish()
@@ -75,8 +93,8 @@ impl ConnectionError {
     #[must_use]
     pub fn io(&self) -> Option<&io::Error> {
         match self {
-            Self::Connect { source, .. } => Some(source),
-            Self::Io(source) => Some(source),
+            Self::Connect { source, .. } | Self::Send { source, .. } => Some(source),
+            Self::Io(source) | Self::Handshake(source) | Self::Receive(source) => Some(source),
             _ => None,
         }
     }
@@ -123,6 +141,10 @@ pub enum ConnectError {
     /// The address is not usable with this configuration. Nothing was opened.
     #[error(transparent)]
     Endpoint(#[from] ipc_proto::EndpointError),
+    /// The TLS configuration is not usable. Nothing was opened.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
     /// Something that this version cannot do yet. Nothing was opened.
     #[error("{what} is not supported yet; it was asked for at {endpoint}")]
     Unsupported {
@@ -130,6 +152,14 @@ pub enum ConnectError {
         what: &'static str,
         /// Where.
         endpoint: Endpoint,
+    },
+    /// The transport of that address needs another handle. Nothing was opened.
+    #[error("{endpoint} cannot be used here: {advice}")]
+    Transport {
+        /// Where.
+        endpoint: Endpoint,
+        /// What to do instead.
+        advice: &'static str,
     },
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]
@@ -155,6 +185,10 @@ pub enum ServeError {
     /// The address is not usable with this configuration. Nothing was opened.
     #[error(transparent)]
     Endpoint(#[from] ipc_proto::EndpointError),
+    /// The TLS configuration is not usable. Nothing was opened.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
     /// Something that this version cannot do yet. Nothing was opened.
     #[error("{what} is not supported yet; it was asked for at {endpoint}")]
     Unsupported {
@@ -162,6 +196,14 @@ pub enum ServeError {
         what: &'static str,
         /// Where.
         endpoint: Endpoint,
+    },
+    /// The transport of that address needs another handle. Nothing was opened.
+    #[error("{endpoint} cannot be used here: {advice}")]
+    Transport {
+        /// Where.
+        endpoint: Endpoint,
+        /// What to do instead.
+        advice: &'static str,
     },
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]

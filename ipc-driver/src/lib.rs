@@ -15,6 +15,7 @@ pub mod fake;
 mod handlers;
 #[cfg(unix)]
 mod handover;
+mod hear;
 pub mod host;
 mod ipc;
 mod latch;
@@ -25,13 +26,21 @@ mod pump;
 pub mod runtime;
 mod scratch;
 mod server;
+mod slot;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "tls/absent.rs"]
+mod tls;
 mod transport;
+mod udp;
 mod wakers;
 
 pub use client::Client;
 pub use ipc::Ipc;
 pub use server::Server;
+pub use udp::UdpServer;
 
 pub use api::*;
 
@@ -48,14 +57,21 @@ pub mod api {
     #[cfg(unix)]
     pub use crate::net::{Inherited, inherited};
     pub use crate::peer::Peer;
-    pub use crate::runtime::{Credentials, Remote};
+    pub use crate::runtime::{Credentials, Remote, TlsVersion};
     pub use crate::server::{Broadcast, ServerEvent, ShutdownReport, Verdict, same_user_or_root};
     pub use crate::stream::Events;
+    #[cfg(feature = "tls")]
+    pub use crate::tls::{HandshakeError, TlsError, TlsSource};
+    pub use crate::udp::{UdpCounters, UdpEvent, UdpPeer};
     pub use ipc_proto::{
-        Backoff, Code, Config, ConfigError, DataError, EmitError, Empty, EncodeError, Encoding, Endpoint,
-        EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, Message, Offline, OnMalformed, Parser,
-        PeerId, Platform, ProtocolError, Settings, StopRetrying, Unsent,
+        Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, EmitError, Empty, EncodeError,
+        Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, MAX_DATAGRAM, Message,
+        Offline, OnMalformed, Parser, PeerId, PeerRemoval, Platform, ProtocolError, Settings, StopRetrying, TlsOptions,
+        Unsent,
     };
+    /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
+    #[cfg(feature = "tls")]
+    pub use rustls;
 }
 
 /// How long a graceful close may take unless said otherwise.

@@ -4,11 +4,13 @@
 //! events are none of its business.
 
 use crate::net::Listening;
+use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 use ipc_proto::{Endpoint, LocalAddress, Settings};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -18,6 +20,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
     /// A listening socket.
     type Listener: Listener<Stream = Self::Stream>;
+    /// A UDP socket.
+    type Datagrams: DatagramSocket;
     /// A timer.
     type Timer: Timer;
 
@@ -66,6 +70,14 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         drop(listening);
         Err(crate::net::unsupported(format_args!("a listening socket that was opened elsewhere, at {endpoint},")))
     }
+
+    /// A UDP socket bound to the first of `addresses` that works; they are of one family.
+    /// [`net::bind_udp`](crate::net::bind_udp) has it for real adapters.
+    ///
+    /// # Errors
+    ///
+    /// That of the last address.
+    fn bind(&self, addresses: &[SocketAddr], settings: &Settings) -> io::Result<Self::Datagrams>;
 }
 
 /// A runtime that can be had without an argument: the one the caller runs in.
@@ -116,6 +128,22 @@ pub trait Listener: Send + Unpin + 'static {
     }
 }
 
+/// A UDP socket. One task uses it, for both directions.
+pub trait DatagramSocket: Send + Unpin + 'static {
+    /// Receives a datagram into `buffer`, which has room for any: its length and its sender.
+    fn poll_recv(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
+
+    /// Sends a datagram.
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<()>>;
+
+    /// Where it is bound, with the real port.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn local_address(&self) -> io::Result<SocketAddr>;
+}
+
 /// Who is at the other end of an accepted stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -124,6 +152,10 @@ pub struct Remote {
     pub address: Option<SocketAddr>,
     /// Who it is over a local socket, as the operating system says.
     pub credentials: Option<Credentials>,
+    /// Over TLS, the certificates it has shown: its own first, DER. Empty if it was not asked for one or has shown none.
+    pub certificates: Arc<[Bytes]>,
+    /// The version of TLS, `None` where the connection is in clear.
+    pub tls: Option<TlsVersion>,
 }
 
 /// What the operating system knows about the process at the other end of a local socket, as it was when it connected.
@@ -144,6 +176,16 @@ pub struct Credentials {
     pub gid: Option<u32>,
     /// The process id.
     pub pid: Option<u32>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
 }
 
 impl Remote {

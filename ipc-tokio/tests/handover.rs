@@ -64,14 +64,14 @@ async fn play(role: &str, control: &Path, endpoint: Endpoint) {
     answering(&server);
     if role == "stall" {
         say("claimed");
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     match server.start().await {
         Ok(()) => say(format_args!("serving {}", server.local_endpoint())),
         Err(error) => return say(format_args!("refused {error}")),
     }
     if role == "last" {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
     let successor = server.hand_over(control).await.expect("handed over");
     say(format_args!("handed to {}", successor.pid.unwrap_or(0)));
@@ -110,8 +110,7 @@ async fn storm(endpoint: Endpoint, stop: Arc<AtomicBool>) -> BTreeMap<u32, usize
     for task in tasks {
         task.await.expect("no client was refused");
     }
-    let answers = answers.lock().expect("not poisoned").clone();
-    answers
+    answers.lock().expect("not poisoned").clone()
 }
 
 /// Three generations, each relieved by the next while clients storm in.

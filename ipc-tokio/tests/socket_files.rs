@@ -99,7 +99,7 @@ async fn role() {
     let server = Server::at_path(&path, config).expect("a server");
     server.start().await.expect("started");
     child::say("serving");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]

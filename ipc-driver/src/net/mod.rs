@@ -13,6 +13,7 @@ mod listening;
 #[cfg(unix)]
 mod rights;
 mod tcp;
+mod udp;
 #[cfg(unix)]
 mod unix;
 
@@ -24,6 +25,7 @@ pub use file::SocketFile;
 pub use inherited::{Inherited, inherited};
 pub use listening::{Listening, listen};
 pub use tcp::{bind_tcp, tcp_socket};
+pub use udp::{bind_udp, is_report_of_sending};
 #[cfg(unix)]
 pub use unix::{bind_local, local_path};
 
@@ -64,8 +66,9 @@ pub fn unsupported(what: impl std::fmt::Display) -> io::Error {
 pub(crate) fn missing(settings: &Settings, endpoint: &Endpoint) -> Option<&'static str> {
     match endpoint {
         // Never in clear what was meant to be encrypted.
-        Endpoint::Tcp { .. } if settings.config().tls.is_some() => Some("TLS"),
-        Endpoint::Udp4 { .. } | Endpoint::Udp6 { .. } => Some("UDP"),
+        Endpoint::Tcp { .. } if settings.config().tls.is_some() && !cfg!(feature = "tls") => {
+            Some("TLS without the feature `tls`")
+        }
         _ => None,
     }
 }

@@ -2,9 +2,12 @@
 
 #[cfg(unix)]
 use super::handing::Requests;
+use super::handshakes::greet;
 use super::serve::admit;
-use super::{ServerEvent, Shared, Socket};
-use crate::runtime::{Listener, Runtime, Timer};
+use super::{ServerEvent, Shared};
+use crate::runtime::{Listener, Remote, Runtime, Timer};
+use crate::slot::Socket;
+use crate::transport::Transport;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -83,13 +86,24 @@ impl<R: Runtime> Accepting<R> {
             match accepted {
                 // The socket is closed before `self` says so.
                 None => return drop(listener),
-                Some(Ok((stream, remote))) => admit(&self.runtime, stream, remote, &self.shared),
+                Some(Ok((stream, remote))) => self.accepted(stream, remote),
                 Some(Err(error)) if is_of_one_connection(&error) => {}
                 Some(Err(error)) => {
                     tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
                     pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
                     paused = true;
                 }
+            }
+        }
+    }
+
+    fn accepted(&self, stream: R::Stream, remote: Remote) {
+        let shared = &self.shared;
+        match shared.acceptor() {
+            Some(acceptor) => greet(&self.runtime, acceptor, stream, remote, shared),
+            None => {
+                let stream = Transport::plain(stream, shared.slot.endpoint(), &shared.settings);
+                admit(&self.runtime, stream, remote, shared);
             }
         }
     }
@@ -106,6 +120,7 @@ impl<R: Runtime> Drop for Accepting<R> {
                 drop(core);
                 self.shared.outlet.send_now(ServerEvent::Stopped);
             }
+            self.shared.handshakes.stop();
         }
         self.socket.stopped.set(());
     }

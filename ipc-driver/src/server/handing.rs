@@ -87,7 +87,7 @@ impl<R: Runtime> Server<R> {
     pub async fn hand_over(&self, control_path: impl AsRef<Path>) -> Result<Credentials, HandOverError> {
         let control = control_path.as_ref().to_owned();
         let shared = &self.shared;
-        let socket = shared.lock_listening().socket().cloned().ok_or(HandOverError::NotListening)?;
+        let socket = shared.slot.socket().ok_or(HandOverError::NotListening)?;
         let line = shared.handing.line().ok_or(HandOverError::NotListening)?;
         let fd = duplicate(line.requests).await?;
         let facts = Facts {

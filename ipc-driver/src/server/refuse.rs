@@ -77,12 +77,12 @@ impl Door {
 }
 
 /// Tells of a connection that was closed before it was a peer's.
-pub(super) fn refuse<R: Runtime>(runtime: &R, shared: &Arc<Shared>, remote: Remote, reason: Refusal) {
+pub(super) fn refuse<R: Runtime>(runtime: &R, shared: &Arc<Shared>, remote: Remote, error: ConnectionError) {
     if let Some(unlogged) = shared.door.count(runtime.now()) {
         let remote = remote.name();
-        tracing::warn!(target: "ipc", %remote, %reason, unlogged, "refused a connection");
+        tracing::warn!(target: "ipc", %remote, %error, unlogged, "refused a connection");
     }
-    let event = ServerEvent::Refused { remote, error: ConnectionError::Refused(reason) };
+    let event = ServerEvent::Refused { remote, error };
     shared.handlers.lifecycle(&event);
     let mut tap = shared.outlet.tap();
     if !tap.is_open() {
@@ -94,7 +94,7 @@ pub(super) fn refuse<R: Runtime>(runtime: &R, shared: &Arc<Shared>, remote: Remo
     let shared = Arc::clone(shared);
     runtime.spawn(async move {
         let _leaving = leaving;
-        poll_fn(|cx| tap.poll_ready(cx, &shared.outlet)).await;
+        poll_fn(|cx| tap.poll_settled(cx, &shared.outlet)).await;
     });
 }
 
@@ -128,7 +128,8 @@ impl<R: Runtime> Server<R> {
         })
     }
 
-    /// Connections refused since the server was made: by the filter, by `maxConnections`, or as the server had stopped.
+    /// Connections that were accepted and came to nothing, since the server was made: the filter said no, there was no
+    /// room, a TLS handshake failed, or the server had stopped.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.shared.door.with(|state| state.refused)

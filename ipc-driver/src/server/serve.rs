@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Arc<Shared>) {
+pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remote: Remote, shared: &Arc<Shared>) {
     if let Err(reason) = shared.door.ask(&remote) {
-        return refuse(runtime, shared, remote, reason);
+        return refuse(runtime, shared, remote, ConnectionError::Refused(reason));
     }
     let (peer, inbound) = {
         let mut core = shared.lock_core();
@@ -33,7 +33,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, 
             }
             Err(reason) => {
                 drop(core);
-                return refuse(runtime, shared, remote, reason.into());
+                return refuse(runtime, shared, remote, ConnectionError::Refused(reason.into()));
             }
         }
     };
@@ -44,7 +44,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, 
         peer,
         shared: Arc::clone(shared),
     };
-    let pump = Some(Pump::new(runtime.clone(), Transport::Plain(stream), inbound, false));
+    let pump = Some(Pump::new(runtime.clone(), stream, inbound, false));
     let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default() };
     runtime.spawn(serving.run());
 }

@@ -1,0 +1,164 @@
+//! TLS handshakes of a server: before a stream becomes a peer.
+//!
+//! A handshake holds no place among the peers. How many are under way is bounded: one more, and the oldest is cut, so that
+//! clients which stall keep nobody out for longer than others take to arrive. Who would find no room anyway is refused
+//! before a handshake is begun.
+
+use super::refuse::refuse;
+use super::serve::admit;
+use super::{Server, Shared};
+use crate::error::ConnectionError;
+use crate::latch::Latch;
+use crate::runtime::{Remote, Runtime};
+use crate::tls::Acceptor;
+use crate::transport::Transport;
+use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+
+/// Handshakes under way at once, if `maxConnections` is not less.
+const MOST: usize = 1024;
+
+/// The handshakes of one server.
+#[derive(Default)]
+pub(super) struct Handshakes {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    next: u64,
+    /// Those under way, the oldest first.
+    running: BTreeMap<u64, Arc<Latch<Cut>>>,
+}
+
+/// Why one is cut.
+#[derive(Clone, Copy)]
+enum Cut {
+    Crowded(usize),
+    Stopped,
+}
+
+impl Handshakes {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, most: usize) -> (u64, Arc<Latch<Cut>>) {
+        let cut = Arc::default();
+        let mut state = self.lock();
+        let oldest = if state.running.len() >= most { state.running.pop_first() } else { None };
+        let id = state.next;
+        state.next += 1;
+        state.running.insert(id, Arc::clone(&cut));
+        drop(state);
+        if let Some((_, oldest)) = oldest {
+            oldest.set(Cut::Crowded(most));
+        }
+        (id, cut)
+    }
+
+    fn done(&self, id: u64) {
+        self.lock().running.remove(&id);
+    }
+
+    /// Ends all that are under way: the server has stopped.
+    pub(super) fn stop(&self) {
+        let running = std::mem::take(&mut self.lock().running);
+        running.into_values().for_each(|cut| cut.set(Cut::Stopped));
+    }
+}
+
+/// A handshake under way. However its task ends, it is no longer counted.
+struct Running {
+    id: u64,
+    cut: Arc<Latch<Cut>>,
+    shared: Arc<Shared>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shared.handshakes.done(self.id);
+    }
+}
+
+/// Greets a client that has just connected, and admits it if the handshake succeeds.
+pub(super) fn greet<R: Runtime>(
+    runtime: &R,
+    acceptor: Acceptor,
+    stream: R::Stream,
+    mut remote: Remote,
+    shared: &Arc<Shared>,
+) {
+    let room = shared.lock_core().check_accept();
+    if let Err(reason) = room {
+        return refuse(runtime, shared, remote, ConnectionError::Refused(reason.into()));
+    }
+    let most = shared.settings.config().max_connections.clamp(1, MOST);
+    let (id, cut) = shared.handshakes.begin(most);
+    let running = Running { id, cut, shared: Arc::clone(shared) };
+    let (runtime, shared) = (runtime.clone(), Arc::clone(shared));
+    let task = runtime.clone();
+    task.spawn(async move {
+        let outcome = {
+            let mut handshake = pin!(acceptor.accept(&runtime, stream));
+            let mut cut = running.cut.wait();
+            poll_fn(|cx| match handshake.as_mut().poll(cx) {
+                Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+                Poll::Pending => pin!(&mut cut).poll(cx).map(Err),
+            })
+            .await
+        };
+        drop(running);
+        let error = match outcome {
+            Ok(Ok(stream)) => {
+                stream.describe(&mut remote);
+                return admit(&runtime, Transport::tls(stream), remote, &shared);
+            }
+            Ok(Err(error)) => error,
+            Err(Cut::Crowded(most)) => crowded(most),
+            // Nobody wonders.
+            Err(Cut::Stopped) => return,
+        };
+        refuse(&runtime, &shared, remote, ConnectionError::Handshake(Arc::new(error)));
+    });
+}
+
+#[cfg(feature = "tls")]
+fn crowded(others: usize) -> io::Error {
+    crate::tls::HandshakeError::Crowded(others).into()
+}
+
+#[cfg(not(feature = "tls"))]
+fn crowded(_others: usize) -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
+}
+
+impl<R: Runtime> Server<R> {
+    /// Accepts with this rustls configuration instead of one made from the option `tls`, from the next connection on: for
+    /// keys in hardware, several certificates by name, revocation lists, or a new certificate while the server goes on. Of
+    /// the options, `tls.handshakeTimeout` still counts. A server without the option `tls` speaks TLS from then on; call this
+    /// before [`start`](Self::start).
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError::Transport`](crate::TlsError::Transport) if this server does not listen on TCP.
+    #[cfg(feature = "tls")]
+    pub fn set_tls(&self, config: impl Into<Arc<rustls::ServerConfig>>) -> Result<(), crate::TlsError> {
+        let shared = &self.shared;
+        let acceptor = Acceptor::with(config.into(), &shared.settings, shared.slot.endpoint())?;
+        let replaced = shared.tls.lock().unwrap_or_else(PoisonError::into_inner).replace(acceptor);
+        // It may hold what the user made: not under the lock.
+        drop(replaced);
+        Ok(())
+    }
+}
+
+impl Shared {
+    pub(super) fn acceptor(&self) -> Option<Acceptor> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
