@@ -72,7 +72,7 @@ async fn serve(server: Server) {
     answering(&server);
     server.start().await.expect("started");
     say(format_args!("serving {}", server.local_endpoint()));
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[tokio::test]
