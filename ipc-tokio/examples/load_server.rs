@@ -8,12 +8,12 @@
 //! last time. `publish` echoes, and on `go` {count, size} broadcasts that many messages `{"n":…,"p":…}`, numbered from
 //! 1,000,000,000. `--runtime-threads N` (default 1) takes a multi-thread runtime for N > 1.
 //!
-//! It listens on `unix:PATH`, `tcp:HOST:PORT` or `udp:HOST:PORT` (`udp4:` and `udp6:` name the family). Over UDP there are
-//! `echo`, and `sink`, which counts for each address.
+//! It listens on `unix:PATH`, `tcp:HOST:PORT`, `tls:HOST:PORT` with `--cert FILE --key FILE` (PEM), or `udp:HOST:PORT` (`udp4:`
+//! and `udp6:` name the family). Over UDP there are `echo`, and `sink`, which counts for each address.
 
 #![allow(clippy::print_stderr, reason = "a program, not a library")]
 
-use ipc_tokio::{Config, Endpoint, Frame, Peer, Server, Settings, UdpPeer, UdpServer};
+use ipc_tokio::{Config, Endpoint, Frame, Peer, Server, Settings, TlsOptions, UdpPeer, UdpServer};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::error::Error;
@@ -43,6 +43,7 @@ const TEXT: &str = "The quick brown fox jumps over the lazy dog 0123456789. ";
 
 struct Options {
     listen: Endpoint,
+    tls: Option<TlsOptions>,
     role: String,
     threads: usize,
 }
@@ -50,22 +51,34 @@ struct Options {
 impl Options {
     fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, Box<dyn Error>> {
         let (mut listen, mut role, mut threads) = (None, String::from("echo"), 1);
+        let (mut cert, mut key) = (None, None);
         while let Some(name) = args.next() {
             let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
             match name.as_str() {
-                "--listen" => listen = Some(endpoint(&value)?),
+                "--listen" => listen = Some(value),
+                "--cert" => cert = Some(value),
+                "--key" => key = Some(value),
                 "--role" => role = value,
                 "--runtime-threads" => threads = value.parse()?,
                 _ => return Err(format!("unknown option {name}").into()),
             }
         }
-        let listen = listen.ok_or("--listen unix:PATH, tcp:HOST:PORT or udp:HOST:PORT is missing")?;
-        Ok(Self { listen, role, threads })
+        let listen = listen.ok_or("--listen unix:PATH, tcp:HOST:PORT, tls:HOST:PORT or udp:HOST:PORT is missing")?;
+        let tls = match (listen.starts_with("tls:"), cert, key) {
+            (true, Some(cert), Some(key)) => Some(TlsOptions::new().public(cert).private(key)),
+            (false, None, None) => None,
+            (true, ..) => return Err("tls: needs --cert FILE and --key FILE".into()),
+            (false, ..) => return Err("--cert and --key are for tls: only".into()),
+        };
+        Ok(Self { listen: endpoint(&listen)?, tls, role, threads })
     }
 }
 
-/// Reads an address; `udp:` alone leaves the family to the host.
+/// Reads an address; `udp:` alone leaves the family to the host, and `tls:` is TCP with more on top.
 fn endpoint(text: &str) -> Result<Endpoint, Box<dyn Error>> {
+    if let Some(rest) = text.strip_prefix("tls:") {
+        return Ok(format!("tcp:{rest}").parse()?);
+    }
     let Some(rest) = text.strip_prefix("udp:") else { return Ok(text.parse()?) };
     let family = if rest.starts_with('[') { "udp6" } else { "udp4" };
     Ok(format!("{family}:{rest}").parse()?)
@@ -82,7 +95,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
-    let settings = ipc_tokio::build(Config::new("load").max_connections(usize::MAX).take_over(true))?;
+    let mut config = Config::new("load").max_connections(usize::MAX).take_over(true);
+    config.tls = options.tls.clone();
+    let settings = ipc_tokio::build(config)?;
     if options.listen.is_udp() {
         let _server = serve_datagrams(settings, options).await?;
         return std::future::pending().await;
