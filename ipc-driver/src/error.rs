@@ -1,9 +1,11 @@
 //! What can go wrong, one small type per operation.
 
-use ipc_proto::{Endpoint, Malformed, ProtocolError, Unsent};
+use ipc_proto::{Endpoint, Malformed, ProtocolError, RefuseReason, Unsent};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// An error from a handler or from anything a user plugs in.
@@ -23,6 +25,9 @@ pub enum ConnectionError {
         /// What the operating system said.
         source: Arc<io::Error>,
     },
+    /// A server did not let the connection in.
+    #[error("the connection was refused: {0}")]
+    Refused(#[source] Refusal),
     /// A connection broke.
     #[error("the connection broke: {0}")]
     Io(#[source] Arc<io::Error>),
@@ -67,6 +72,7 @@ impl fmt::Debug for ConnectionError {
             Self::Connect { endpoint, source } => {
                 f.debug_struct("Connect").field("endpoint", endpoint).field("source", source).finish()
             }
+            Self::Refused(reason) => f.debug_tuple("Refused").field(reason).finish(),
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
             Self::Handshake(error) => f.debug_tuple("Handshake").field(error).finish(),
             Self::Send { to, source } => f.debug_struct("Send").field("to", to).field("source", source).finish(),
@@ -96,6 +102,33 @@ impl ConnectionError {
 
 pub(crate) fn protocol(report: &Malformed<'_>, fatal: bool) -> ConnectionError {
     ConnectionError::Protocol { error: report.error().clone(), frame: report.frame().into(), fatal }
+}
+
+/// Why a server did not let a connection in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// As many peers are connected as `maxConnections` allows.
+    #[error("{limit} peers are connected, which is all that maxConnections allows")]
+    Full {
+        /// `maxConnections`.
+        limit: usize,
+    },
+    /// The accept filter says no.
+    #[error("{0}")]
+    Filter(Arc<str>),
+    /// The server has stopped.
+    #[error("the server has stopped")]
+    Stopped,
+}
+
+impl From<RefuseReason> for Refusal {
+    fn from(reason: RefuseReason) -> Self {
+        match reason {
+            RefuseReason::Full { limit } => Self::Full { limit },
+            _ => Self::Stopped,
+        }
+    }
 }
 
 /// A client did not get connected.
@@ -189,6 +222,50 @@ pub enum ServeError {
         /// Where.
         endpoint: Endpoint,
     },
+    /// The listening socket that was given to the server is none, or has no address that can be told. It is closed.
+    #[error("cannot listen on the socket that was given: {0}")]
+    Given(#[source] io::Error),
+    /// A server on a socket that was given to it starts once: by now the socket is closed.
+    #[error(
+        "the listening socket at {endpoint} that was given to this server is closed; give the next one to a new server"
+    )]
+    Used {
+        /// Where it listened.
+        endpoint: Endpoint,
+    },
+    /// The socket of another process was not taken over.
+    #[cfg(unix)]
+    #[error("cannot take over at {}: {source}", control.display())]
+    TakeOver {
+        /// The control socket.
+        control: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+}
+
+/// A server did not hand its socket over.
+#[cfg(unix)]
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandOverError {
+    /// It does not listen.
+    #[error("the server does not listen, so there is nothing to hand over")]
+    NotListening,
+    /// There is no descriptor of the socket to hand over.
+    #[error("cannot hand the listening socket over: {0}")]
+    Socket(#[source] io::Error),
+    /// The control socket cannot be bound.
+    #[error("cannot offer the listening socket at {}: {source}", control.display())]
+    Control {
+        /// Its path.
+        control: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The server was stopped before anybody had taken the socket.
+    #[error("the server was stopped before another process had taken its socket")]
+    Stopped,
 }
 
 /// A connection was closed before everything was sent.

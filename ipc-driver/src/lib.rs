@@ -13,6 +13,8 @@ mod error;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod handlers;
+#[cfg(unix)]
+mod handover;
 mod hear;
 pub mod host;
 mod ipc;
@@ -46,12 +48,17 @@ pub use api::*;
 pub mod api {
     pub use crate::client::{ClientEvent, Emitter};
     pub use crate::dial::{Lookup, UnresolvedHost};
-    pub use crate::error::{BoxError, CloseError, ConnectError, ConnectionError, ServeError};
+    #[cfg(unix)]
+    pub use crate::error::HandOverError;
+    pub use crate::error::{BoxError, CloseError, ConnectError, ConnectionError, Refusal, ServeError};
     pub use crate::handlers::{HandlerId, Outcome};
     pub use crate::host::{build, detect as host};
+    pub use crate::net::Listening;
+    #[cfg(unix)]
+    pub use crate::net::{Inherited, inherited};
     pub use crate::peer::Peer;
-    pub use crate::runtime::{Remote, TlsVersion};
-    pub use crate::server::{Broadcast, ServerEvent, ShutdownReport};
+    pub use crate::runtime::{Credentials, Remote, TlsVersion};
+    pub use crate::server::{Broadcast, ServerEvent, ShutdownReport, Verdict, same_user_or_root};
     pub use crate::stream::Events;
     #[cfg(feature = "tls")]
     pub use crate::tls::{HandshakeError, TlsError, TlsSource};

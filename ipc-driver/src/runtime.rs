@@ -3,6 +3,7 @@
 //! An adapter implements [`Runtime`] in about 250 lines and exports the handles with it filled in. Framing, retry and
 //! events are none of its business.
 
+use crate::net::Listening;
 use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 use ipc_proto::{Endpoint, LocalAddress, Settings};
@@ -58,6 +59,18 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         settings: &Settings,
     ) -> impl Future<Output = io::Result<Self::Listener>> + Send;
 
+    /// Listens on a socket that listens already, opened by another process or another part of this one. It is
+    /// non-blocking.
+    ///
+    /// # Errors
+    ///
+    /// That of the operating system; [`io::ErrorKind::Unsupported`] from a runtime that has no such sockets, as is the
+    /// default.
+    fn adopt(&self, listening: Listening, endpoint: Endpoint) -> io::Result<Self::Listener> {
+        drop(listening);
+        Err(crate::net::unsupported(format_args!("a listening socket that was opened elsewhere, at {endpoint},")))
+    }
+
     /// A UDP socket bound to the first of `addresses` that works; they are of one family.
     /// [`net::bind_udp`](crate::net::bind_udp) has it for real adapters.
     ///
@@ -97,6 +110,22 @@ pub trait Listener: Send + Unpin + 'static {
 
     /// Where it listens, with the real port where port 0 was asked for.
     fn local_endpoint(&self) -> Endpoint;
+
+    /// Another descriptor of the same socket, for another process to listen on.
+    ///
+    /// # Errors
+    ///
+    /// If there is no descriptor left; [`io::ErrorKind::Unsupported`] where there are none, as is the default.
+    #[cfg(unix)]
+    fn duplicate(&self) -> io::Result<std::os::fd::OwnedFd> {
+        Err(crate::net::unsupported("handing a listening socket to another process"))
+    }
+
+    /// The file of a Unix socket, if it has one that is looked after here.
+    #[cfg(unix)]
+    fn file(&self) -> Option<&crate::net::SocketFile> {
+        None
+    }
 }
 
 /// A UDP socket. One task uses it, for both directions.
@@ -121,10 +150,32 @@ pub trait DatagramSocket: Send + Unpin + 'static {
 pub struct Remote {
     /// Its address over TCP.
     pub address: Option<SocketAddr>,
+    /// Who it is over a local socket, as the operating system says.
+    pub credentials: Option<Credentials>,
     /// Over TLS, the certificates it has shown: its own first, DER. Empty if it was not asked for one or has shown none.
     pub certificates: Arc<[Bytes]>,
     /// The version of TLS, `None` where the connection is in clear.
     pub tls: Option<TlsVersion>,
+}
+
+/// What the operating system knows about the process at the other end of a local socket, as it was when it connected.
+///
+/// | | `uid`, `gid` | `pid` |
+/// |---|---|---|
+/// | Linux, macOS | yes | yes, unless it lives in another pid namespace |
+/// | FreeBSD and the other BSDs | yes | no |
+/// | Windows | no | yes |
+///
+/// A pid is for logs: by the time one looks, the process may have ended and its number have gone to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Credentials {
+    /// The effective user id.
+    pub uid: Option<u32>,
+    /// The effective group id.
+    pub gid: Option<u32>,
+    /// The process id.
+    pub pid: Option<u32>,
 }
 
 /// A version of TLS.
@@ -142,6 +193,25 @@ impl Remote {
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
         Self { address: Some(address), ..Self::default() }
+    }
+
+    /// A process at the other end of a local socket.
+    #[must_use]
+    pub fn with_credentials(credentials: impl Into<Option<Credentials>>) -> Self {
+        Self { credentials: credentials.into(), ..Self::default() }
+    }
+
+    /// Who it is, for logs.
+    pub(crate) fn name(&self) -> String {
+        match (self.address, self.credentials) {
+            (Some(address), _) => address.to_string(),
+            (None, Some(Credentials { uid, pid, .. })) => {
+                let known = [("uid", uid), ("pid", pid)];
+                let known = known.into_iter().filter_map(|(name, number)| Some(format!("{name} {}", number?)));
+                known.collect::<Vec<_>>().join(", ")
+            }
+            (None, None) => String::from("a local process"),
+        }
     }
 }
 

@@ -41,6 +41,7 @@ struct Inner {
 impl Settings {
     pub(crate) fn new(config: Config, host: &Host) -> Result<Self, ConfigError> {
         config.validate()?;
+        config.check_platform(host.platform)?;
         let id = config.id.clone().unwrap_or_else(|| host.name.clone());
         check_path_part("id", &id)?;
         if id.is_empty() {
@@ -95,6 +96,15 @@ impl Settings {
     #[must_use]
     pub fn network_port(&self) -> u16 {
         self.config().network_port
+    }
+
+    /// The mode of the file of a local socket: `socketMode`, or 0600 with what `readableAll` and `writableAll` add.
+    #[must_use]
+    pub fn socket_mode(&self) -> u32 {
+        let config = self.config();
+        let readable = if config.readable_all { 0o044 } else { 0 };
+        let writable = if config.writable_all { 0o022 } else { 0 };
+        config.socket_mode.unwrap_or(0o600 | readable | writable)
     }
 
     /// What ends each message.

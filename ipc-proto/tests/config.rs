@@ -241,6 +241,51 @@ fn validation_names_the_option_and_the_range() {
 }
 
 #[test]
+fn the_mode_of_a_socket_is_octal_text_or_a_number() {
+    let mode = |value: Value| read(&json!({ "socketMode": value })).socket_mode;
+    assert_eq!(mode(json!("0660")), Some(0o660));
+    assert_eq!(mode(json!("666")), Some(0o666));
+    assert_eq!(mode(json!(432)), Some(0o660), "as JSON writes 0o660");
+    assert_eq!(mode(json!(false)), None);
+    for wrong in [json!("0o660"), json!("rw"), json!(""), json!("8"), json!(-1), json!(true), json!("7777777777777")] {
+        assert!(refusal(&json!({ "socketMode": wrong })).contains(r#"octal digits such as "0660""#), "{wrong}");
+    }
+    assert!(refusal(&json!({"socketMode": "1777"})).contains("0o1777"));
+    assert_eq!(
+        refusal(&json!({"socketMode": "0660", "writableAll": true})),
+        "options socketMode and writableAll do not go together: both say who may use the socket; set socketMode alone"
+    );
+    let built = |config: Config| config.build(&host()).unwrap().socket_mode();
+    assert_eq!(built(Config::v9()), 0o600);
+    assert_eq!(built(Config::v9().readable_all(true).writable_all(true)), 0o666);
+    assert_eq!(built(Config::v9().socket_mode(0o620)), 0o620);
+}
+
+#[test]
+fn the_group_of_a_socket_is_a_name_or_a_number() {
+    let group = |value: Value| read(&json!({ "socketGroup": value })).socket_group;
+    assert_eq!(group(json!("staff")).as_deref(), Some("staff"));
+    assert_eq!(group(json!(50)).as_deref(), Some("50"));
+    assert_eq!(group(json!(null)), None);
+    assert!(refusal(&json!({"socketGroup": ""})).contains("socketGroup"));
+    assert!(refusal(&json!({"socketGroup": "a\u{0}"})).contains("socketGroup"));
+}
+
+#[test]
+fn windows_refuses_what_it_does_not_have() {
+    let windows = Host::new("pc", Platform::Windows);
+    for (config, option) in [
+        (Config::v9().socket_mode(0o660), "socketMode"),
+        (Config::v9().socket_group("staff"), "socketGroup"),
+        (Config::v9().reuse_port(true), "reusePort"),
+    ] {
+        assert_eq!(config.validate(), Ok(()));
+        let error = config.build(&windows).unwrap_err().to_string();
+        assert!(error.contains(option) && error.contains("Windows"), "{error}");
+    }
+}
+
+#[test]
 fn what_looks_odd_but_means_something_is_allowed() {
     let odd = [
         Config::v9().retry(Duration::ZERO),
@@ -387,6 +432,9 @@ fn any_config() -> impl Strategy<Value = Config> {
         config.sync = bools[1];
         config.take_over = bools[2];
         config.identify_peer = bools[3];
+        config.reuse_port = bools[3];
+        config.socket_mode = numbers.3;
+        config.socket_group = numbers.3.map(|number| number.to_string());
         config.tls = bools[4].then(|| {
             let tls = TlsOptions::new().private("a b/k.pem").public("c.pem").ca("x").ca("y");
             if bools[5] {

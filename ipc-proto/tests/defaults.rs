@@ -23,13 +23,16 @@ const V14_FAST_DIFFERS: [(&str, &str); 5] = [
 ];
 
 /// Options that no version of node-ipc has.
-const OURS: [&str; 9] = [
+const OURS: [&str; 12] = [
     "backoff",
     "takeOver",
     "malformed",
     "offline",
     "maxOfflineBytes",
     "acceptBacklog",
+    "socketMode",
+    "socketGroup",
+    "reusePort",
     "eventQueue",
     "maxUdpPeers",
     "udpPeerExpiry",

@@ -52,6 +52,42 @@ fn the_limit_of_a_path_is_the_platforms() {
 }
 
 #[test]
+fn an_abstract_name_is_no_path_and_only_linux_has_it() {
+    let linux = settings(Platform::Linux);
+    let endpoint = Endpoint::abstract_name(&linux, "my/world").unwrap();
+    assert_eq!(endpoint.to_string(), "abstract:my/world");
+    assert_eq!("abstract:my/world".parse::<Endpoint>().unwrap(), endpoint);
+    assert_ne!(endpoint, Endpoint::at_path(&linux, "my/world").unwrap());
+    let address = endpoint.local_address().unwrap();
+    assert!(address.is_abstract() && !address.is_pipe());
+    assert_eq!(address.as_str(), "my/world");
+    assert_eq!(linux.check_serving(&endpoint), Ok(()));
+
+    assert!(Endpoint::abstract_name(&linux, &"x".repeat(107)).is_ok());
+    assert!(Endpoint::abstract_name(&linux, &"x".repeat(108)).unwrap_err().to_string().contains("107 is the most"));
+    assert_eq!(Endpoint::abstract_name(&linux, ""), Err(EndpointError::Empty { what: "abstract name" }));
+    assert!(matches!(Endpoint::abstract_name(&linux, "a\0"), Err(EndpointError::Nul { .. })));
+    for platform in [Platform::Bsd, Platform::Windows] {
+        let error = Endpoint::abstract_name(&settings(platform), "x").unwrap_err();
+        assert!(error.to_string().contains("only Linux"), "{error}");
+        assert!(matches!(settings(platform).check(&endpoint), Err(EndpointError::Abstract { .. })));
+    }
+}
+
+#[test]
+fn an_abstract_name_cannot_keep_what_only_a_file_has() {
+    let host = Host::new("pluto", Platform::Linux);
+    for config in [Config::new("world").socket_mode(0o660), Config::new("world").socket_group("staff")] {
+        let error = Endpoint::abstract_name(&config.build(&host).unwrap(), "x").unwrap_err();
+        assert!(error.to_string().contains("accept filter"), "{error}");
+    }
+    let assured = Config::v14_assured(["a"]).build(&host).unwrap();
+    // A name that looks like a path inside socketRoot is none.
+    let name = format!("{}x", assured.socket_root());
+    assert!(matches!(Endpoint::abstract_name(&assured, &name), Err(EndpointError::AssuredTransport { .. })));
+}
+
+#[test]
 fn a_parsed_endpoint_is_checked_when_it_meets_settings() {
     let long: Endpoint = format!("unix:/{}", "p".repeat(107)).parse().unwrap();
     let error = settings(Platform::Linux).check(&long).unwrap_err();
@@ -151,9 +187,10 @@ fn text_that_is_no_endpoint_is_refused() {
 
 proptest! {
     #[test]
-    fn text_reads_back(host in "[a-z0-9.-]{1,12}|::1|fe80::[1-9]%e0", port: u16, path in "[^\0]{1,40}", kind in 0..5) {
+    fn text_reads_back(host in "[a-z0-9.-]{1,12}|::1|fe80::[1-9]%e0", port: u16, path in "[^\0]{1,40}", kind in 0..6) {
         let text = match kind {
             0 => format!("unix:{path}"),
+            5 => format!("abstract:{path}"),
             1 => format!(r"pipe:\\.\pipe\{path}"),
             kind => {
                 let scheme = ["tcp", "udp4", "udp6"][kind as usize - 2];

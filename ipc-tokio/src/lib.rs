@@ -11,6 +11,8 @@
 //! - [Errors](#errors)
 //! - [Reconnecting, and events emitted meanwhile](#reconnecting)
 //! - [TCP](#tcp), [TLS](#tls), [UDP](#udp), [raw bytes](#raw-bytes)
+//! - [Socket files](#socket-files), and [who is let in](#who-is-let-in)
+//! - [Sharing a listener](#sharing-a-listener), [restarting without a gap](#restarting-without-a-gap)
 //! - [For users of node-ipc](#for-users-of-node-ipc)
 //! - [What is bounded](#what-is-bounded), [runtimes](#runtimes), [what is not there yet](#what-is-not-there-yet)
 //!
@@ -380,6 +382,143 @@
 //! assert_eq!(received, [0x05, 0x6d, 0x5c]);
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! # Socket files
+//!
+//! The file of a local socket is there for its owner only, mode 0600, before anybody can connect, whatever the umask is.
+//! To connect is to write: others need the write bit.
+//!
+//! | option | what it does |
+//! |---|---|
+//! | [`socketMode`](field@Config::socket_mode) | the permission bits, `"0660"`; `readableAll` and `writableAll` are node-ipc's way to say 0644, 0622, 0666 |
+//! | [`socketGroup`](field@Config::socket_group) | gives the file to a group, by name or number; an unknown one is an error |
+//! | [`unlink`](field@Config::unlink), on by default | removes what a dead server left, if it is a socket and nobody answers on it |
+//! | [`takeOver`](field@Config::take_over) | takes the path from a server that is alive |
+//! | [`secureSocketRoot`](field@Config::secure_socket_root), on in the v14 presets | the directory must be ours, and is closed to others |
+//!
+//! A `socketRoot` that is missing is made, for this user alone. When the server stops the file is removed, if it is still
+//! the same; a server that is killed leaves it, and the next one replaces it. A path longer than the system takes (107 bytes
+//! on Linux, 103 on macOS) is an error that names the limit.
+//!
+//! Linux has **abstract names** too, [`Endpoint::abstract_name`], as text `abstract:<name>`: no file, and so no owner, no mode
+//! and nothing left behind. Every process in the same network namespace may connect, or take the name while nobody has it, so
+//! use an accept filter. Node since 22 says the path `"\0name"`; Node 20 fills the name up with NULs and meets only itself.
+//!
+//! ```
+//! # #[cfg(target_os = "linux")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use ipc_tokio::{Client, Config, Endpoint, Server};
+//!
+//! let settings = ipc_tokio::build(Config::new("world"))?;
+//! let endpoint = Endpoint::abstract_name(&settings, &format!("example/{}", std::process::id()))?;
+//! let server = Server::at(settings.clone(), endpoint.clone())?;
+//! server.accept_if(ipc_tokio::same_user_or_root);
+//! server.start().await?;
+//! Client::at(settings, endpoint)?.connect().await?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(target_os = "linux"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Who is let in
+//!
+//! [`Server::accept_if`] asks a filter about each connection before it becomes a peer. It sees a [`Remote`]: the address over
+//! TCP, the certificates over TLS, and over a local socket the [`Credentials`] of the process, which the operating system
+//! vouches for. [`same_user_or_root`] is such a filter. Whom it refuses is closed, counted ([`Server::refused`]), logged once
+//! a second at most, and told of as [`ServerEvent::Refused`], as are those for whom `maxConnections` has no room.
+//!
+//! ```
+//! use ipc_tokio::{Config, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("world"))?;
+//! server.accept_if(|remote| match remote.address {
+//!     Some(address) if address.ip().is_loopback() => Ok(()),
+//!     _ => Err("only from this machine"),
+//! });
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Sharing a listener
+//!
+//! A server may accept on a socket that it did not open, and several processes on one, each taking the connections it
+//! gets to first. (node-ipc does it with Node's `cluster` module and `unlink = false`.)
+//!
+//! | the socket comes from | the server |
+//! |---|---|
+//! | a listener of the standard library | [`Server::from_listener`] |
+//! | an owned descriptor, whatever it is | [`Server::from_fd`], or [`Listening::from_fd`] to look first |
+//! | systemd (`LISTEN_FDS`) | [`inherited`], then [`Server::from_listener`] |
+//! | a parent | the parent: [`Listening::bind`], and [`Listening::to_stdio`] as the standard input of each child; the child: [`Server::from_stdin`] |
+//! | each process, for one TCP port | nothing to hand on: every server sets [`reusePort`](field@Config::reuse_port), and the system shares the connections out |
+//!
+//! Whoever binds the socket looks after its file: [`Listening::bind`] removes it when it is dropped, a server on a socket
+//! that came from elsewhere leaves it alone ([`Listening::owning_file`] says otherwise). Such a server starts once. The
+//! example `cluster` is a parent with four workers.
+//!
+//! A program that systemd starts when its first client comes:
+//!
+//! ```no_run
+//! # #[cfg(unix)]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use ipc_tokio::{Config, Server};
+//!
+//! let server = match ipc_tokio::inherited()?.into_iter().next() {
+//!     Some(given) => Server::from_listener(given.socket, Config::new("world"))?,
+//!     None => Server::new(Config::new("world"))?, // started by hand
+//! };
+//! server.on("message", |peer, text: String| peer.emit("message", &text));
+//! server.start().await?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//!
+//! # Restarting without a gap
+//!
+//! A new process takes the listening socket of the old one, which ends its connections in its own time. Nobody who connects
+//! meanwhile is refused: the old process accepts until the new one is ready, and between the two connections wait in the
+//! backlog of the socket, which never closes. On Unix, over Unix sockets and TCP.
+//!
+//! The old process offers its socket with [`Server::hand_over`] at a path of its choice, a second socket that only this user
+//! can connect to. The new one asks there with [`Server::take_over`], sets its handlers, and starts. Whichever of them dies
+//! on the way, the other serves:
+//!
+//! ```no_run
+//! # #[cfg(unix)]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use ipc_tokio::{Config, Server};
+//! use std::time::Duration;
+//!
+//! let control = "/run/user/1000/world.control";
+//! let server = match Server::take_over(control, Config::new("world")).await {
+//!     Ok(server) => server,
+//!     // Nobody is there to be relieved.
+//!     Err(_) => Server::new(Config::new("world"))?,
+//! };
+//! server.on("message", |peer, text: String| peer.emit("message", &text));
+//! server.start().await?;
+//!
+//! // Until the next version of this program comes.
+//! let successor = server.hand_over(control).await?;
+//! println!("process {:?} has taken over", successor.pid);
+//! while !server.is_empty() {
+//!     // The clients that are here, for as long as they like.
+//!     tokio::time::sleep(Duration::from_millis(100)).await;
+//! }
+//! server.shutdown(Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
 //! ```
 //!
 //! # For users of node-ipc

@@ -7,6 +7,8 @@ use ipc_driver::{Endpoint, Settings};
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
@@ -61,7 +63,9 @@ impl Runtime for Tokio {
     async fn connect(&self, address: &Address, settings: &Settings) -> io::Result<Stream> {
         match address {
             #[cfg(unix)]
-            Address::Local(address) => Ok(Stream::Unix(tokio::net::UnixStream::connect(address.as_str()).await?)),
+            Address::Local(address) => {
+                Ok(Stream::Unix(tokio::net::UnixStream::connect(net::local_path(address)?).await?))
+            }
             Address::Tcp(address) => {
                 let socket = net::tcp_socket(*address, settings)?;
                 let stream = TcpSocket::from_std_stream(socket.into()).connect(*address).await?;
@@ -75,11 +79,15 @@ impl Runtime for Tokio {
 
     async fn listen(&self, endpoint: &Endpoint, addresses: &[SocketAddr], settings: &Settings) -> io::Result<Listener> {
         let (listening, endpoint) = net::listen(endpoint, addresses, settings)?;
+        self.adopt(listening, endpoint)
+    }
+
+    fn adopt(&self, listening: net::Listening, endpoint: Endpoint) -> io::Result<Listener> {
         let _entered = self.handle.enter();
         let socket = match listening {
             #[cfg(unix)]
             net::Listening::Unix { file, socket } => {
-                Socket::Unix { _file: file, socket: tokio::net::UnixListener::from_std(socket)? }
+                Socket::Unix { file, socket: tokio::net::UnixListener::from_std(socket)? }
             }
             net::Listening::Tcp(socket) => Socket::Tcp(TcpListener::from_std(socket)?),
             other => return Err(net::unsupported(format_args!("{other:?}"))),
@@ -127,7 +135,7 @@ enum Socket {
     #[cfg(unix)]
     Unix {
         /// Removes the file when the listener is dropped, before the socket is closed.
-        _file: Option<net::SocketFile>,
+        file: Option<net::SocketFile>,
         socket: tokio::net::UnixListener,
     },
     Tcp(TcpListener),
@@ -141,7 +149,9 @@ impl Listen for Listener {
             #[cfg(unix)]
             Socket::Unix { socket, .. } => {
                 let (stream, _) = ready!(socket.poll_accept(cx))?;
-                Poll::Ready(Ok((Stream::Unix(stream), Remote::default())))
+                // Where the system does not tell, an accept filter sees that nothing is known.
+                let remote = Remote::with_credentials(net::peer_credentials(&stream).ok());
+                Poll::Ready(Ok((Stream::Unix(stream), remote)))
             }
             Socket::Tcp(socket) => {
                 let (stream, address) = ready!(socket.poll_accept(cx))?;
@@ -153,6 +163,22 @@ impl Listen for Listener {
 
     fn local_endpoint(&self) -> Endpoint {
         self.endpoint.clone()
+    }
+
+    #[cfg(unix)]
+    fn duplicate(&self) -> io::Result<OwnedFd> {
+        match &self.socket {
+            Socket::Unix { socket, .. } => socket.as_fd().try_clone_to_owned(),
+            Socket::Tcp(socket) => socket.as_fd().try_clone_to_owned(),
+        }
+    }
+
+    #[cfg(unix)]
+    fn file(&self) -> Option<&net::SocketFile> {
+        match &self.socket {
+            Socket::Unix { file, .. } => file.as_ref(),
+            Socket::Tcp(_) => None,
+        }
     }
 }
 

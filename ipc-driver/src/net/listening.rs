@@ -1,15 +1,22 @@
-//! A listening socket of any transport, before an adapter has wrapped it for its runtime.
+//! A listening socket of any transport, before an adapter has wrapped it for its runtime: made here, or handed to this
+//! process by another.
 
 use super::bind_tcp;
 #[cfg(unix)]
 use super::{SocketFile, bind_local};
 use ipc_proto::{Endpoint, Settings};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::fd::{AsFd, OwnedFd};
 #[cfg(unix)]
 use std::os::unix::net::UnixListener;
 
-/// A listening socket, non-blocking, with its endpoint.
+/// A listening socket, to be given to a server here ([`Server::from_listener`](crate::Server::from_listener)) or to
+/// other processes.
+///
+/// [`bind`](Self::bind) makes one without accepting anybody. The file of a socket that it made is removed when it is
+/// dropped; that of one that came from elsewhere is not, unless [`owning_file`](Self::owning_file) asks for it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Listening {
@@ -25,6 +32,160 @@ pub enum Listening {
     Tcp(TcpListener),
 }
 
+impl From<TcpListener> for Listening {
+    fn from(socket: TcpListener) -> Self {
+        Self::Tcp(socket)
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixListener> for Listening {
+    fn from(socket: UnixListener) -> Self {
+        Self::Unix { file: None, socket }
+    }
+}
+
+impl Listening {
+    /// Listens at `endpoint` and accepts nobody: for a parent whose workers will. Gives the endpoint with its real port.
+    /// Blocks while a host name is resolved.
+    ///
+    /// # Errors
+    ///
+    /// As [`ServeError::Listen`](crate::ServeError::Listen) has them.
+    pub fn bind(endpoint: &Endpoint, settings: &Settings) -> io::Result<(Self, Endpoint)> {
+        settings.check_serving(endpoint).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let addresses = match (endpoint.host(), endpoint.port()) {
+            (Some(host), Some(port)) => (host, port).to_socket_addrs()?.collect(),
+            _ => Vec::new(),
+        };
+        listen(endpoint, &addresses, settings)
+    }
+
+    /// The listening socket that `fd` is.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::InvalidInput`] says what it is instead: no socket, none for streams, none that listens, or one of
+    /// another family than Unix, IPv4 and IPv6.
+    #[cfg(unix)]
+    pub fn from_fd(fd: OwnedFd) -> io::Result<Self> {
+        let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
+        let socket = socket2::Socket::from(fd);
+        let kind = socket.r#type().map_err(|error| wrong(format!("this descriptor is no socket: {error}")))?;
+        if kind != socket2::Type::STREAM {
+            return Err(wrong(format!("this socket is of {kind:?}, and a listener must be of SOCK_STREAM")));
+        }
+        // Apple's systems do not say whether a socket listens; there the first accept fails instead.
+        #[cfg(not(target_vendor = "apple"))]
+        if !rustix::net::sockopt::socket_acceptconn(&socket)? {
+            return Err(wrong("this socket does not listen: it is connected, or `listen` was not called".into()));
+        }
+        let address = socket.local_addr()?;
+        socket.set_cloexec(true)?;
+        if address.is_unix() {
+            Ok(Self::from(UnixListener::from(OwnedFd::from(socket))))
+        } else if address.as_socket().is_some() {
+            Ok(Self::from(TcpListener::from(OwnedFd::from(socket))))
+        } else {
+            let family = address.family();
+            Err(wrong(format!("this socket is of address family {family}; a listener must be Unix, IPv4 or IPv6")))
+        }
+    }
+
+    /// The listening socket that a parent gave this process as its standard input, as inetd does too. See
+    /// [`to_stdio`](Self::to_stdio).
+    ///
+    /// # Errors
+    ///
+    /// As [`from_fd`](Self::from_fd).
+    #[cfg(unix)]
+    pub fn from_stdin() -> io::Result<Self> {
+        Self::from_fd(io::stdin().as_fd().try_clone_to_owned()?)
+    }
+
+    /// Lets the file of a Unix socket that came from elsewhere be removed when this, or the server it is given to, stops
+    /// listening. Without effect where there is no file.
+    ///
+    /// # Errors
+    ///
+    /// If the file is gone, or something else stands there by now.
+    #[cfg(unix)]
+    pub fn owning_file(self) -> io::Result<Self> {
+        match self {
+            Self::Unix { file: None, socket } => {
+                let address = socket.local_addr()?;
+                let file = address.as_pathname().map(SocketFile::of).transpose()?;
+                Ok(Self::Unix { file, socket })
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Where it listens, by the socket itself: an address where there was a host name.
+    ///
+    /// # Errors
+    ///
+    /// That of the operating system; [`io::ErrorKind::InvalidInput`] for a Unix socket whose address is no text or too
+    /// long for one.
+    pub fn endpoint(&self, settings: &Settings) -> io::Result<Endpoint> {
+        let refused = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+        match self {
+            #[cfg(unix)]
+            Self::Unix { socket, .. } => {
+                let no_text = || io::Error::new(io::ErrorKind::InvalidInput, "the address of this socket is no text");
+                let address = socket.local_addr()?;
+                if let Some(path) = address.as_pathname() {
+                    return Endpoint::at_path(settings, path.to_str().ok_or_else(no_text)?).map_err(refused);
+                }
+                #[cfg(any(target_os = "linux", target_os = "android"))]
+                if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(&address) {
+                    let name = std::str::from_utf8(name).map_err(|_| no_text())?;
+                    return Endpoint::abstract_name(settings, name).map_err(refused);
+                }
+                Err(no_text())
+            }
+            Self::Tcp(socket) => {
+                let address = socket.local_addr()?;
+                Ok(Endpoint::Tcp { host: address.ip().to_string(), port: address.port() })
+            }
+        }
+    }
+
+    /// Another descriptor of the same socket. It is closed when a program is started.
+    ///
+    /// # Errors
+    ///
+    /// If there is no descriptor left.
+    #[cfg(unix)]
+    pub fn duplicate(&self) -> io::Result<OwnedFd> {
+        match self {
+            Self::Unix { socket, .. } => socket.as_fd().try_clone_to_owned(),
+            Self::Tcp(socket) => socket.as_fd().try_clone_to_owned(),
+        }
+    }
+
+    /// The same socket as the standard input of a child process, which calls
+    /// [`Server::from_stdin`](crate::Server::from_stdin).
+    ///
+    /// # Errors
+    ///
+    /// If there is no descriptor left.
+    #[cfg(unix)]
+    pub fn to_stdio(&self) -> io::Result<std::process::Stdio> {
+        self.duplicate().map(Into::into)
+    }
+
+    /// As an adapter takes it.
+    pub(crate) fn nonblocking(self) -> io::Result<Self> {
+        match &self {
+            #[cfg(unix)]
+            Self::Unix { socket, .. } => socket.set_nonblocking(true)?,
+            Self::Tcp(socket) => socket.set_nonblocking(true)?,
+        }
+        Ok(self)
+    }
+}
+
 /// Listens at `endpoint`, whose host has these `addresses`. Gives the endpoint with its real port.
 ///
 /// # Errors
@@ -35,7 +196,7 @@ pub fn listen(endpoint: &Endpoint, addresses: &[SocketAddr], settings: &Settings
         #[cfg(unix)]
         Endpoint::Local(address) => {
             let (socket, file) = bind_local(address, settings)?;
-            Ok((Listening::Unix { file: Some(file), socket }, endpoint.clone()))
+            Ok((Listening::Unix { file, socket }, endpoint.clone()))
         }
         Endpoint::Tcp { .. } => {
             let socket = bind_tcp(addresses, settings)?;

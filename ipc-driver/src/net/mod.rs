@@ -1,19 +1,40 @@
 //! Sockets of the operating system, made ready for an adapter to wrap.
 //!
 //! Everything here is blocking and quick, and no async runtime is known. Who may touch the file of a Unix socket is for
-//! `unix` to say; which of several addresses is tried when is for `dial`.
+//! `unix` and `file` to say; which of several addresses is tried when is for `dial`.
 
+#[cfg(unix)]
+mod credentials;
+#[cfg(unix)]
+mod file;
+#[cfg(unix)]
+mod inherited;
 mod listening;
+#[cfg(unix)]
+mod rights;
 mod tcp;
 mod udp;
 #[cfg(unix)]
 mod unix;
 
+#[cfg(unix)]
+pub use credentials::peer_credentials;
+#[cfg(unix)]
+pub use file::SocketFile;
+#[cfg(unix)]
+pub use inherited::{Inherited, inherited};
 pub use listening::{Listening, listen};
 pub use tcp::{bind_tcp, tcp_socket};
 pub use udp::{bind_udp, is_report_of_sending};
 #[cfg(unix)]
-pub use unix::{SocketFile, bind_local};
+pub use unix::{bind_local, local_path};
+
+#[cfg(unix)]
+pub(crate) use file::{FileId, Ownership};
+#[cfg(unix)]
+pub(crate) use rights::{receive_fd, send_fd};
+#[cfg(unix)]
+pub(crate) use unix::bind_control;
 
 use ipc_proto::{Endpoint, Settings};
 use std::io;

@@ -17,11 +17,27 @@ pub fn bind_tcp(addresses: &[SocketAddr], settings: &Settings) -> io::Result<Tcp
         // On Unix this lets a server restart while old connections linger; on Windows it would let others steal the port.
         #[cfg(unix)]
         socket.set_reuse_address(true)?;
+        if settings.config().reuse_port {
+            reuse_port(&socket)?;
+        }
         socket.bind(&address.into())?;
         socket.listen(backlog(settings))?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())
     })
+}
+
+/// `SO_REUSEPORT`: the system shares connections out between all who listen on the port.
+fn reuse_port(socket: &Socket) -> io::Result<()> {
+    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+    {
+        socket.set_reuse_port(true)
+    }
+    #[cfg(not(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin")))))]
+    {
+        let _ = socket;
+        Err(super::unsupported("the option reusePort"))
+    }
 }
 
 /// A socket that is to connect to `address`: non-blocking, and bound where the option `interface` says.

@@ -1,5 +1,7 @@
 //! The task that accepts connections, as long as the server listens. What becomes of them is for `serve`.
 
+#[cfg(unix)]
+use super::handing::Requests;
 use super::handshakes::greet;
 use super::serve::admit;
 use super::{ServerEvent, Shared};
@@ -25,14 +27,29 @@ pub(super) struct Accepting<R: Runtime> {
     runtime: R,
     shared: Arc<Shared>,
     socket: Socket,
+    #[cfg(unix)]
+    requests: Option<Requests>,
 }
 
 impl<R: Runtime> Accepting<R> {
     pub(super) fn new(runtime: R, shared: Arc<Shared>, socket: Socket) -> Self {
-        Self { runtime, shared, socket }
+        Self {
+            runtime,
+            shared,
+            socket,
+            #[cfg(unix)]
+            requests: None,
+        }
     }
 
-    pub(super) async fn run(self, mut listener: R::Listener) {
+    /// Gives descriptors of its socket to those who ask.
+    #[cfg(unix)]
+    pub(super) fn answering(mut self, requests: Requests) -> Self {
+        self.requests = Some(requests);
+        self
+    }
+
+    pub(super) async fn run(mut self, mut listener: R::Listener) {
         let mut pause = self.runtime.timer();
         let mut paused = false;
         let mut in_a_row = 0;
@@ -41,6 +58,10 @@ impl<R: Runtime> Accepting<R> {
             let accepted = poll_fn(|cx| {
                 if Pin::new(&mut stop).poll(cx).is_ready() {
                     return Poll::Ready(None);
+                }
+                #[cfg(unix)]
+                if let Some(requests) = &mut self.requests {
+                    requests.poll(cx, &listener);
                 }
                 loop {
                     if paused && pause.poll_expired(cx).is_pending() {

@@ -4,8 +4,9 @@
 //! clients which stall keep nobody out for longer than others take to arrive. Who would find no room anyway is refused
 //! before a handshake is begun.
 
-use super::serve::{Leaving, admit};
-use super::{Server, ServerEvent, Shared};
+use super::refuse::refuse;
+use super::serve::admit;
+use super::{Server, Shared};
 use crate::error::ConnectionError;
 use crate::latch::Latch;
 use crate::runtime::{Remote, Runtime};
@@ -17,13 +18,9 @@ use std::io;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant};
 
 /// Handshakes under way at once, if `maxConnections` is not less.
 const MOST: usize = 1024;
-
-/// Failures are logged once in so long, with the number of those in between.
-const LOG_EVERY: Duration = Duration::from_secs(1);
 
 /// The handshakes of one server.
 #[derive(Default)]
@@ -36,9 +33,6 @@ struct State {
     next: u64,
     /// Those under way, the oldest first.
     running: BTreeMap<u64, Arc<Latch<Cut>>>,
-    failed: u64,
-    logged: Option<Instant>,
-    unlogged: u64,
 }
 
 /// Why one is cut.
@@ -76,18 +70,6 @@ impl Handshakes {
         let running = std::mem::take(&mut self.lock().running);
         running.into_values().for_each(|cut| cut.set(Cut::Stopped));
     }
-
-    /// Counts one that failed. `Some` if it is to be logged: how many have not been since the last.
-    fn count(&self, now: Instant) -> Option<u64> {
-        let mut state = self.lock();
-        state.failed += 1;
-        if state.logged.is_some_and(|logged| now.saturating_duration_since(logged) < LOG_EVERY) {
-            state.unlogged += 1;
-            return None;
-        }
-        state.logged = Some(now);
-        Some(std::mem::take(&mut state.unlogged))
-    }
 }
 
 /// A handshake under way. However its task ends, it is no longer counted.
@@ -111,9 +93,9 @@ pub(super) fn greet<R: Runtime>(
     mut remote: Remote,
     shared: &Arc<Shared>,
 ) {
-    if let Err(reason) = shared.lock_core().check_accept() {
-        tracing::warn!(target: "ipc", %reason, "refused a connection");
-        return;
+    let room = shared.lock_core().check_accept();
+    if let Err(reason) = room {
+        return refuse(runtime, shared, remote, ConnectionError::Refused(reason.into()));
     }
     let most = shared.settings.config().max_connections.clamp(1, MOST);
     let (id, cut) = shared.handshakes.begin(most);
@@ -141,22 +123,8 @@ pub(super) fn greet<R: Runtime>(
             // Nobody wonders.
             Err(Cut::Stopped) => return,
         };
-        refused(&shared, runtime.now(), remote, error).await;
+        refuse(&runtime, &shared, remote, ConnectionError::Handshake(Arc::new(error)));
     });
-}
-
-/// Tells of a handshake that failed.
-async fn refused(shared: &Arc<Shared>, now: Instant, remote: Remote, error: io::Error) {
-    if let Some(before) = shared.handshakes.count(now) {
-        tracing::warn!(target: "ipc", address = ?remote.address, %error, unlogged = before, "a TLS handshake failed");
-    }
-    let event = ServerEvent::Refused { remote, error: ConnectionError::Handshake(Arc::new(error)) };
-    shared.handlers.lifecycle(&event);
-    let mut tap = shared.outlet.tap();
-    tap.push(event);
-    // Like the last event of a peer, it waits for room in the stream, and while too many wait nobody is accepted.
-    let _leaving = Leaving::new(Arc::clone(shared));
-    poll_fn(|cx| tap.poll_settled(cx, &shared.outlet)).await;
 }
 
 #[cfg(feature = "tls")]
@@ -186,13 +154,6 @@ impl<R: Runtime> Server<R> {
         // It may hold what the user made: not under the lock.
         drop(replaced);
         Ok(())
-    }
-
-    /// Connections that were accepted and came to nothing, since the server was made: there was no room, or a TLS
-    /// handshake failed.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.shared.lock_core().refused() + self.shared.handshakes.lock().failed
     }
 }
 

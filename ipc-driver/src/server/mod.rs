@@ -5,7 +5,11 @@
 
 mod accept;
 mod book;
+mod given;
+#[cfg(unix)]
+mod handing;
 mod handshakes;
+mod refuse;
 mod serve;
 
 use crate::error::{ConnectionError, ServeError};
@@ -20,13 +24,20 @@ use crate::tls::Acceptor;
 use accept::Accepting;
 use book::Book;
 use bytes::Bytes;
+use futures_channel::oneshot;
+use given::Gift;
+#[cfg(unix)]
+use handing::Handing;
 use handshakes::Handshakes;
 use ipc_proto::{Config, EmitError, Endpoint, Frame, Message, PeerId, Settings, Unsent};
+use refuse::Door;
 use serde::Serialize;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+pub use refuse::{Verdict, same_user_or_root};
 
 /// What a server's event stream gives. Lifecycle and wire events are different variants: an event that a peer calls
 /// `connect` arrives as a [`Message`](Self::Message) of that name.
@@ -54,7 +65,8 @@ pub enum ServerEvent {
         /// What was queued for it and not sent.
         unsent: Unsent,
     },
-    /// A connection was accepted and has not become a peer: its TLS handshake failed. (node-ipc shows nothing.)
+    /// A connection was accepted and has not become a peer: there was no room, the accept filter said no, or its TLS
+    /// handshake failed. (node-ipc shows nothing.)
     Refused {
         /// Whose.
         remote: Remote,
@@ -112,6 +124,10 @@ pub(crate) struct Shared {
     handshakes: Handshakes,
     /// Connections that have ended and whose last events wait for room in the stream.
     leaving: AtomicUsize,
+    door: Door,
+    gift: Gift,
+    #[cfg(unix)]
+    handing: Handing,
 }
 
 struct Alive(Arc<Shared>);
@@ -229,6 +245,10 @@ impl<R: Runtime> Server<R> {
             tls: Mutex::new(tls),
             handshakes: Handshakes::default(),
             leaving: AtomicUsize::new(0),
+            door: Door::default(),
+            gift: Gift::default(),
+            #[cfg(unix)]
+            handing: Handing::default(),
         });
         Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime })
     }
@@ -243,23 +263,34 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError::Listen`] if the operating system refuses, or a live server answers on the socket already;
     /// [`ServeError::AlreadyListening`].
     pub async fn start(&self) -> Result<(), ServeError> {
+        if !self.shared.gift.is_claimed() {
+            return self.start_now().await;
+        }
+        // Another process stops for us: what is begun must come to its end, whether or not anybody waits for it.
+        let (sender, receiver) = oneshot::channel();
+        let server = self.clone();
+        self.runtime.spawn(async move {
+            let _unheard = sender.send(server.start_now().await);
+        });
+        receiver.await.map_err(|_| ServeError::Runtime(io::Error::other("the runtime has ended")))?
+    }
+
+    async fn start_now(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
         let starting = shared.slot.begin().await?;
-        let endpoint = shared.slot.endpoint().clone();
-        let listener = self.listen(&endpoint).await.map_err(|source| ServeError::Listen { endpoint, source })?;
+        let listener = self.listen(shared.slot.endpoint().clone()).await?;
         let endpoint = listener.local_endpoint();
         let socket = Socket::new(endpoint.clone());
         starting.done(socket.clone());
         tracing::info!(target: "ipc", %endpoint, "listening");
+        #[cfg(unix)]
+        let requests = shared.handing.begin(&listener);
         shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
         let accepting = Accepting::new(self.runtime.clone(), Arc::clone(shared), socket);
+        #[cfg(unix)]
+        let accepting = accepting.answering(requests);
         self.runtime.spawn(accepting.run(listener));
         Ok(())
-    }
-
-    async fn listen(&self, endpoint: &Endpoint) -> io::Result<R::Listener> {
-        let addresses = crate::dial::addresses(&self.runtime, endpoint).await?;
-        self.runtime.listen(endpoint, &addresses, &self.shared.settings).await
     }
 
     /// Where it listens, with the real port; where it would listen if it does not.

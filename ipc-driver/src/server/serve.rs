@@ -1,5 +1,6 @@
 //! The task of one accepted connection, from its entry in the book of peers to its leaving.
 
+use super::refuse::refuse;
 use super::{ServerEvent, Shared};
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
@@ -16,6 +17,9 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remote: Remote, shared: &Arc<Shared>) {
+    if let Err(reason) = shared.door.ask(&remote) {
+        return refuse(runtime, shared, remote, ConnectionError::Refused(reason));
+    }
     let (peer, inbound) = {
         let mut core = shared.lock_core();
         match core.handle_accept() {
@@ -28,8 +32,8 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remot
                 (peer, inbound)
             }
             Err(reason) => {
-                tracing::warn!(target: "ipc", %reason, "refused a connection");
-                return;
+                drop(core);
+                return refuse(runtime, shared, remote, ConnectionError::Refused(reason.into()));
             }
         }
     };

@@ -116,6 +116,33 @@ pub(super) const OPTIONAL_PORT: Codec<Option<u16>> = Codec {
     write: |port| port.map_or(Value::Bool(false), Value::from),
 };
 
+/// The mode of a file, as Node takes one: octal digits, or a number, which JSON writes in decimal.
+pub(super) const MODE: Codec<Option<u32>> = Codec {
+    allowed: "octal digits such as \"0660\", a number, or false for the default",
+    read: |value| {
+        optional(value, |value| match value.as_str() {
+            Some(digits) if !digits.is_empty() && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7')) => {
+                u32::from_str_radix(digits, 8).map_err(|_| Unread::Value)
+            }
+            Some(_) => Err(Unread::Value),
+            None => (NUMBER.read)(value),
+        })
+    },
+    write: |mode| mode.map_or(Value::Bool(false), |mode| Value::from(format!("{mode:04o}"))),
+};
+
+/// A group by its name or its number.
+pub(super) const GROUP: Codec<Option<String>> = Codec {
+    allowed: "the name or the number of a group, or false for the default",
+    read: |value| {
+        optional(value, |value| match value {
+            Value::Number(_) => (NUMBER.read)(value).map(|number| number.to_string()),
+            _ => (TEXT.read)(value),
+        })
+    },
+    write: OPTIONAL_TEXT.write,
+};
+
 pub(super) const MILLISECONDS: Codec<Duration> = Codec {
     allowed: "a number of milliseconds from 0",
     read: |value| {

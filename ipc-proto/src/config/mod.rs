@@ -121,6 +121,9 @@ pub struct Config {
     /// The default host of TCP, TLS and UDP. Default `None`: `127.0.0.1`, or `::1` where
     /// `ip_type` or UDP over IPv6 asks for it.
     pub network_host: Option<String>,
+    /// Lets several TCP servers listen on one port, and the system share the connections out (`SO_REUSEPORT`); all of them
+    /// must ask for it, and be of one user. Default `false`. Not for Windows, which cannot. Not an option of node-ipc.
+    pub reuse_port: bool,
     /// The default port of TCP, TLS and UDP. Default 8000. 0 lets the system choose a free port
     /// when serving; node-ipc 9.2.1 and 14.0.0 take 0 for "not set".
     pub network_port: u16,
@@ -133,6 +136,14 @@ pub struct Config {
     pub readable_all: bool,
     /// Lets every user of the machine write to the local socket. Default `false`.
     pub writable_all: bool,
+    /// The mode of the file of a local socket, in place of the two options above: permission bits from 0 to `0o777`,
+    /// whatever the umask is. In JSON a text of octal digits, `"0660"`, or a number. Who may write to the file may
+    /// connect. Default `None`: `0o600` and what those two add. Not for Windows. Not an option of node-ipc.
+    pub socket_mode: Option<u32>,
+    /// The group that the file of a local socket is given to before anybody can connect: its name, or its number in
+    /// digits. Default `None`: the group that the system gives it. Set `socket_mode` with it, or the group may do nothing.
+    /// Not for Windows. Not an option of node-ipc.
+    pub socket_group: Option<String>,
     /// Requires `socket_root` to be a real directory of this user and closes it to others (mode
     /// 0700). Default `false` in [`Config::v9`], `true` in the v14 presets.
     pub secure_socket_root: bool,

@@ -45,10 +45,13 @@ setters! {
     interface: Interface => same;
     network_host: impl Into<String> => some_string;
     network_port: u16 => same;
+    reuse_port: bool => same;
     ip_type: impl Into<Option<IpFamily>> => Into::into;
     tls: impl Into<Option<TlsOptions>> => Into::into;
     readable_all: bool => same;
     writable_all: bool => same;
+    socket_mode: impl Into<Option<u32>> => Into::into;
+    socket_group: impl Into<String> => some_string;
     secure_socket_root: bool => same;
     identify_peer: bool => same;
     malformed: OnMalformed => same;

@@ -6,12 +6,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, TlsOptions};
-use crate::{Backoff, Delimiter, Host, Rules, Settings};
+use crate::{Backoff, Delimiter, Host, Platform, Rules, Settings};
 
 /// The longest wait that Node's timers know, 2³¹ − 1 ms.
 pub(crate) const LONGEST_TIMER: Duration = Duration::from_millis(i32::MAX as u64);
 /// The largest message: more than a string of Node can hold (512 MiB), and within every `isize`.
 const LARGEST_MESSAGE: usize = i32::MAX as usize;
+
+/// Every permission bit that a socket file may have.
+const ALL_PERMISSIONS: u32 = 0o777;
 
 impl Config {
     /// Checks every option and their combinations.
@@ -25,6 +28,7 @@ impl Config {
         self.check_backoff()?;
         self.check_parser()?;
         check_interface(&self.interface)?;
+        self.check_file()?;
         self.tls.as_ref().map_or(Ok(()), check_tls)
     }
 
@@ -107,6 +111,41 @@ impl Config {
             return Err(ConfigError::invalid("udpPeerExpiry", 0, allowed));
         }
         Ok(())
+    }
+
+    fn check_file(&self) -> Result<(), ConfigError> {
+        if let Some(mode) = self.socket_mode {
+            if mode > ALL_PERMISSIONS {
+                let allowed = "octal digits from \"0000\" to \"0777\"";
+                return Err(ConfigError::invalid("socketMode", format!("{mode:#o}"), allowed));
+            }
+            let all = [("readableAll", self.readable_all), ("writableAll", self.writable_all)];
+            if let Some((other, _)) = all.into_iter().find(|(_, on)| *on) {
+                let reason = "both say who may use the socket; set socketMode alone";
+                return Err(ConfigError::conflict("socketMode", other, reason));
+            }
+        }
+        if self.socket_group.as_deref().is_some_and(|group| group.is_empty() || group.contains('\0')) {
+            let value = format!("{:?}", self.socket_group.as_deref().map(crate::error::shortened).unwrap_or_default());
+            return Err(ConfigError::invalid("socketGroup", value, "the name or the number of a group"));
+        }
+        Ok(())
+    }
+
+    /// Refuses what this platform cannot do.
+    pub(crate) fn check_platform(&self, platform: Platform) -> Result<(), ConfigError> {
+        if !platform.is_windows() {
+            return Ok(());
+        }
+        let missing = [
+            ("socketMode", self.socket_mode.is_some(), "nothing on Windows, whose pipes have no mode; see writableAll"),
+            ("socketGroup", self.socket_group.is_some(), "nothing on Windows, whose pipes have no group"),
+            ("reusePort", self.reuse_port, "false on Windows, which does not share ports out"),
+        ];
+        match missing.into_iter().find(|(_, asked, _)| *asked) {
+            Some((option, _, allowed)) => Err(ConfigError::invalid(option, "set", allowed)),
+            None => Ok(()),
+        }
     }
 
     fn check_backoff(&self) -> Result<(), ConfigError> {

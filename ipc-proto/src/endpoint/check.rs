@@ -15,11 +15,12 @@ impl Endpoint {
         match self {
             Self::Local(address) => {
                 address.check_length(settings.platform())?;
-                if assured && address.is_pipe() {
-                    let reason = "does not allow Windows pipes";
-                    return Err(EndpointError::AssuredTransport { reason });
-                }
-                Ok(())
+                let forbidden = match () {
+                    () if assured && address.is_pipe() => "does not allow Windows pipes",
+                    () if assured && address.is_abstract() => "does not allow abstract names, which anybody may take",
+                    () => return check_abstract(address, settings),
+                };
+                Err(EndpointError::AssuredTransport { reason: forbidden })
             }
             Self::Tcp { host, .. } => {
                 host_error(host)?;
@@ -76,6 +77,16 @@ fn check_udp(settings: &Settings, host: &str, family: IpFamily) -> Result<(), En
     }
     if settings.config().tls.is_some() {
         return Err(EndpointError::TlsOverUdp);
+    }
+    Ok(())
+}
+
+/// An abstract name has no file: what is asked of the file would be ignored in silence.
+fn check_abstract(address: &LocalAddress, settings: &Settings) -> Result<(), EndpointError> {
+    let config = settings.config();
+    if address.is_abstract() && (config.socket_mode.is_some() || config.socket_group.is_some()) {
+        let reason = "it has no file for socketMode and socketGroup; use a path, or an accept filter";
+        return Err(EndpointError::Abstract { name: shortened(address.as_str()), reason });
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ pub enum EndpointError {
     /// A part of the address is empty.
     #[error("the {what} of the endpoint is empty")]
     Empty {
-        /// Which part: `id` or `path`.
+        /// Which part: `id`, `path` or `abstract name`.
         what: &'static str,
     },
     /// The path has a NUL character.
@@ -21,7 +21,7 @@ pub enum EndpointError {
     /// The path or pipe name is longer than the platform takes.
     #[error(
         "the socket path {path:?} has {length} bytes, and {limit} is the most here; \
-         choose a shorter socketRoot, appspace or id"
+         choose a shorter name, socketRoot, appspace or id"
     )]
     TooLong {
         /// The path, shortened to 64 characters.
@@ -59,6 +59,14 @@ pub enum EndpointError {
         /// What is missing.
         reason: &'static str,
     },
+    /// An abstract name cannot be used here.
+    #[error("the abstract name {name:?} cannot be used: {reason}")]
+    Abstract {
+        /// The name, shortened to 64 characters.
+        name: Box<str>,
+        /// Why.
+        reason: &'static str,
+    },
     /// The assured parser requires a local socket directly inside `socketRoot`.
     #[error("the assured parser requires a socket directly inside {root:?}, not {path:?}")]
     OutsideRoot {
@@ -72,7 +80,7 @@ pub enum EndpointError {
     TlsOverUdp,
     /// The text is not an endpoint.
     #[error(
-        "{text:?} is no endpoint; write unix:<path>, pipe:<name>, tcp:<host>:<port>, \
+        "{text:?} is no endpoint; write unix:<path>, abstract:<name>, pipe:<name>, tcp:<host>:<port>, \
          udp4:<host>:<port> or udp6:<host>:<port>"
     )]
     Syntax {

@@ -44,7 +44,7 @@ use crate::{IpFamily, Settings};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
-    /// A Unix socket, or a named pipe of Windows.
+    /// A Unix socket, by its path or an abstract name, or a named pipe of Windows.
     Local(LocalAddress),
     /// TCP, and TLS when the settings have it.
     Tcp {
@@ -94,6 +94,18 @@ impl Endpoint {
     /// As [`Endpoint::local`].
     pub fn at_path(settings: &Settings, path: &str) -> Result<Self, EndpointError> {
         let address = LocalAddress::new(path, settings.platform())?;
+        Self::Local(address).checked(settings)
+    }
+
+    /// The socket with an abstract name of Linux, see [`LocalAddress::abstract_name`]. As text it is `abstract:<name>`;
+    /// `ss` and systemd write `@name`, Node since 20 the path `"\u0000name"`.
+    ///
+    /// # Errors
+    ///
+    /// [`EndpointError`] for a name that is empty, has a NUL or is too long, for another platform, and for settings that
+    /// ask for what only a file has.
+    pub fn abstract_name(settings: &Settings, name: &str) -> Result<Self, EndpointError> {
+        let address = LocalAddress::abstract_name(name, settings.platform())?;
         Self::Local(address).checked(settings)
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::check::host_error;
+use super::local::Kind;
 use crate::error::shortened;
 use crate::{Endpoint, EndpointError, LocalAddress};
 
@@ -21,7 +22,11 @@ impl fmt::Display for Endpoint {
 
 impl fmt::Display for LocalAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.is_pipe() { "pipe" } else { "unix" };
+        let scheme = match () {
+            () if self.is_pipe() => "pipe",
+            () if self.is_abstract() => "abstract",
+            () => "unix",
+        };
         write!(f, "{scheme}:{}", self.as_str())
     }
 }
@@ -35,8 +40,9 @@ impl FromStr for Endpoint {
         let syntax = || EndpointError::Syntax { text: shortened(text) };
         let (scheme, rest) = text.split_once(':').ok_or_else(syntax)?;
         match scheme {
-            "unix" => LocalAddress::unlimited(rest.to_owned(), false).map(Self::Local),
-            "pipe" => LocalAddress::unlimited(super::pipe_name(rest), true).map(Self::Local),
+            "unix" => LocalAddress::unlimited(rest.to_owned(), Kind::Path).map(Self::Local),
+            "abstract" => LocalAddress::unlimited(rest.to_owned(), Kind::Abstract).map(Self::Local),
+            "pipe" => LocalAddress::unlimited(super::pipe_name(rest), Kind::Pipe).map(Self::Local),
             "tcp" | "udp4" | "udp6" => {
                 let (host, port) = rest.rsplit_once(':').ok_or_else(syntax)?;
                 let host = match host.strip_prefix('[') {
