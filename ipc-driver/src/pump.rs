@@ -133,7 +133,7 @@ impl<R: Runtime> Pump<R> {
             if self.broken.is_some() {
                 // Counted as unsent in the end; in the queue it would keep us from going to sleep.
                 link.poll_transmit(&mut self.transmit);
-                if (self.eof || !read) && !self.deferred {
+                if (self.eof || !read && !self.awaits_end()) && !self.deferred {
                     return Poll::Ready(self.why_broken());
                 }
             } else {
@@ -256,6 +256,16 @@ impl<R: Runtime> Pump<R> {
             Phase::Lingering { .. } => Why::Flushed,
             Phase::Open | Phase::Draining { .. } => Why::Io(error),
         }
+    }
+
+    /// Whether the end of the stream is on its way, after writing has failed. A peer that has ended is found out by a
+    /// socket both ways at once; by a pipe of Windows first by writing, while what the peer wrote before is still to be read.
+    fn awaits_end(&mut self) -> bool {
+        let gone = self.broken.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        if gone && self.phase == Phase::Open {
+            self.end_within(crate::CLOSE_WITHIN);
+        }
+        gone
     }
 
     fn why_broken(&mut self) -> Why {

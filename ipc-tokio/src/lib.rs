@@ -380,9 +380,13 @@
 //! Unix sockets and TCP work. TLS, UDP, Windows named pipes and the `interface` options are refused with an error that
 //! says so, never ignored. The options about logs (`silent`, `logInColor`, `logDepth`, `logPayloads`) have no effect yet.
 
-#![forbid(unsafe_code)]
+// Tokio takes the handle of a pipe from unsafe code only.
+#![cfg_attr(not(windows), forbid(unsafe_code))]
+#![cfg_attr(windows, deny(unsafe_code))]
 #![warn(missing_docs)]
 
+#[cfg(windows)]
+mod pipe;
 mod runtime;
 mod stream;
 

@@ -4,6 +4,8 @@
 //! `unix` to say; which of several addresses is tried when is for `dial`.
 
 mod listening;
+#[cfg(windows)]
+pub mod pipe;
 mod tcp;
 #[cfg(unix)]
 mod unix;
