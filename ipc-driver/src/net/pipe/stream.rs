@@ -33,7 +33,7 @@ const EMPTY_IN_A_ROW: usize = 16;
 /// A connected end of a pipe. `P` is the runtime's pipe, `T` its timer.
 ///
 /// [`poll_close`](AsyncWrite::poll_close) is ready when the peer has read everything and has then been silent for 50 ms, or
-/// has ended; from then on reading gives the end of the stream. Dropping it before gives up what is not yet in the system's
+/// has ended; from then on reading, by the same task, gives the end of the stream. Dropping it before gives up what is not yet in the system's
 /// buffer. The peer can read what is there in either case.
 #[derive(Debug)]
 pub struct PipeStream<P: AsHandle, T> {
@@ -160,6 +160,8 @@ impl<P: AsHandle + AsyncWrite + Unpin, T: Timer> AsyncWrite for PipeStream<P, T>
                 Ending::Silence => {
                     ready!(this.timer.poll_expired(cx));
                     this.ending = Ending::Ended;
+                    // Reading has something to say now: the end.
+                    cx.waker().wake_by_ref();
                 }
                 Ending::Ended => return Poll::Ready(Ok(())),
             }
