@@ -121,7 +121,7 @@ impl Reader {
             let result = line.get("result").map(Value::to_string).unwrap_or_default();
             let text = format!("{} {} {result}", plain(&line["did"]), plain(&line["path"]));
             self.push("filesystem/all".into(), Item::new(t, text));
-        } else if matches!(line["did"].as_str(), Some("send" | "end" | "destroy" | "rst")) {
+        } else if matches!(line["did"].as_str(), Some("send" | "send datagram" | "end" | "destroy" | "rst")) {
             self.answer.deeds.entry(wire(&who, line)).or_default().push(t);
         }
     }
@@ -209,6 +209,20 @@ impl Reader {
     fn saw(&mut self, who: &str, t: f64, line: &Value) {
         let list = wire(who, line);
         let what = plain(&line["saw"]);
+        if what == "datagram" {
+            let mut bytes = line["bytes"].clone();
+            for (extra, unless) in [("text", ""), ("head_hex", ""), ("tail_hex", ""), ("length", "sha256")] {
+                if unless.is_empty() || bytes[unless].is_null() {
+                    bytes.as_object_mut().expect("an object").remove(extra);
+                }
+            }
+            self.push(list, Item::new(t, format!("saw datagram {bytes}")));
+            return;
+        }
+        if what == "bytes" && is_client_hello(&line["bytes"]) {
+            self.push(list, Item::new(t, "saw a ClientHello".into()));
+            return;
+        }
         if what == "bytes" {
             let hex = line["bytes"]["hex"].as_str().expect("bytes of the sequences are short").to_owned();
             let last = self.answer.lists.entry(list.clone()).or_default().last_mut();
@@ -220,7 +234,8 @@ impl Reader {
         }
         let code = line["code"].as_str().map(|code| format!(" {code}")).unwrap_or_default();
         let cycle = Some(format!("saw {what}"));
-        self.push(list, Item { cycle, ..Item::new(t, format!("saw {what}{code}")) });
+        let from = remote(&line["remote"]);
+        self.push(list, Item { cycle, ..Item::new(t, format!("saw {what}{code}{from}")) });
     }
 }
 
@@ -228,6 +243,21 @@ impl Item {
     fn new(t: f64, text: String) -> Self {
         Self { text, t, cycle: None, last: false, socket: None, state: None, bytes: Vec::new() }
     }
+}
+
+/// Who connects, if the line says so. A port counts if it is one that the script has given a name.
+fn remote(remote: &Value) -> String {
+    let Some(address) = remote["address"].as_str() else { return String::new() };
+    match remote["port"].as_str() {
+        Some(port) if port != "$EPHEMERAL" => format!(" from {address} {port}"),
+        _ => format!(" from {address}"),
+    }
+}
+
+/// Its bytes are random. The recordings leave them out.
+fn is_client_hello(bytes: &Value) -> bool {
+    let begins = |key: &str| bytes[key].as_str().is_some_and(|hex| hex.starts_with("16030"));
+    begins("starts_with_hex") || begins("hex")
 }
 
 fn wire(who: &str, line: &Value) -> String {
@@ -257,6 +287,8 @@ fn canonical(value: &Value, seen: &mut Vec<Value>) -> Value {
         Value::Array(items) => items.iter().map(|item| canonical(item, seen)).collect(),
         Value::Object(members) => match value["$t"].as_str() {
             Some("error") => json!({"$t": error(value)}),
+            // Its size and family are Node's own; who sent it counts.
+            Some("rinfo") => json!({"$t": "rinfo", "address": value["address"], "port": value["port"]}),
             Some("dgram" | "netserver") => json!({"$t": "handle"}),
             Some("socket") => {
                 let mut socket = json!({"$t": "socket"});

@@ -27,6 +27,8 @@ const DETOURS: u32 = 6;
 pub(crate) struct Comparison {
     /// The script retries so quickly that the number of cycles is chance.
     pub(crate) quick: bool,
+    /// What happens to different connections at the same time has the recorded order too.
+    pub(crate) strict: bool,
 }
 
 /// Where two answers part, by list.
@@ -42,7 +44,9 @@ impl Comparison {
                 continue;
             }
             let given_items = given.lists.get(name).map_or(&[][..], Vec::as_slice);
-            let in_order = in_recorded_order(Seen::of(expected, name).items, given_items);
+            let expected_items = Seen::of(expected, name).items;
+            let in_order =
+                if self.strict { given_items.to_vec() } else { in_recorded_order(expected_items, given_items) };
             let lists = Lists {
                 comparison: self,
                 name,

@@ -26,9 +26,18 @@ impl Preset {
         version.starts_with("14.") == (self == Self::V14Fast)
     }
 
+    /// The preset for one peer: of the version that the script says, or else this one.
+    fn of(self, step: &Value) -> Self {
+        match step["version"].as_str() {
+            Some(version) if version.starts_with("14.") => Self::V14Fast,
+            Some(_) => Self::V9,
+            None => self,
+        }
+    }
+
     /// The options of a peer for one step of a script.
     fn options(self, step: &Value) -> Value {
-        match (self, step["config"]["parser"].as_str()) {
+        match (self.of(step), step["config"]["parser"].as_str()) {
             (Self::V9, _) => json!({"version": "9.2.1", "preset": "v9"}),
             (Self::V14Fast, Some(parser @ ("guarded" | "assured"))) => {
                 json!({"version": "14.0.0", "preset": format!("v14_{parser}")})
@@ -114,31 +123,46 @@ fn ask_once(question: &Question, preset: Preset, entry: Option<&Entry>) -> Verdi
         return Verdict::Bad(played.trouble.join("\n"));
     }
     let given = Answer::of(&played.timeline, played.end);
-    let comparison = Comparison { quick: is_quick(script) };
+    let quick = is_quick(script);
+    let strictly = liking(question, &given, Comparison { quick, strict: true });
+    if let Ok(like) = strictly {
+        return Verdict::Like(like);
+    }
+    if entry.is_some_and(|entry| entry.holds(&given.shown())) {
+        return Verdict::Different;
+    }
+    let mut unlike = match liking(question, &given, Comparison { quick, strict: false }) {
+        Ok(like) => return Verdict::Like(like),
+        Err(unlike) => unlike,
+    };
+    if let Some(entry) = entry {
+        unlike.insert("differences.json".into(), [("says".into(), format!("{entry:?}"))].into());
+    }
+    let unlike: Vec<String> = unlike.iter().map(|(version, parted)| format!("  {version}: {parted:#?}")).collect();
+    Verdict::Bad(format!("{}\n{}\n  answer: {:#}", question.title, unlike.join("\n"), given.shown()))
+}
+
+/// The versions whose answer this is, or where it parts from each.
+fn liking(
+    question: &Question,
+    given: &Answer,
+    comparison: Comparison,
+) -> Result<BTreeSet<String>, BTreeMap<String, Differences>> {
     let mut like = BTreeSet::new();
-    let mut unlike: BTreeMap<String, Differences> = BTreeMap::new();
+    let mut unlike = BTreeMap::new();
     for recorded in &question.answers {
-        let expected = Answer::recorded(&recorded.timeline, script);
+        let expected = Answer::recorded(&recorded.timeline, &question.script);
         if expected.crashed {
             continue;
         }
-        let differences = comparison.of(&expected, &given);
+        let differences = comparison.of(&expected, given);
         if differences.is_empty() {
             like.insert(recorded.version.clone());
         } else {
             unlike.insert(recorded.version.clone(), differences);
         }
     }
-    if !like.is_empty() {
-        return Verdict::Like(like);
-    }
-    match entry {
-        Some(entry) if entry.holds(&given.shown()) => return Verdict::Different,
-        Some(entry) => unlike.insert("differences.json".into(), [("says".into(), format!("{entry:?}"))].into()),
-        None => None,
-    };
-    let unlike: Vec<String> = unlike.iter().map(|(version, parted)| format!("  {version}: {parted:#?}")).collect();
-    Verdict::Bad(format!("{}\n{}\n  answer: {:#}", question.title, unlike.join("\n"), given.shown()))
+    if like.is_empty() { Err(unlike) } else { Ok(like) }
 }
 
 /// Whether the script retries more quickly than a count of cycles means anything.

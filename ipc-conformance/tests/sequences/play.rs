@@ -1,6 +1,7 @@
 //! Plays a script: peers as processes, byte-level actors, files, waits. Gives a timeline in the form of the recorded ones, and judges
 //! nothing.
 
+use crate::certificates;
 use crate::symbols::Symbols;
 use crate::wire::{Leave, Wires};
 use ipc_conformance::process::{PeerProcess, ProcessError};
@@ -51,7 +52,7 @@ pub(crate) fn play(script: &[Value], told: impl Fn(&Value) -> Value) -> Played {
     let folder = tempfile::Builder::new().prefix("q").tempdir().expect("temporary folder");
     let clock = Clock::start();
     let mut stage = Stage {
-        symbols: Symbols::new(folder.path()),
+        symbols: Symbols::new(folder.path(), certificates::folder()),
         start: clock.now().since_1970,
         wires: Wires::new(clock),
         clock,
@@ -93,6 +94,8 @@ impl Stage {
             self.raw_server(&actor, step);
         } else if let Some(actor) = who("rawc") {
             self.raw_client(&actor, step);
+        } else if let Some(actor) = who("udp") {
+            self.datagrams(&actor, step);
         } else if let Some(deed) = who("fs") {
             self.file(&deed, step);
         } else if let Some(ms) = step["sleep"].as_u64() {
@@ -148,7 +151,8 @@ impl Stage {
         let t = self.now();
         if !step["listen"].is_null() {
             self.note(who, t, json!({"did": "listen"}));
-            self.wires.listen(who, &self.symbols.expand(&step["listen"]));
+            let server = self.symbols.expand(step);
+            self.wires.listen(who, &server["listen"], &server["tls"], step["showRemote"] == true);
         } else if let Some(how) = step["close"].as_str() {
             self.note(who, t, json!({"did": "stop listening"}));
             self.wires.close(who, Leave::named(how));
@@ -170,6 +174,19 @@ impl Stage {
         } else {
             self.note(who, self.now(), json!({"did": "connect"}));
             self.wires.connect(who, &self.symbols.expand(&step["connect"]));
+        }
+    }
+
+    /// A socket that knows datagrams only: binds, or sends.
+    fn datagrams(&mut self, who: &str, step: &Value) {
+        let t = self.now();
+        let real = self.symbols.expand(step);
+        if step["bind"].is_null() {
+            self.note(who, t, json!({"did": "send datagram"}));
+            self.wires.send_datagram(who, &octets(&step["send"]), &real["to"]);
+        } else {
+            self.note(who, t, json!({"did": "bind"}));
+            self.wires.bind(who, &real["bind"]);
         }
     }
 
@@ -267,6 +284,21 @@ impl Stage {
         let timeline = lines.iter().map(|line| self.symbols.restore(line)).collect();
         Played { timeline, end, trouble: self.trouble }
     }
+}
+
+/// Bytes as a script writes them: text, hexadecimal, or parts of both that may be repeated.
+fn octets(value: &Value) -> Vec<u8> {
+    if let Some(text) = value.as_str() {
+        return text.as_bytes().to_vec();
+    }
+    if let Some(hex) = value["hex"].as_str() {
+        let digits: Vec<u32> = hex.chars().map(|digit| digit.to_digit(16).expect("hexadecimal")).collect();
+        return digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).expect("two digits")).collect();
+    }
+    if let Some(text) = value["utf8"].as_str() {
+        return text.repeat(value["times"].as_u64().map_or(1, |times| usize::try_from(times).expect("small"))).into();
+    }
+    value["parts"].as_array().expect("bytes").iter().flat_map(octets).collect()
 }
 
 /// When a line of a timeline happened.

@@ -1,36 +1,42 @@
-//! Unix and TCP sockets under one name, without blocking.
+//! Unix, TCP and TLS sockets under one name, without blocking.
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use socket2::SockRef;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) enum Listener {
     Unix(UnixListener, PathBuf),
-    Tcp(TcpListener),
+    Tcp(TcpListener, Option<Arc<ServerConfig>>),
 }
 
 pub(crate) enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
+    Tls(Box<StreamOwned<ServerConnection, TcpStream>>),
 }
 
 impl Listener {
-    pub(crate) fn bind(at: &Value) -> io::Result<Self> {
+    pub(crate) fn bind(at: &Value, tls: &Value) -> io::Result<Self> {
         match at {
             Value::String(path) => {
                 let listener = UnixListener::bind(path)?;
                 listener.set_nonblocking(true)?;
                 Ok(Self::Unix(listener, path.into()))
             }
-            port => {
-                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, number(port)))?;
+            at => {
+                let (host, port) = if at.is_object() { (&at["host"], &at["port"]) } else { (&Value::Null, at) };
+                let listener = TcpListener::bind((host.as_str().unwrap_or("127.0.0.1"), number(port)))?;
                 listener.set_nonblocking(true)?;
-                Ok(Self::Tcp(listener))
+                Ok(Self::Tcp(listener, tls.is_object().then(|| server_config(tls))))
             }
         }
     }
@@ -38,10 +44,16 @@ impl Listener {
     pub(crate) fn accept(&self) -> Option<Stream> {
         let stream = match self {
             Self::Unix(listener, _) => Stream::Unix(listener.accept().ok()?.0),
-            Self::Tcp(listener) => Stream::Tcp(listener.accept().ok()?.0),
+            Self::Tcp(listener, _) => Stream::Tcp(listener.accept().ok()?.0),
         };
         stream.set_up().ok()?;
-        Some(stream)
+        match (self, stream) {
+            (Self::Tcp(_, Some(config)), Stream::Tcp(stream)) => {
+                let connection = ServerConnection::new(Arc::clone(config)).ok()?;
+                Some(Stream::Tls(Box::new(StreamOwned::new(connection, stream))))
+            }
+            (_, stream) => Some(stream),
+        }
     }
 }
 
@@ -68,6 +80,15 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream.set_nonblocking(true),
             Self::Tcp(stream) => stream.set_nodelay(true).and_then(|()| stream.set_nonblocking(true)),
+            Self::Tls(_) => Ok(()),
+        }
+    }
+
+    pub(crate) fn remote(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Unix(_) => None,
+            Self::Tcp(stream) => stream.peer_addr().ok(),
+            Self::Tls(stream) => stream.sock.peer_addr().ok(),
         }
     }
 
@@ -75,6 +96,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream.read(buffer),
             Self::Tcp(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
         }
     }
 
@@ -82,6 +104,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream.write_all(bytes),
             Self::Tcp(stream) => stream.write_all(bytes),
+            Self::Tls(stream) => stream.write_all(bytes).and_then(|()| stream.flush()),
         }
     }
 
@@ -89,6 +112,7 @@ impl Stream {
         match self {
             Self::Unix(stream) => stream.shutdown(Shutdown::Write),
             Self::Tcp(stream) => stream.shutdown(Shutdown::Write),
+            Self::Tls(stream) => stream.sock.shutdown(Shutdown::Write),
         }
     }
 
@@ -96,9 +120,19 @@ impl Stream {
         let descriptor = match self {
             Self::Unix(stream) => stream.as_fd(),
             Self::Tcp(stream) => stream.as_fd(),
+            Self::Tls(stream) => stream.sock.as_fd(),
         };
         SockRef::from(&descriptor).set_linger(Some(Duration::ZERO)).expect("sockets can linger");
     }
+}
+
+fn server_config(tls: &Value) -> Arc<ServerConfig> {
+    let file = |name: &str| tls[name].as_str().expect("a file");
+    let chain = CertificateDer::pem_file_iter(file("cert")).and_then(Iterator::collect).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(file("key")).expect("a key");
+    let builder = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().expect("versions").with_no_client_auth();
+    Arc::new(builder.with_single_cert(chain, key).expect("they belong together"))
 }
 
 fn number(port: &Value) -> u16 {

@@ -1,7 +1,7 @@
 //! The symbols of a script, `$P1` for a path or `$T1` for a port: made real for one run, and put back into what was seen.
 
 use serde_json::{Map, Value};
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 
 /// What the symbols stand for in one run.
@@ -12,14 +12,28 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
-    /// Paths inside `folder`, and ports that are free.
-    pub(crate) fn new(folder: &Path) -> Self {
+    /// Paths inside `folder`, ports that are free, and the folder of the certificates.
+    pub(crate) fn new(folder: &Path, certificates: &Path) -> Self {
         let at = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
-        let paths = vec![("$P1", at("p1.sock")), ("$P2", at("p2.sock")), ("$DIR", at("").trim_end_matches('/').into())];
+        let paths = vec![
+            ("$P1", at("p1.sock")),
+            ("$P2", at("p2.sock")),
+            ("$DIR", at("").trim_end_matches('/').into()),
+            ("$CERTS", certificates.to_str().expect("a plain path").to_owned()),
+        ];
         // Both are bound before either is given back, so that they differ.
         let bound = ["$T1", "$T2"].map(|name| (name, TcpListener::bind("127.0.0.1:0").expect("a free port")));
-        let ports = bound.iter().map(|(name, listener)| (*name, listener.local_addr().expect("bound").port()));
-        Self { paths, ports: ports.collect() }
+        let tcp = bound.iter().map(|(name, listener)| (*name, listener.local_addr().expect("bound").port()));
+        let udp = [
+            ("$U1", "127.0.0.1:0"),
+            ("$U2", "127.0.0.1:0"),
+            ("$U3", "127.0.0.1:0"),
+            ("$V1", "[::1]:0"),
+            ("$V2", "[::1]:0"),
+        ];
+        let udp = udp.map(|(name, at)| (name, UdpSocket::bind(at).expect("a free port")));
+        let udp = udp.iter().map(|(name, socket)| (*name, socket.local_addr().expect("bound").port()));
+        Self { paths, ports: tcp.chain(udp).collect() }
     }
 
     /// A value of the script with real paths and ports.

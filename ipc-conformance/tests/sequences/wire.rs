@@ -7,8 +7,10 @@
 use crate::sockets::{Listener, Stream, code};
 use ipc_conformance::protocol::Clock;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
@@ -40,7 +42,10 @@ struct State {
 #[derive(Default)]
 struct Actor {
     listener: Option<Listener>,
+    /// Whether it says who connects.
+    shows_remote: bool,
     connections: Vec<Connection>,
+    datagrams: Option<UdpSocket>,
 }
 
 struct Connection {
@@ -91,14 +96,32 @@ impl Wires {
         self.shared.lock().seen.clone()
     }
 
-    /// A server at a path or port. It listens when this returns; if it cannot, that is in the lines.
-    pub(crate) fn listen(&self, who: &str, at: &Value) {
-        let listener = Listener::bind(at);
+    /// A socket for datagrams. It is bound when this returns.
+    pub(crate) fn bind(&self, who: &str, at: &Value) {
+        let ip = if at["type"] == "udp6" { "::1" } else { "127.0.0.1" };
+        let port = at["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
+        let socket = UdpSocket::bind((ip, port)).expect("the port is free");
+        socket.set_nonblocking(true).expect("set");
+        self.shared.lock().actors.insert(who.to_owned(), Actor { datagrams: Some(socket), ..Actor::default() });
+    }
+
+    pub(crate) fn send_datagram(&self, who: &str, bytes: &[u8], to: &Value) {
+        let port = to.as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port");
+        let state = self.shared.lock();
+        let socket = state.actors[who].datagrams.as_ref().expect("a socket for datagrams");
+        let sent = socket.send_to(bytes, SocketAddr::from((Ipv4Addr::LOCALHOST, port))).expect("sent");
+        assert_eq!(sent, bytes.len());
+    }
+
+    /// A server at a path or port, with TLS if `tls` names its files. It listens when this returns; if it cannot, that is in
+    /// the lines.
+    pub(crate) fn listen(&self, who: &str, at: &Value, tls: &Value, shows_remote: bool) {
+        let listener = Listener::bind(at, tls);
         let mut state = self.shared.lock();
         if let Err(error) = &listener {
             state.see(&self.shared.clock, who, None, json!({"saw": "server_error", "code": code(error)}));
         }
-        state.actors.insert(who.to_owned(), Actor { listener: listener.ok(), connections: Vec::new() });
+        state.actors.insert(who.to_owned(), Actor { listener: listener.ok(), shows_remote, ..Actor::default() });
     }
 
     /// A client. It is connected when this returns, or has failed.
@@ -117,7 +140,7 @@ impl Wires {
             }
         };
         let connections = vec![Connection { stream, number: None }];
-        state.actors.insert(who.to_owned(), Actor { listener: None, connections });
+        state.actors.insert(who.to_owned(), Actor { connections, ..Actor::default() });
     }
 
     /// Whether an actor has a connection of this number, now or before.
@@ -177,10 +200,18 @@ impl Shared {
         let names: Vec<String> = state.actors.keys().cloned().collect();
         for who in names {
             while let Some(stream) = state.actors[&who].listener.as_ref().and_then(Listener::accept) {
-                let connections = &mut state.actors.get_mut(&who).expect("it is there").connections;
-                let number = Some(connections.len());
-                connections.push(Connection { stream: Some(stream), number });
-                state.see(&self.clock, &who, number, json!({"saw": "conn"}));
+                let actor = state.actors.get_mut(&who).expect("it is there");
+                let number = Some(actor.connections.len());
+                let mut conn = json!({"saw": "conn"});
+                if let Some(remote) = stream.remote().filter(|_| actor.shows_remote) {
+                    conn["remote"] = json!({"address": remote.ip().to_string(), "port": remote.port()});
+                }
+                actor.connections.push(Connection { stream: Some(stream), number });
+                state.see(&self.clock, &who, number, conn);
+            }
+            let mut buffer = [0; 65_536];
+            while let Some(length) = state.actors[&who].datagrams.as_ref().and_then(|it| it.recv(&mut buffer).ok()) {
+                state.see(&self.clock, &who, None, json!({"saw": "datagram", "bytes": shown(&buffer[..length])}));
             }
             for connection in 0..state.actors[&who].connections.len() {
                 state.read(&self.clock, &who, connection);
@@ -237,8 +268,7 @@ impl State {
                     self.see(clock, who, number, json!({"saw": "close"}));
                 }
                 Ok(read) => {
-                    let hex: String = buffer[..read].iter().map(|byte| format!("{byte:02x}")).collect();
-                    self.see(clock, who, number, json!({"saw": "bytes", "bytes": {"hex": hex}}));
+                    self.see(clock, who, number, json!({"saw": "bytes", "bytes": {"hex": hex(&buffer[..read])}}));
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -249,5 +279,18 @@ impl State {
                 }
             }
         }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// A datagram as the recordings show it.
+fn shown(bytes: &[u8]) -> Value {
+    if bytes.len() <= 4096 {
+        json!({"hex": hex(bytes), "length": bytes.len()})
+    } else {
+        json!({"length": bytes.len(), "sha256": hex(&Sha256::digest(bytes))})
     }
 }

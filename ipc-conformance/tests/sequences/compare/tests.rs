@@ -1,7 +1,7 @@
 //! What the comparison forgives, and what it does not.
 
 use super::*;
-use crate::played;
+use crate::all;
 use serde_json::{Value, json};
 
 /// A client's answer, from the names and times of its events.
@@ -27,7 +27,7 @@ fn failures(count: u32, end: &str) -> Vec<(&str, f64)> {
 fn differ(one: &[(&str, f64)], two: &[(&str, f64)]) -> bool {
     let last = |events: &[(&str, f64)]| events.last().map_or(0.0, |event| event.1);
     let end = last(one).max(last(two)) + 10.0;
-    !Comparison { quick: false }.of(&client(one, end), &client(two, end)).is_empty()
+    !Comparison { quick: false, strict: false }.of(&client(one, end), &client(two, end)).is_empty()
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn more_failed_attempts_are_forgiven_before_a_connection_and_never_before_the_en
 fn an_observation_that_was_cut_off_is_forgiven_one_that_stopped_is_not() {
     let (three, four) = (failures(3, ""), failures(4, ""));
     let compare = |one: (&[(&str, f64)], f64), two: (&[(&str, f64)], f64)| {
-        Comparison { quick: false }.of(&client(one.0, one.1), &client(two.0, two.1)).is_empty()
+        Comparison { quick: false, strict: false }.of(&client(one.0, one.1), &client(two.0, two.1)).is_empty()
     };
     assert!(compare((&three, 290.0), (&four, 310.0)));
     assert!(compare((&four, 310.0), (&three, 290.0)));
@@ -72,7 +72,7 @@ fn only_different_connections_at_the_same_time_have_no_order() {
         };
         Answer::of(&events.map(line), 500.0)
     };
-    let differ = |one: &Answer, two: &Answer| !Comparison { quick: false }.of(one, two).is_empty();
+    let differ = |one: &Answer, two: &Answer| !Comparison { quick: false, strict: false }.of(one, two).is_empty();
     let recorded = answer([("connect", 0, 1.0), ("connect", 1, 2.0), ("message", 0, 3.0), ("message", 1, 4.0)]);
     assert!(!differ(
         &recorded,
@@ -95,7 +95,7 @@ fn what_came_before_a_step_must_not_come_after_it() {
         let command = json!({"who": "A", "did": {"cmd": "disconnect"}, "t": command});
         Answer::of(&[event, command], 500.0)
     };
-    let differ = |one: Answer, two: Answer| !Comparison { quick: false }.of(&one, &two).is_empty();
+    let differ = |one: Answer, two: Answer| !Comparison { quick: false, strict: false }.of(&one, &two).is_empty();
     assert!(!differ(answer(10.0, 20.0), answer(25.0, 20.0)));
     assert!(differ(answer(10.0, 200.0), answer(205.0, 200.0)));
 }
@@ -104,8 +104,8 @@ fn what_came_before_a_step_must_not_come_after_it() {
 #[test]
 fn a_falsified_answer_is_noticed() {
     let (mut tried, mut missed) = (0, Vec::new());
-    for question in played() {
-        let comparison = Comparison { quick: false };
+    for question in all() {
+        let comparison = Comparison { quick: false, strict: false };
         for recorded in &question.answers {
             let answer = || Answer::recorded(&recorded.timeline, &question.script);
             let honest = answer();
