@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "not every test file uses everything")]
 
-use ipc_tokio::{Client, Config, Server};
+use ipc_tokio::{Client, Config, Endpoint, Server};
 use std::future::Future;
 use std::io::Write;
 use std::time::Duration;
@@ -30,6 +30,17 @@ impl Place {
     /// The path of the default socket of `world`.
     pub(crate) fn socket(&self) -> std::path::PathBuf {
         self.path("app.world")
+    }
+
+    /// Whether the default socket of `world` is there, for the system.
+    pub(crate) fn is_served(&self) -> bool {
+        if cfg!(unix) {
+            return self.socket().exists();
+        }
+        // A pipe is looked for by opening it.
+        let pipe = Endpoint::local(self.server().settings(), None).expect("an endpoint").to_string();
+        let pipe = pipe.strip_prefix("pipe:").expect("a pipe");
+        std::fs::OpenOptions::new().read(true).open(pipe).is_ok()
     }
 
     pub(crate) fn server(&self) -> Server {
