@@ -3,6 +3,7 @@
 use ipc_proto::{Endpoint, Malformed, ProtocolError, Unsent};
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// An error from a handler or from anything a user plugs in.
@@ -25,6 +26,17 @@ pub enum ConnectionError {
     /// A connection broke.
     #[error("the connection broke: {0}")]
     Io(#[source] Arc<io::Error>),
+    /// Over UDP: a datagram could not be sent, and is lost. The socket lives on.
+    #[error("cannot send to {to}: {source}")]
+    Send {
+        /// Where to.
+        to: SocketAddr,
+        /// What the operating system said.
+        source: Arc<io::Error>,
+    },
+    /// Over UDP: nothing could be received. It is tried again after 50 ms.
+    #[error("cannot receive datagrams: {0}")]
+    Receive(#[source] Arc<io::Error>),
     /// The peer sent something that is not an event. The connection goes on unless `fatal`.
     #[error("the peer broke the protocol: {error}")]
     Protocol {
@@ -53,6 +65,8 @@ impl fmt::Debug for ConnectionError {
                 f.debug_struct("Connect").field("endpoint", endpoint).field("source", source).finish()
             }
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            Self::Send { to, source } => f.debug_struct("Send").field("to", to).field("source", source).finish(),
+            Self::Receive(error) => f.debug_tuple("Receive").field(error).finish(),
             Self::Protocol { error, frame, fatal } => {
                 let length = frame.len();
                 f.debug_struct("Protocol").field("error", error).field("bytes", &length).field("fatal", fatal).finish()
@@ -69,8 +83,8 @@ impl ConnectionError {
     #[must_use]
     pub fn io(&self) -> Option<&io::Error> {
         match self {
-            Self::Connect { source, .. } => Some(source),
-            Self::Io(source) => Some(source),
+            Self::Connect { source, .. } | Self::Send { source, .. } => Some(source),
+            Self::Io(source) | Self::Receive(source) => Some(source),
             _ => None,
         }
     }
@@ -97,6 +111,14 @@ pub enum ConnectError {
         what: &'static str,
         /// Where.
         endpoint: Endpoint,
+    },
+    /// The transport of that address needs another handle. Nothing was opened.
+    #[error("{endpoint} cannot be used here: {advice}")]
+    Transport {
+        /// Where.
+        endpoint: Endpoint,
+        /// What to do instead.
+        advice: &'static str,
     },
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]
@@ -129,6 +151,14 @@ pub enum ServeError {
         what: &'static str,
         /// Where.
         endpoint: Endpoint,
+    },
+    /// The transport of that address needs another handle. Nothing was opened.
+    #[error("{endpoint} cannot be used here: {advice}")]
+    Transport {
+        /// Where.
+        endpoint: Endpoint,
+        /// What to do instead.
+        advice: &'static str,
     },
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]

@@ -6,6 +6,7 @@ use crate::client::Client;
 use crate::error::{ConnectError, ServeError};
 use crate::runtime::Ambient;
 use crate::server::Server;
+use crate::udp::UdpServer;
 use ipc_proto::{Config, Endpoint, EndpointError, Settings};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +20,7 @@ struct Inner<R: Ambient> {
     config: Config,
     of: HashMap<String, Client<R>>,
     server: Option<Server<R>>,
+    udp_server: Option<UdpServer<R>>,
 }
 
 impl<R: Ambient> Clone for Ipc<R> {
@@ -30,7 +32,9 @@ impl<R: Ambient> Clone for Ipc<R> {
 impl<R: Ambient> std::fmt::Debug for Ipc<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let inner = self.lock();
-        f.debug_struct("Ipc").field("of", &inner.of).field("server", &inner.server).finish_non_exhaustive()
+        let mut shown = f.debug_struct("Ipc");
+        shown.field("of", &inner.of).field("server", &inner.server).field("udp_server", &inner.udp_server);
+        shown.finish_non_exhaustive()
     }
 }
 
@@ -38,7 +42,7 @@ impl<R: Ambient> Ipc<R> {
     /// An instance with this configuration (`new ipc.IPC`).
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { config, of: HashMap::new(), server: None })) }
+        Self { inner: Arc::new(Mutex::new(Inner { config, of: HashMap::new(), server: None, udp_server: None })) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<R>> {
@@ -134,7 +138,7 @@ impl<R: Ambient> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve(&self) -> Result<Server<R>, ServeError> {
-        self.set_up(|settings| Endpoint::local(settings, None))
+        self.set_up(|settings| Endpoint::local(settings, None), Server::at, |inner| &mut inner.server)
     }
 
     /// Like [`serve`](Self::serve), at `path` (`ipc.serve(path)`).
@@ -143,7 +147,7 @@ impl<R: Ambient> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve_path(&self, path: &str) -> Result<Server<R>, ServeError> {
-        self.set_up(|settings| Endpoint::at_path(settings, path))
+        self.set_up(|settings| Endpoint::at_path(settings, path), Server::at, |inner| &mut inner.server)
     }
 
     /// Like [`serve`](Self::serve), over TCP (`ipc.serveNet(host, port)`).
@@ -152,18 +156,40 @@ impl<R: Ambient> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve_net(&self, host: Option<&str>, port: Option<u16>) -> Result<Server<R>, ServeError> {
-        self.set_up(|settings| Endpoint::net(settings, host, port))
+        self.set_up(|settings| Endpoint::net(settings, host, port), Server::at, |inner| &mut inner.server)
     }
 
-    fn set_up(
+    /// Sets up the UDP server over IPv4 (`ipc.serveNet(host, port, 'udp4')`); [`UdpServer::start`] starts it. It stands
+    /// beside the server for streams; a UDP server set up before, of either family, is dropped, which stops it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub fn serve_udp4(&self, host: Option<&str>, port: Option<u16>) -> Result<UdpServer<R>, ServeError> {
+        self.set_up(|settings| Endpoint::udp4(settings, host, port), UdpServer::at, |inner| &mut inner.udp_server)
+    }
+
+    /// Like [`serve_udp4`](Self::serve_udp4), over IPv6 (`ipc.serveNet(host, port, 'udp6')`).
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`].
+    pub fn serve_udp6(&self, host: Option<&str>, port: Option<u16>) -> Result<UdpServer<R>, ServeError> {
+        self.set_up(|settings| Endpoint::udp6(settings, host, port), UdpServer::at, |inner| &mut inner.udp_server)
+    }
+
+    /// Makes a server and keeps it in its place.
+    fn set_up<S: Clone>(
         &self,
         endpoint: impl FnOnce(&Settings) -> Result<Endpoint, EndpointError>,
-    ) -> Result<Server<R>, ServeError> {
+        at: impl FnOnce(Settings, Endpoint) -> Result<S, ServeError>,
+        place: impl FnOnce(&mut Inner<R>) -> &mut Option<S>,
+    ) -> Result<S, ServeError> {
         let mut inner = self.lock();
         let settings = crate::host::build(inner.config.clone())?;
         let endpoint = endpoint(&settings)?;
-        let server = Server::at(settings, endpoint)?;
-        let replaced = inner.server.replace(server.clone());
+        let server = at(settings, endpoint)?;
+        let replaced = place(&mut inner).replace(server.clone());
         // It stops and tells its handlers so: not under the lock.
         drop(inner);
         drop(replaced);
@@ -174,5 +200,11 @@ impl<R: Ambient> Ipc<R> {
     #[must_use]
     pub fn server(&self) -> Option<Server<R>> {
         self.lock().server.clone()
+    }
+
+    /// The UDP server set up last.
+    #[must_use]
+    pub fn udp_server(&self) -> Option<UdpServer<R>> {
+        self.lock().udp_server.clone()
     }
 }

@@ -15,6 +15,7 @@ mod error;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod handlers;
+mod hear;
 pub mod host;
 mod ipc;
 mod latch;
@@ -25,13 +26,16 @@ mod pump;
 pub mod runtime;
 mod scratch;
 mod server;
+mod slot;
 mod stream;
 mod transport;
+mod udp;
 mod wakers;
 
 pub use client::Client;
 pub use ipc::Ipc;
 pub use server::Server;
+pub use udp::UdpServer;
 
 pub use api::*;
 
@@ -46,10 +50,11 @@ pub mod api {
     pub use crate::runtime::Remote;
     pub use crate::server::{Broadcast, ServerEvent, ShutdownReport};
     pub use crate::stream::Events;
+    pub use crate::udp::{UdpCounters, UdpEvent, UdpPeer};
     pub use ipc_proto::{
-        Backoff, Code, Config, ConfigError, DataError, EmitError, Empty, EncodeError, Encoding, Endpoint,
-        EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, Message, Offline, OnMalformed, Parser,
-        PeerId, Platform, ProtocolError, Settings, StopRetrying, Unsent,
+        Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, EmitError, Empty, EncodeError,
+        Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, MAX_DATAGRAM, Message,
+        Offline, OnMalformed, Parser, PeerId, PeerRemoval, Platform, ProtocolError, Settings, StopRetrying, Unsent,
     };
 }
 

@@ -2,10 +2,10 @@
 //!
 //! One task pumps the socket; any thread emits here. The lock of a [`Link`] protects the queue and the flags beside it.
 //! It is held while an event is encoded, never across a system call, a handler or an await. The task is woken at most
-//! once between two of its runs.
+//! once between two of its runs. The queue is that of a stream, or that of a UDP socket.
 
 use crate::wakers::{Ticket, Wakers};
-use ipc_proto::{EmitError, Outbound, Transmit};
+use ipc_proto::{DatagramOutbound, DatagramTransmit, EmitError, Outbound, Transmit};
 use std::cell::Cell;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,18 +25,66 @@ pub(crate) enum CloseOrder {
     Abort,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Link {
-    state: Mutex<State>,
+/// What a link needs to know of a queue.
+pub(crate) trait Queue {
+    /// What was taken out of it to be written.
+    type Transmit;
+
+    fn limit(&self) -> usize;
+    fn set_limit(&mut self, limit: usize);
+    fn pending(&self) -> usize;
+    fn wants_transmit(&self) -> bool;
+    fn poll_transmit(&mut self, transmit: &mut Self::Transmit) -> bool;
+    fn close(&mut self);
+}
+
+/// Both kinds of queue have these methods by themselves.
+macro_rules! queue {
+    ($queue:ty, $transmit:ty) => {
+        impl Queue for $queue {
+            type Transmit = $transmit;
+
+            fn limit(&self) -> usize {
+                self.limit()
+            }
+
+            fn set_limit(&mut self, limit: usize) {
+                self.set_limit(limit);
+            }
+
+            fn pending(&self) -> usize {
+                self.pending()
+            }
+
+            fn wants_transmit(&self) -> bool {
+                self.wants_transmit()
+            }
+
+            fn poll_transmit(&mut self, transmit: &mut $transmit) -> bool {
+                self.poll_transmit(transmit)
+            }
+
+            fn close(&mut self) {
+                self.close();
+            }
+        }
+    };
+}
+queue!(Outbound, Transmit);
+queue!(DatagramOutbound, DatagramTransmit);
+
+#[derive(Debug)]
+pub(crate) struct Link<Q = Outbound> {
+    state: Mutex<State<Q>>,
     /// The answers of our own handlers have filled the queue. Written under the lock, read without it between two
     /// events.
     congested: AtomicBool,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    /// Absent while a client has no connection.
-    outbound: Option<Outbound>,
+#[derive(Debug)]
+struct State<Q> {
+    /// Absent while a client has no connection, or a UDP server no socket.
+    outbound: Option<Q>,
     order: CloseOrder,
     /// The task waits and wants to be woken when something is queued or ordered.
     parked: bool,
@@ -45,18 +93,31 @@ struct State {
     waiting: Wakers,
 }
 
-thread_local! {
-    /// The link whose handlers run on this thread just now.
-    static DISPATCHING: Cell<*const Link> = const { Cell::new(ptr::null()) };
-}
-
-impl Link {
-    pub(crate) fn new(outbound: Outbound) -> Self {
-        let state = State { outbound: Some(outbound), ..State::default() };
+impl<Q> Default for Link<Q> {
+    fn default() -> Self {
+        let state =
+            State { outbound: None, order: CloseOrder::Open, parked: false, waker: None, waiting: Wakers::default() };
         Self { state: Mutex::new(state), congested: AtomicBool::new(false) }
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+thread_local! {
+    /// The link whose handlers run on this thread just now.
+    static DISPATCHING: Cell<*const ()> = const { Cell::new(ptr::null()) };
+}
+
+impl<Q: Queue> Link<Q> {
+    pub(crate) fn new(outbound: Q) -> Self {
+        let link = Self::default();
+        link.attach(outbound);
+        link
+    }
+
+    fn address(&self) -> *const () {
+        ptr::from_ref(self).cast()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<Q>> {
         // A panic while encoding cannot leave the queue half written: it is truncated or complete.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -65,11 +126,8 @@ impl Link {
     ///
     /// A handler that answers its own peer may fill the queue to twice `maxPendingBytes`: its connection reads nothing
     /// more while the queue is above the limit, so that answers are not refused for what the peer has not yet read.
-    pub(crate) fn emit(
-        &self,
-        emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
-    ) -> Option<Result<(), EmitError>> {
-        let inline = ptr::eq(DISPATCHING.get(), self);
+    pub(crate) fn emit(&self, emit: impl FnOnce(&mut Q) -> Result<(), EmitError>) -> Option<Result<(), EmitError>> {
+        let inline = ptr::eq(DISPATCHING.get(), self.address());
         let mut state = self.lock();
         if state.order != CloseOrder::Open {
             return Some(Err(EmitError::Closed));
@@ -84,12 +142,12 @@ impl Link {
 
     fn emit_inline(
         &self,
-        outbound: &mut Outbound,
-        emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
+        outbound: &mut Q,
+        emit: impl FnOnce(&mut Q) -> Result<(), EmitError>,
     ) -> Result<(), EmitError> {
         /// Puts the limit back, also when a payload panics while it is encoded.
-        struct Raised<'a>(&'a mut Outbound, usize);
-        impl Drop for Raised<'_> {
+        struct Raised<'a, Q: Queue>(&'a mut Q, usize);
+        impl<Q: Queue> Drop for Raised<'_, Q> {
             fn drop(&mut self) {
                 self.0.set_limit(self.1);
             }
@@ -114,7 +172,7 @@ impl Link {
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
-        emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
+        emit: impl FnOnce(&mut Q) -> Result<(), EmitError>,
     ) -> Poll<Option<Result<(), EmitError>>> {
         let mut state = self.lock();
         if state.order != CloseOrder::Open {
@@ -141,16 +199,12 @@ impl Link {
     }
 
     /// A place among those who wait for room, given back when it is dropped.
-    pub(crate) fn place(&self) -> Place<'_> {
+    pub(crate) fn place(&self) -> Place<'_, Q> {
         Place { link: self, ticket: Ticket::default() }
     }
 
     pub(crate) fn pending(&self) -> usize {
-        self.lock().outbound.as_ref().map_or(0, Outbound::pending)
-    }
-
-    pub(crate) fn held(&self) -> Option<usize> {
-        self.lock().outbound.as_ref().map(Outbound::held)
+        self.lock().outbound.as_ref().map_or(0, Q::pending)
     }
 
     pub(crate) fn order(&self) -> CloseOrder {
@@ -177,7 +231,7 @@ impl Link {
         Self::wake(self.lock());
     }
 
-    fn wake(mut state: MutexGuard<'_, State>) {
+    fn wake(mut state: MutexGuard<'_, State<Q>>) {
         if std::mem::take(&mut state.parked) {
             let waker = state.waker.clone();
             drop(state);
@@ -188,13 +242,20 @@ impl Link {
     }
 
     /// For the task: gives the link a queue, when a client has connected.
-    pub(crate) fn attach(&self, outbound: Outbound) {
+    pub(crate) fn attach(&self, outbound: Q) {
         let mut state = self.lock();
         state.outbound = Some(outbound);
     }
 
+    /// Gives the link a queue, when a UDP server has a socket again: an order to close the last one is fulfilled.
+    pub(crate) fn reopen(&self, outbound: Q) {
+        let mut state = self.lock();
+        state.outbound = Some(outbound);
+        state.order = CloseOrder::Open;
+    }
+
     /// For the task: takes the queue out, when the connection has ended. Whoever waits for room is woken.
-    pub(crate) fn detach(&self) -> Option<Outbound> {
+    pub(crate) fn detach(&self) -> Option<Q> {
         let mut state = self.lock();
         let outbound = state.outbound.take();
         let waiting = state.waiting.take();
@@ -206,7 +267,7 @@ impl Link {
 
     /// For the task: moves what is queued to `transmit`, wakes who waits for room, and tells whether there is something
     /// to write.
-    pub(crate) fn poll_transmit(&self, transmit: &mut Transmit) -> bool {
+    pub(crate) fn poll_transmit(&self, transmit: &mut Q::Transmit) -> bool {
         let mut state = self.lock();
         let Some(outbound) = state.outbound.as_mut() else { return false };
         let writable = outbound.poll_transmit(transmit);
@@ -220,13 +281,6 @@ impl Link {
             waiting.wake();
         }
         writable
-    }
-
-    /// For the task: in `sync` mode an answer has come.
-    pub(crate) fn answered(&self) {
-        if let Some(outbound) = self.lock().outbound.as_mut() {
-            outbound.handle_answer();
-        }
     }
 
     /// For the task: no emit is taken any more; what is queued stays.
@@ -246,7 +300,7 @@ impl Link {
     /// For the task: goes to sleep, unless something was queued or ordered since `seen`; then `false`.
     pub(crate) fn park(&self, cx: &Context<'_>, seen: CloseOrder) -> bool {
         let mut state = self.lock();
-        if state.order != seen || state.outbound.as_ref().is_some_and(Outbound::wants_transmit) {
+        if state.order != seen || state.outbound.as_ref().is_some_and(Q::wants_transmit) {
             return false;
         }
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -258,24 +312,37 @@ impl Link {
 
     /// Runs handlers of this connection: emits they make to their own peer are recognised by [`emit`](Self::emit).
     pub(crate) fn dispatch<T>(&self, handlers: impl FnOnce() -> T) -> T {
-        struct Restore(*const Link);
+        struct Restore(*const ());
         impl Drop for Restore {
             fn drop(&mut self) {
                 DISPATCHING.set(self.0);
             }
         }
-        let _restore = Restore(DISPATCHING.replace(self));
+        let _restore = Restore(DISPATCHING.replace(self.address()));
         handlers()
     }
 }
 
+impl Link {
+    pub(crate) fn held(&self) -> Option<usize> {
+        self.lock().outbound.as_ref().map(Outbound::held)
+    }
+
+    /// For the task: in `sync` mode an answer has come.
+    pub(crate) fn answered(&self) {
+        if let Some(outbound) = self.lock().outbound.as_mut() {
+            outbound.handle_answer();
+        }
+    }
+}
+
 /// See [`Link::place`].
-pub(crate) struct Place<'a> {
-    link: &'a Link,
+pub(crate) struct Place<'a, Q: Queue = Outbound> {
+    link: &'a Link<Q>,
     pub(crate) ticket: Ticket,
 }
 
-impl Drop for Place<'_> {
+impl<Q: Queue> Drop for Place<'_, Q> {
     fn drop(&mut self) {
         let forgotten = self.link.lock().waiting.forget(&self.ticket);
         // Without the lock: a waker may be the last to hold its task.

@@ -17,6 +17,8 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
     /// A listening socket.
     type Listener: Listener<Stream = Self::Stream>;
+    /// A UDP socket.
+    type Datagrams: DatagramSocket;
     /// A timer.
     type Timer: Timer;
 
@@ -53,6 +55,14 @@ pub trait Runtime: Clone + Send + Sync + 'static {
         addresses: &[SocketAddr],
         settings: &Settings,
     ) -> impl Future<Output = io::Result<Self::Listener>> + Send;
+
+    /// A UDP socket bound to the first of `addresses` that works; they are of one family.
+    /// [`net::bind_udp`](crate::net::bind_udp) has it for real adapters.
+    ///
+    /// # Errors
+    ///
+    /// That of the last address.
+    fn bind(&self, addresses: &[SocketAddr], settings: &Settings) -> io::Result<Self::Datagrams>;
 }
 
 /// A runtime that can be had without an argument: the one the caller runs in.
@@ -85,6 +95,22 @@ pub trait Listener: Send + Unpin + 'static {
 
     /// Where it listens, with the real port where port 0 was asked for.
     fn local_endpoint(&self) -> Endpoint;
+}
+
+/// A UDP socket. One task uses it, for both directions.
+pub trait DatagramSocket: Send + Unpin + 'static {
+    /// Receives a datagram into `buffer`, which has room for any: its length and its sender.
+    fn poll_recv(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>>;
+
+    /// Sends a datagram.
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<()>>;
+
+    /// Where it is bound, with the real port.
+    ///
+    /// # Errors
+    ///
+    /// Those of the operating system.
+    fn local_address(&self) -> io::Result<SocketAddr>;
 }
 
 /// Who is at the other end of an accepted stream.

@@ -177,6 +177,7 @@
 //! | [`Frame`] | an event encoded once, for a broadcast |
 //! | [`Event`], [`Message`] | a name and its payload as unparsed JSON: borrowed from the buffer, or owned |
 //! | [`Datagrams`] | one UDP socket: who was heard, what they said |
+//! | [`DatagramOutbound`], [`DatagramTransmit`] | events to a bounded queue with an address each, and out of it to the UDP socket |
 //! | [`Decoder`], [`Encoder`], [`Delimiter`], [`Rules`] | framing and the envelope, to be used without a connection |
 //!
 //! On the wire an event is `{"type":"name","data":…}`, UTF-8, followed by a form feed or another [`Delimiter`].
@@ -236,7 +237,8 @@ pub use client::{Client, ClientAction, ClientEvent};
 pub use config::{Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
 pub use connection::Connection;
 pub use datagrams::{
-    Datagram, DatagramCounters, DatagramError, DatagramEvent, Datagrams, MAX_DATAGRAM, PeerEvent, PeerRemoval,
+    Addressed, Arrival, Datagram, DatagramCounters, DatagramError, DatagramEvent, DatagramOutbound, DatagramTransmit,
+    Datagrams, MAX_DATAGRAM, PeerEvent, PeerRemoval,
 };
 pub use decoder::Decoder;
 pub use delimiter::{Delimiter, DelimiterError};

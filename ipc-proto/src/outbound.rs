@@ -11,6 +11,7 @@ use bytes::{Buf, Bytes};
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::fmt;
+use std::net::SocketAddr;
 
 /// Why an emit was refused. Nothing of it was queued.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +36,8 @@ pub enum EmitError {
     /// There is no connection at the moment, and the offline policy is to refuse.
     #[error("not connected: the offline policy `refuse` takes no events until the client is connected again")]
     NotConnected,
-    /// The connection or client has ended; it takes no more events.
+    /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
+    /// or has stopped.
     #[error("closed: this connection has ended and takes no more events")]
     Closed,
     /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
@@ -45,6 +47,22 @@ pub enum EmitError {
         mode: &'static str,
         /// What to call instead.
         advice: &'static str,
+    },
+    /// Over UDP: the event does not fit into one datagram.
+    #[error("the event takes {length} bytes and a datagram holds {limit}; send less at a time, or use TCP")]
+    TooLarge {
+        /// Its length in bytes, delimiter included.
+        length: usize,
+        /// [`MAX_DATAGRAM`](crate::MAX_DATAGRAM).
+        limit: usize,
+    },
+    /// Over UDP: an address that this socket cannot send to.
+    #[error("cannot send to {to}: {reason}")]
+    Address {
+        /// The address.
+        to: SocketAddr,
+        /// Why, and what to do.
+        reason: &'static str,
     },
 }
 
@@ -119,6 +137,16 @@ impl Frame {
         Ok(Self { bytes: out.into(), delimiter: Some(settings.delimiter().clone()) })
     }
 
+    /// Whether it may be sent where frames end in `delimiter`, or bytes are sent.
+    pub(crate) fn check(&self, raw: bool, delimiter: &Delimiter) -> Result<(), EmitError> {
+        match &self.delimiter {
+            None if !raw => Err(FRAMED),
+            Some(_) if raw => Err(RAW),
+            Some(own) if own != delimiter => Err(OTHER_DELIMITER),
+            _ => Ok(()),
+        }
+    }
+
     /// Bytes on the wire, delimiter included.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
@@ -132,8 +160,8 @@ impl fmt::Debug for Frame {
     }
 }
 
-const RAW: EmitError = EmitError::WrongMode { mode: "raw (rawBuffer)", advice: "emit bytes with emit_raw" };
-const FRAMED: EmitError =
+pub(crate) const RAW: EmitError = EmitError::WrongMode { mode: "raw (rawBuffer)", advice: "emit bytes with emit_raw" };
+pub(crate) const FRAMED: EmitError =
     EmitError::WrongMode { mode: "framed", advice: "emit events, or set rawBuffer to exchange bytes" };
 const OTHER_DELIMITER: EmitError = EmitError::WrongMode {
     mode: "framed by another delimiter",
@@ -144,7 +172,7 @@ const OTHER_DELIMITER: EmitError = EmitError::WrongMode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unsent {
-    /// Events, counted by their delimiters; 0 on a raw connection, which has no message borders.
+    /// Events, counted by their delimiters; 0 on a raw connection, which has no message borders. Over UDP, datagrams.
     pub messages: usize,
     /// Bytes, delimiters included.
     pub bytes: usize,
@@ -282,12 +310,7 @@ impl Outbound {
     ///
     /// As [`emit`](Self::emit); [`EmitError::WrongMode`] if the frame was made for other settings.
     pub fn emit_frame(&mut self, frame: &Frame) -> Result<(), EmitError> {
-        match &frame.delimiter {
-            None if !self.raw => return Err(FRAMED),
-            Some(_) if self.raw => return Err(RAW),
-            Some(delimiter) if delimiter != self.encoder.delimiter() => return Err(OTHER_DELIMITER),
-            _ => {}
-        }
+        frame.check(self.raw, self.encoder.delimiter())?;
         if self.sync.is_some() || frame.bytes.len() <= COPY_BELOW {
             return self.append_bytes(&frame.bytes);
         }

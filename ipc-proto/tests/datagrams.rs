@@ -173,7 +173,7 @@ fn an_unfinished_message_is_dropped_when_its_rest_is_late() {
         receive(&mut udp, now + SECOND, peer(1), b":\"m");
         assert_eq!(udp.poll_timeout(), Some(now + wait), "counted from its first byte");
         assert_eq!(time_passes(&mut udp, now + wait - Duration::from_millis(1)), []);
-        let dropped = PeerEvent::MessageTimeout { peer: peer(1), bytes: 10 };
+        let dropped = PeerEvent::MessageTimeout { peer: peer(1), bytes: 10, after: wait };
         assert_eq!(time_passes(&mut udp, now + wait), [dropped]);
         assert_eq!(udp.unfinished_bytes(), 0);
         assert_eq!(receive(&mut udp, now + wait, peer(1), &frame(4)), ["m=4"]);
@@ -470,4 +470,37 @@ proptest! {
         time_passes(&mut udp, now + 100 * SECOND);
         prop_assert_eq!((udp.peer_count(), udp.unfinished_bytes(), udp.poll_timeout()), (0, 0, None));
     }
+}
+
+#[test]
+fn datagrams_may_be_looked_at_side_by_side_and_apart_from_what_is_known() {
+    let mut udp = datagrams(Config::v9());
+    let now = start();
+    let (one, two) = ([frame(1), b"{\"ty".to_vec()].concat(), [frame(2), b"{\"typ".to_vec()].concat());
+    let mut arrivals = [udp.begin(now, peer(1)), udp.begin(now, peer(1))];
+    let mut inputs = [&one[..], &two[..]];
+    let mut names = Vec::new();
+    for (arrival, input) in arrivals.iter_mut().zip(&mut inputs) {
+        while let Some(event) = arrival.next(input) {
+            names.push(format!("{event:?}").split([' ', '(']).next().unwrap().to_owned());
+        }
+    }
+    assert_eq!(names, ["Added", "Event", "Event"]);
+    for (arrival, input) in arrivals.into_iter().zip(inputs) {
+        assert_eq!(udp.end(arrival, input), None);
+    }
+    assert_eq!(udp.unfinished_bytes(), 5, "of two tails the last is kept");
+    assert_eq!((udp.counters().messages, udp.counters().unfinished_dropped), (2, 1));
+    // Forgotten while its datagram is looked at.
+    let arrival = udp.begin(now, peer(1));
+    assert!(udp.remove_peer(peer(1)));
+    udp.end(arrival, b"{\"type");
+    assert_eq!((udp.unfinished_bytes(), udp.peer_count()), (0, 0));
+}
+
+#[test]
+fn a_sender_at_port_0_is_heard_and_not_remembered() {
+    let mut udp = datagrams(Config::v9());
+    assert_eq!(receive(&mut udp, start(), peer(0), &frame(1)), ["m=1"]);
+    assert_eq!(udp.peer_count(), 0);
 }

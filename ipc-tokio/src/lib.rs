@@ -397,6 +397,8 @@ pub use runtime::Tokio;
 pub type Client = ipc_driver::Client<Tokio>;
 /// A server on Tokio.
 pub type Server = ipc_driver::Server<Tokio>;
+/// A UDP socket that speaks events, on Tokio.
+pub type UdpServer = ipc_driver::UdpServer<Tokio>;
 /// An instance with its configuration, clients and server, on Tokio.
 pub type Ipc = ipc_driver::Ipc<Tokio>;
 

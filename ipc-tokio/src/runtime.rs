@@ -4,7 +4,7 @@
 use crate::pipe::{self, PipeListener};
 use crate::stream::Stream;
 use ipc_driver::net;
-use ipc_driver::runtime::{Address, Ambient, Listener as Listen, Remote, Runtime, Timer as Time};
+use ipc_driver::runtime::{Address, Ambient, DatagramSocket, Listener as Listen, Remote, Runtime, Timer as Time};
 use ipc_driver::{Endpoint, Settings};
 use std::future::Future;
 use std::io;
@@ -12,7 +12,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::io::ReadBuf;
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio::runtime::Handle;
 
 /// A Tokio runtime, current-thread or multi-thread, with I/O and time enabled.
@@ -40,6 +41,7 @@ impl Ambient for Tokio {
 impl Runtime for Tokio {
     type Stream = Stream;
     type Listener = Listener;
+    type Datagrams = Datagrams;
     type Timer = Timer;
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -99,6 +101,33 @@ impl Runtime for Tokio {
             other => return Err(net::unsupported(format_args!("{other:?}"))),
         };
         Ok(Listener { socket, endpoint })
+    }
+
+    fn bind(&self, addresses: &[SocketAddr], _settings: &Settings) -> io::Result<Datagrams> {
+        let socket = net::bind_udp(addresses)?;
+        let _entered = self.handle.enter();
+        Ok(Datagrams(UdpSocket::from_std(socket)?))
+    }
+}
+
+/// A UDP socket.
+#[derive(Debug)]
+pub struct Datagrams(UdpSocket);
+
+impl DatagramSocket for Datagrams {
+    fn poll_recv(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
+        let mut buffer = ReadBuf::new(buffer);
+        let from = ready!(self.0.poll_recv_from(cx, &mut buffer))?;
+        Poll::Ready(Ok((buffer.filled().len(), from)))
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<()>> {
+        // It takes a datagram whole or not at all.
+        self.0.poll_send_to(cx, bytes, to).map_ok(drop)
+    }
+
+    fn local_address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
     }
 }
 

@@ -2,8 +2,9 @@
 
 use ipc_conformance::process::{PeerProcess, ProcessError};
 use serde_json::{Value, json};
+use std::time::Duration;
 
-use crate::party::{Party, Place, free_tcp_port, free_udp_ports};
+use crate::party::{Over, Party, Place, free_udp_ports};
 
 /// A server and a connected client, unless one of them cannot be had.
 struct Pair {
@@ -13,8 +14,8 @@ struct Pair {
 }
 
 impl Pair {
-    fn start(server: Party, client: Party, server_more: Value, client_more: Value) -> Option<Self> {
-        let place = Place::new();
+    fn start(server: Party, client: Party, over: Over, server_more: Value, client_more: Value) -> Option<Self> {
+        let place = Place::new(over);
         let server = server.start(place.options("server", server_more))?;
         let client = client.start(place.options("client", client_more))?;
         client.event("connect").expect("the client connects");
@@ -33,8 +34,8 @@ fn data_of(peer: &PeerProcess, event: &str) -> Vec<Value> {
     events.map(|(_, args)| args[0].clone()).collect()
 }
 
-pub(crate) fn values_come_back_as_they_went(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({"echo": true}), json!({})) else { return };
+pub(crate) fn values_come_back_as_they_went(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({"echo": true}), json!({})) else { return };
     let values = [
         json!({"z": [1, -2.5, 1e21, true, false, null], "1": {"deep": [[[]], {}]}, "text": "é€😀\u{c}\n\"\\\u{0}\u{7f}\u{2028}"}),
         json!([]),
@@ -60,9 +61,9 @@ pub(crate) fn values_come_back_as_they_went(server: Party, client: Party) {
     }
 }
 
-pub(crate) fn a_burst_keeps_its_order(server: Party, client: Party) {
+pub(crate) fn a_burst_keeps_its_order(server: Party, client: Party, over: Over) {
     const COUNT: usize = 2_000;
-    let Some(mut pair) = Pair::start(server, client, json!({}), json!({})) else { return };
+    let Some(mut pair) = Pair::start(server, client, over, json!({}), json!({})) else { return };
     let list: Vec<Value> = (0..COUNT).map(|n| json!({"type": "n", "data": n})).collect();
     pair.client.command(json!({"cmd": "emitMany", "list": list})).expect("emitted");
     emit(&mut pair.client, "end", &json!(0));
@@ -71,8 +72,8 @@ pub(crate) fn a_burst_keeps_its_order(server: Party, client: Party) {
     assert_eq!(data_of(&pair.server, "n"), expected);
 }
 
-pub(crate) fn a_large_message_arrives_whole(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({"echo": true}), json!({})) else { return };
+pub(crate) fn a_large_message_arrives_whole(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({"echo": true}), json!({})) else { return };
     emit(&mut pair.client, "large", &json!({"$t": "repeat", "s": "0123456789é", "n": 200_000, "suffix": "end"}));
     let there = pair.server.event("large").expect("it arrives")["args"][0].clone();
     let back = pair.client.event("large").expect("it comes back")["args"][0].clone();
@@ -80,8 +81,8 @@ pub(crate) fn a_large_message_arrives_whole(server: Party, client: Party) {
     assert_eq!(there, back);
 }
 
-pub(crate) fn a_broadcast_reaches_every_client(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({}), json!({})) else { return };
+pub(crate) fn a_broadcast_reaches_every_client(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({}), json!({})) else { return };
     let more: Vec<_> = (0..2).filter_map(|_| client.start(pair.place.options("client", json!({})))).collect();
     for other in &more {
         other.event("connect").expect("connected");
@@ -99,8 +100,8 @@ pub(crate) fn a_broadcast_reaches_every_client(server: Party, client: Party) {
     }
 }
 
-pub(crate) fn a_client_comes_back_when_the_server_does(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({}), json!({})) else { return };
+pub(crate) fn a_client_comes_back_when_the_server_does(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({}), json!({})) else { return };
     let mark = pair.client.mark();
     pair.server.kill();
     pair.client.event_after(mark, "disconnect").expect("the loss is seen");
@@ -111,16 +112,16 @@ pub(crate) fn a_client_comes_back_when_the_server_does(server: Party, client: Pa
     assert_eq!(again.event("hello").expect("it arrives")["args"][0], "again");
 }
 
-pub(crate) fn a_client_that_disconnects_is_missed(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({}), json!({})) else { return };
+pub(crate) fn a_client_that_disconnects_is_missed(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({}), json!({})) else { return };
     pair.client.command(json!({"cmd": "disconnect"})).expect("disconnected");
     pair.server.event("socket.disconnected").expect("it is seen");
     pair.server.event("close").expect("and the socket is closed");
     assert_eq!(pair.server.command(json!({"cmd": "state"})).expect("state")["server"]["sockets"], 0);
 }
 
-pub(crate) fn a_dropped_client_connects_again(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({}), json!({})) else { return };
+pub(crate) fn a_dropped_client_connects_again(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({}), json!({})) else { return };
     let (there, here) = (pair.server.mark(), pair.client.mark());
     pair.server.command(json!({"cmd": "destroySocket", "socket": 0})).expect("dropped");
     pair.client.event_after(here, "disconnect").expect("the loss is seen");
@@ -129,8 +130,9 @@ pub(crate) fn a_dropped_client_connects_again(server: Party, client: Party) {
     assert_eq!(seen["args"][0]["n"], 1, "another socket");
 }
 
-pub(crate) fn a_client_gives_up_after_its_retries(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({}), json!({"config": {"maxRetries": 2, "retry": 20}}))
+pub(crate) fn a_client_gives_up_after_its_retries(server: Party, client: Party, over: Over) {
+    let Some(mut pair) =
+        Pair::start(server, client, over, json!({}), json!({"config": {"maxRetries": 2, "retry": 20}}))
     else {
         return;
     };
@@ -142,8 +144,10 @@ pub(crate) fn a_client_gives_up_after_its_retries(server: Party, client: Party) 
     assert_eq!((count("connect"), count("error"), count("disconnect")), (0, 2, 3));
 }
 
-pub(crate) fn a_sync_client_waits_for_answers(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({}), json!({"config": {"sync": true}})) else { return };
+pub(crate) fn a_sync_client_waits_for_answers(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({}), json!({"config": {"sync": true}})) else {
+        return;
+    };
     let list: Vec<Value> = (0..3).map(|n| json!({"type": "ask", "data": n})).collect();
     pair.client.command(json!({"cmd": "emitMany", "list": list})).expect("queued");
     for n in 0..3 {
@@ -158,41 +162,74 @@ pub(crate) fn a_sync_client_waits_for_answers(server: Party, client: Party) {
         .expect("it arrives");
 }
 
-pub(crate) fn raw_bytes_arrive_as_they_were(server: Party, client: Party) {
-    // 9.2.1 and 12.0.0 receive raw bytes as text; only these encodings lose nothing.
-    let raw = json!({"config": {"rawBuffer": true, "encoding": "hex"}});
-    let Some(mut pair) = Pair::start(server, client, raw.clone(), raw) else { return };
-    let heard = |peer: &PeerProcess| -> String {
-        data_of(peer, "data").iter().filter_map(|data| data["hex"].as_str().map(str::to_owned)).collect()
-    };
-    let bytes = "00ff0c7b22800a";
-    pair.client.command(json!({"cmd": "emit", "type": {"$t": "buffer", "hex": bytes}})).expect("emitted");
-    pair.server.event("data").expect("bytes arrive");
-    assert_eq!(heard(&pair.server), bytes);
-    pair.server.command(json!({"cmd": "emit", "socket": 0, "type": bytes})).expect("emitted");
-    pair.client.event("data").expect("bytes come back");
-    assert_eq!(heard(&pair.client), bytes);
+pub(crate) fn raw_bytes_arrive_as_they_were(server: Party, client: Party, over: Over) {
+    // 9.2.1 and 12.0.0 receive raw bytes as text in that encoding: these are bytes that each of them does not change.
+    let cases = [
+        ("utf8", "68656c6c6fc3a90c0a"),
+        ("ascii", "00010a0c7f41"),
+        ("utf16le", "41000cd83cdf7f00"),
+        ("ucs2", "68006900"),
+        ("base64", "00ff0c7b2280"),
+        ("hex", "00ff0c7b22800a"),
+        ("latin1", "00ff0c7b22800a"),
+    ];
+    for (encoding, bytes) in cases {
+        let raw = json!({"config": {"rawBuffer": true, "encoding": encoding}});
+        let Some(mut pair) = Pair::start(server, client, over, raw.clone(), raw) else { return };
+        let heard = |peer: &PeerProcess| {
+            let all = |peer: &PeerProcess| -> String {
+                data_of(peer, "data").iter().filter_map(|data| data["hex"].as_str().map(str::to_owned)).collect()
+            };
+            peer.event("data").expect("bytes arrive");
+            for _ in 0..200 {
+                if all(peer).len() >= bytes.len() {
+                    break;
+                }
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            all(peer)
+        };
+        let buffer = json!({"$t": "buffer", "hex": bytes});
+        pair.client.command(json!({"cmd": "emit", "type": buffer})).expect("emitted");
+        assert_eq!(heard(&pair.server), bytes, "to the server with {encoding}");
+        pair.server.command(json!({"cmd": "emit", "socket": 0, "type": buffer})).expect("emitted");
+        assert_eq!(heard(&pair.client), bytes, "to the client with {encoding}");
+    }
 }
 
-pub(crate) fn another_delimiter_serves(server: Party, client: Party) {
+/// The examples of node-ipc's README: a text, arrays of bytes, and integers in a buffer.
+pub(crate) fn the_raw_examples_of_the_readme_work(server: Party, client: Party, over: Over) {
+    let buffer = |hex: &str| json!({"$t": "buffer", "hex": hex});
+    let cases = [
+        ("utf8", json!("hello"), "68656c6c6f"),
+        ("hex", json!([10, 20, 30]), "0a141e"),
+        ("hex", json!([0x05, 0x6d, 0x5c]), "056d5c"),
+        // A 16-bit and a 32-bit integer, big-endian and little-endian: 2 and 16772812.
+        ("hex", buffer("000200ffeecc"), "000200ffeecc"),
+        ("hex", buffer("0200cceeff00"), "0200cceeff00"),
+    ];
+    for (encoding, value, bytes) in cases {
+        let raw = json!({"config": {"rawBuffer": true, "encoding": encoding}});
+        let Some(mut pair) = Pair::start(server, client, over, raw.clone(), raw) else { return };
+        pair.client.command(json!({"cmd": "emit", "type": value})).expect("emitted");
+        assert_eq!(pair.server.event("data").expect("bytes arrive")["args"][0]["hex"], bytes);
+        pair.server.command(json!({"cmd": "emit", "socket": 0, "type": value})).expect("emitted");
+        assert_eq!(pair.client.event("data").expect("bytes arrive")["args"][0]["hex"], bytes);
+    }
+}
+
+pub(crate) fn another_delimiter_serves(server: Party, client: Party, over: Over) {
     let lines = json!({"config": {"delimiter": "\n"}, "echo": true});
-    let Some(mut pair) = Pair::start(server, client, lines, json!({"config": {"delimiter": "\n"}})) else { return };
+    let Some(mut pair) = Pair::start(server, client, over, lines, json!({"config": {"delimiter": "\n"}})) else {
+        return;
+    };
     let text = json!("two\nlines\u{c}");
     emit(&mut pair.client, "text", &text);
     assert_eq!(pair.client.event("text").expect("it comes back")["args"][0], text);
 }
 
-pub(crate) fn messages_go_over_tcp(server: Party, client: Party) {
-    let tcp = json!({"transport": "tcp", "host": "127.0.0.1", "port": free_tcp_port(), "path": null});
-    let mut server_options = tcp.clone();
-    server_options["echo"] = json!(true);
-    let Some(mut pair) = Pair::start(server, client, server_options, tcp) else { return };
-    emit(&mut pair.client, "over", &json!({"tcp": [1]}));
-    assert_eq!(pair.client.event("over").expect("it comes back")["data_json"], r#"{"tcp":[1]}"#);
-}
-
-pub(crate) fn names_of_lifecycle_events_are_names_like_others(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({}), json!({})) else { return };
+pub(crate) fn names_of_lifecycle_events_are_names_like_others(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({}), json!({})) else { return };
     for name in ["error", "connect", "disconnect", "destroy", "close", "data", "start", "socket.disconnected"] {
         let (there, here) = (pair.server.mark(), pair.client.mark());
         emit(&mut pair.client, name, &json!({"from": "client"}));
@@ -208,8 +245,8 @@ pub(crate) fn names_of_lifecycle_events_are_names_like_others(server: Party, cli
     assert_eq!(pair.server.event("still").expect("the connection lives")["args"][0], "here");
 }
 
-pub(crate) fn a_full_server_lets_a_client_in_later(server: Party, client: Party) {
-    let Some(mut pair) = Pair::start(server, client, json!({"config": {"maxConnections": 1}}), json!({})) else {
+pub(crate) fn a_full_server_lets_a_client_in_later(server: Party, client: Party, over: Over) {
+    let Some(mut pair) = Pair::start(server, client, over, json!({"config": {"maxConnections": 1}}), json!({})) else {
         return;
     };
     let Some(mut second) = client.start(pair.place.options("client", json!({}))) else { return };
@@ -222,23 +259,63 @@ pub(crate) fn a_full_server_lets_a_client_in_later(server: Party, client: Party)
     pair.server.event("hello").expect("and heard");
 }
 
-pub(crate) fn datagrams_are_answered(server: Party, client: Party) {
-    let (here, there) = free_udp_ports();
-    let options = |port: u16| json!({"role": "server", "transport": "udp4", "host": "127.0.0.1", "port": port});
-    let Some(mut one) = server.start(options(here)) else { return };
-    let Some(mut two) = client.start(options(there)) else { return };
-    let to = json!({"address": "127.0.0.1", "port": here});
-    // A datagram may be lost: asked again until it is answered.
+/// Two servers over UDP. The first one's port comes first.
+fn datagram_servers(one: Party, two: Party, udp: &str, config: Value) -> Option<(PeerProcess, PeerProcess, u16, u16)> {
+    let host = if udp == "udp6" { "::1" } else { "127.0.0.1" };
+    let (here, there) = free_udp_ports(host);
+    let options =
+        |port: u16| json!({"role": "server", "transport": udp, "host": host, "port": port, "config": config.clone()});
+    Some((one.start(options(here))?, two.start(options(there))?, here, there))
+}
+
+/// Asks until it is heard: a datagram may be lost.
+fn ask(from: &mut PeerProcess, command: &Value, to: &PeerProcess, event: &str) -> Value {
     let mut heard = Err(ProcessError::Refused { error: Value::Null });
     for _ in 0..20 {
-        two.command(json!({"cmd": "emit", "to": to, "type": "ask", "data": {"n": 1}})).expect("sent");
-        heard = one.wait_within(0, "the question", std::time::Duration::from_millis(500), |line| line["type"] == "ask");
+        let mark = to.mark();
+        from.command(command.clone()).expect("sent");
+        heard = to.wait_within(mark, event, Duration::from_millis(500), |line| line["type"] == event);
         if heard.is_ok() {
             break;
         }
     }
-    let asked = heard.expect("the question arrives");
-    assert_eq!((&asked["args"][0], &asked["args"][1]["port"]), (&json!({"n": 1}), &json!(there)));
-    one.command(json!({"cmd": "emit", "socket": "last", "type": "answer", "data": "yes"})).expect("answered");
-    assert_eq!(two.event("answer").expect("the answer arrives")["args"][0], "yes");
+    heard.expect("it arrives")
+}
+
+pub(crate) fn datagrams_are_answered(one: Party, two: Party, udp: &str) {
+    let Some((mut one, mut two, here, there)) = datagram_servers(one, two, udp, json!({})) else { return };
+    let host = if udp == "udp6" { "::1" } else { "127.0.0.1" };
+    let question = json!({"cmd": "emit", "to": {"address": host, "port": here}, "type": "ask", "data": {"n": [1]}});
+    let asked = ask(&mut two, &question, &one, "ask");
+    assert_eq!((&asked["args"][0], &asked["args"][1]["port"]), (&json!({"n": [1]}), &json!(there)));
+    assert_eq!(asked["args"][1]["address"], host);
+    let answer = json!({"cmd": "emit", "socket": "last", "type": "answer", "data": "yes é"});
+    assert_eq!(ask(&mut one, &answer, &two, "answer")["args"][0], "yes é");
+}
+
+pub(crate) fn a_large_datagram_arrives(one: Party, two: Party, udp: &str) {
+    let Some((_one, mut two, here, _)) = datagram_servers(one, two, udp, json!({})) else { return };
+    let host = if udp == "udp6" { "::1" } else { "127.0.0.1" };
+    let text = json!({"$t": "repeat", "s": "u", "n": 60_000});
+    let large = json!({"cmd": "emit", "to": {"address": host, "port": here}, "type": "large", "data": text});
+    let heard = ask(&mut two, &large, &_one, "large");
+    assert_eq!(heard["args"][0]["utf16_length"], 60_000);
+}
+
+pub(crate) fn a_broadcast_reaches_pushed_peers(one: Party, two: Party, udp: &str) {
+    let Some((mut one, two, _, there)) = datagram_servers(one, two, udp, json!({})) else { return };
+    let host = if udp == "udp6" { "::1" } else { "127.0.0.1" };
+    one.command(json!({"cmd": "pushSocket", "to": {"address": host, "port": there}})).expect("added");
+    let news = json!({"cmd": "broadcast", "type": "news", "data": {"all": true}});
+    assert_eq!(ask(&mut one, &news, &two, "news")["args"][0], json!({"all": true}));
+}
+
+pub(crate) fn raw_datagrams_arrive_as_they_were(one: Party, two: Party, udp: &str) {
+    // 9.2.1 and 12.0.0 read a raw datagram as text first; ASCII survives that.
+    let raw = json!({"rawBuffer": true, "encoding": "utf8"});
+    let Some((one, mut two, here, _)) = datagram_servers(one, two, udp, raw) else { return };
+    let host = if udp == "udp6" { "::1" } else { "127.0.0.1" };
+    let bytes = json!({"$t": "buffer", "hex": "000a7f616263"});
+    let sent = json!({"cmd": "emit", "to": {"address": host, "port": here}, "type": bytes});
+    assert_eq!(ask(&mut two, &sent, &one, "data")["args"][0]["hex"], "000a7f616263");
 }

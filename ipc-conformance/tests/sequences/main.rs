@@ -4,7 +4,6 @@
 #![cfg(unix)]
 
 mod answer;
-mod certificates;
 mod compare;
 mod deliberate;
 mod judge;

@@ -1,9 +1,9 @@
 //! Plays a script: peers as processes, byte-level actors, files, waits. Gives a timeline in the form of the recorded ones, and judges
 //! nothing.
 
-use crate::certificates;
 use crate::symbols::Symbols;
 use crate::wire::{Leave, Wires};
+use ipc_conformance::certificates;
 use ipc_conformance::process::{PeerProcess, ProcessError};
 use ipc_conformance::protocol::Clock;
 use serde_json::{Value, json};
@@ -50,9 +50,14 @@ struct Stage {
 pub(crate) fn play(script: &[Value], told: impl Fn(&Value) -> Value) -> Played {
     // Short: the path of a socket is limited.
     let folder = tempfile::Builder::new().prefix("q").tempdir().expect("temporary folder");
+    if script.iter().any(|step| step.to_string().contains("$CERTS")) {
+        let certificates = folder.path().join("certs");
+        fs::create_dir(&certificates).expect("made");
+        certificates::make(&certificates).expect("certificates");
+    }
     let clock = Clock::start();
     let mut stage = Stage {
-        symbols: Symbols::new(folder.path(), certificates::folder()),
+        symbols: Symbols::new(folder.path()),
         start: clock.now().since_1970,
         wires: Wires::new(clock),
         clock,

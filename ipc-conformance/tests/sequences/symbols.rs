@@ -12,14 +12,14 @@ pub(crate) struct Symbols {
 }
 
 impl Symbols {
-    /// Paths inside `folder`, ports that are free, and the folder of the certificates.
-    pub(crate) fn new(folder: &Path, certificates: &Path) -> Self {
+    /// Paths inside `folder`, and ports that are free.
+    pub(crate) fn new(folder: &Path) -> Self {
         let at = |name: &str| folder.join(name).to_str().expect("a plain path").to_owned();
         let paths = vec![
             ("$P1", at("p1.sock")),
             ("$P2", at("p2.sock")),
+            ("$CERTS", at("certs")),
             ("$DIR", at("").trim_end_matches('/').into()),
-            ("$CERTS", certificates.to_str().expect("a plain path").to_owned()),
         ];
         // Both are bound before either is given back, so that they differ.
         let bound = ["$T1", "$T2"].map(|name| (name, TcpListener::bind("127.0.0.1:0").expect("a free port")));

@@ -193,6 +193,10 @@ impl<R: Runtime> Client<R> {
     /// [`ConnectError`]: the endpoint does not go with the settings, or needs what is not supported yet. Nothing is opened.
     pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Result<Self, ConnectError> {
         settings.check(&endpoint)?;
+        if endpoint.is_udp() {
+            let advice = "over UDP every process is a server: UdpServer emits to it";
+            return Err(ConnectError::Transport { endpoint, advice });
+        }
         if let Some(what) = crate::net::missing(&settings, &endpoint) {
             return Err(ConnectError::Unsupported { what, endpoint });
         }

@@ -3,7 +3,7 @@
 //! The same driver code runs on it as on a real runtime. Nothing sleeps: when every task waits, the clock jumps to the
 //! next timer. All chance (which task runs next, how reads and writes are cut) comes from one seed, so that a failing
 //! seed replays. What a network does to a connection is said by a [`Script`], what it does to an attempt to connect by a
-//! [`Dial`].
+//! [`Dial`], and what it does to datagrams by a [`Weather`].
 //!
 //! ```
 //! use ipc_driver::fake::Fake;
@@ -32,6 +32,7 @@
 //! ```
 
 mod clock;
+mod datagrams;
 mod executor;
 mod network;
 mod pipe;
@@ -39,6 +40,7 @@ mod script;
 mod stream;
 
 pub use clock::Timer;
+pub use datagrams::{Datagrams, Ether, Weather};
 pub use executor::Task;
 pub use network::{Listener, Network};
 pub use pipe::Traffic;
@@ -67,6 +69,7 @@ struct Inner {
     clock: Arc<Clock>,
     executor: Executor,
     network: Network,
+    ether: Ether,
     seed: Mutex<SplitMix64>,
 }
 
@@ -82,7 +85,8 @@ impl Fake {
         let clock = Arc::new(Clock::new());
         let executor = Executor::new(Arc::clone(&clock), seeds.next_u64());
         let network = Network::new(Arc::clone(&clock), seeds.next_u64());
-        Self { inner: Arc::new(Inner { clock, executor, network, seed: Mutex::new(seeds) }) }
+        let ether = Ether::new(Arc::clone(&clock), seeds.next_u64());
+        Self { inner: Arc::new(Inner { clock, executor, network, ether, seed: Mutex::new(seeds) }) }
     }
 
     /// Runs `main` and every task beside it until `main` is done. When all of them wait, time moves on to the next timer.
@@ -144,6 +148,12 @@ impl Fake {
         &self.inner.network
     }
 
+    /// What carries the datagrams of this runtime.
+    #[must_use]
+    pub fn ether(&self) -> &Ether {
+        &self.inner.ether
+    }
+
     fn enter(&self) -> impl Drop {
         struct Restore(Option<Fake>);
         impl Drop for Restore {
@@ -164,6 +174,7 @@ impl fmt::Debug for Fake {
 impl Runtime for Fake {
     type Stream = Stream;
     type Listener = Listener;
+    type Datagrams = Datagrams;
     type Timer = Timer;
 
     fn now(&self) -> Instant {
@@ -210,6 +221,10 @@ impl Runtime for Fake {
             None => endpoint.clone(),
         };
         self.inner.network.listen(&endpoint, settings.config().accept_backlog as usize)
+    }
+
+    fn bind(&self, addresses: &[SocketAddr], _settings: &Settings) -> io::Result<Datagrams> {
+        crate::net::first_of(addresses, |address| self.inner.ether.bind(address))
     }
 }
 

@@ -7,11 +7,13 @@ mod listening;
 #[cfg(windows)]
 pub mod pipe;
 mod tcp;
+mod udp;
 #[cfg(unix)]
 mod unix;
 
 pub use listening::{Listening, listen};
 pub use tcp::{bind_tcp, tcp_socket};
+pub use udp::{bind_udp, is_report_of_sending};
 #[cfg(unix)]
 pub use unix::{SocketFile, bind_local};
 
@@ -46,7 +48,6 @@ pub(crate) fn missing(settings: &Settings, endpoint: &Endpoint) -> Option<&'stat
     match endpoint {
         // Never in clear what was meant to be encrypted.
         Endpoint::Tcp { .. } if settings.config().tls.is_some() => Some("TLS"),
-        Endpoint::Udp4 { .. } | Endpoint::Udp6 { .. } => Some("UDP"),
         _ => None,
     }
 }

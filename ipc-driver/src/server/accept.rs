@@ -1,8 +1,9 @@
 //! The task that accepts connections, as long as the server listens. What becomes of them is for `serve`.
 
 use super::serve::admit;
-use super::{ServerEvent, Shared, Socket};
+use super::{ServerEvent, Shared};
 use crate::runtime::{Listener, Runtime, Timer};
+use crate::slot::Socket;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;

@@ -8,16 +8,17 @@ mod book;
 mod serve;
 
 use crate::error::{ConnectionError, ServeError};
-use crate::handlers::{HandlerId, Handlers, Outcome, extract};
-use crate::latch::Latch;
+use crate::handlers::{HandlerId, Handlers};
+use crate::hear::handler_methods;
 use crate::link::CloseOrder;
 use crate::peer::Peer;
 use crate::runtime::{Ambient, Listener, Runtime};
+use crate::slot::{Slot, Socket};
 use crate::stream::{Events, Outlet};
 use accept::Accepting;
 use book::Book;
 use bytes::Bytes;
-use ipc_proto::{Config, EmitError, Endpoint, Event, Frame, FromEvent, Message, PeerId, Settings, Unsent};
+use ipc_proto::{Config, EmitError, Endpoint, Frame, Message, PeerId, Settings, Unsent};
 use serde::Serialize;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -91,61 +92,13 @@ pub struct Server<R: Runtime> {
 
 pub(crate) struct Shared {
     settings: Settings,
-    endpoint: Endpoint,
     core: Mutex<ipc_proto::Server>,
     peers: Book,
     handlers: Handlers<Peer, ServerEvent>,
     outlet: Outlet<ServerEvent>,
-    listening: Mutex<Listening>,
+    slot: Slot,
     /// Connections that have ended and whose last events wait for room in the stream.
     leaving: AtomicUsize,
-}
-
-/// Whether a server listens.
-enum Listening {
-    No,
-    /// A call of `start` is under way.
-    Starting,
-    /// It does, or did last.
-    At(Socket),
-}
-
-#[derive(Clone)]
-struct Socket {
-    endpoint: Endpoint,
-    /// The order to stop.
-    stop: Arc<Latch<()>>,
-    /// Set when the socket is closed and its file gone.
-    stopped: Arc<Latch<()>>,
-}
-
-impl Listening {
-    fn socket(&self) -> Option<&Socket> {
-        match self {
-            Self::At(socket) => Some(socket),
-            _ => None,
-        }
-    }
-}
-
-/// A call of `start`. Dropped before its end, it leaves everything as it was.
-struct Starting<'a> {
-    shared: &'a Shared,
-    before: Option<Listening>,
-}
-
-impl Starting<'_> {
-    fn done(mut self, socket: Socket) {
-        self.before = Some(Listening::At(socket));
-    }
-}
-
-impl Drop for Starting<'_> {
-    fn drop(&mut self) {
-        if let Some(listening) = self.before.take() {
-            *self.shared.lock_listening() = listening;
-        }
-    }
 }
 
 struct Alive(Arc<Shared>);
@@ -166,7 +119,7 @@ impl<R: Runtime> Clone for Server<R> {
 
 impl<R: Runtime> std::fmt::Debug for Server<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Server").field("endpoint", &self.shared.endpoint).field("peers", &self.len()).finish()
+        f.debug_struct("Server").field("endpoint", self.shared.slot.endpoint()).field("peers", &self.len()).finish()
     }
 }
 
@@ -246,17 +199,19 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError`]: the endpoint does not go with the settings, or needs what is not supported yet. Nothing is opened.
     pub fn with_runtime(runtime: R, settings: Settings, endpoint: Endpoint) -> Result<Self, ServeError> {
         settings.check_serving(&endpoint)?;
+        if endpoint.is_udp() {
+            return Err(ServeError::Transport { endpoint, advice: "UdpServer serves over UDP" });
+        }
         if let Some(what) = crate::net::missing(&settings, &endpoint) {
             return Err(ServeError::Unsupported { what, endpoint });
         }
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
             settings,
-            endpoint,
             peers: Book::default(),
             handlers: Handlers::default(),
             outlet: Outlet::default(),
-            listening: Mutex::new(Listening::No),
+            slot: Slot::new(endpoint),
             leaving: AtomicUsize::new(0),
         });
         Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime })
@@ -273,15 +228,11 @@ impl<R: Runtime> Server<R> {
     /// [`ServeError::AlreadyListening`].
     pub async fn start(&self) -> Result<(), ServeError> {
         let shared = &self.shared;
-        let starting = shared.begin_start()?;
-        if let Some(socket) = starting.before.as_ref().and_then(Listening::socket) {
-            // A stop is under way: its socket must be gone before another takes its place.
-            socket.stopped.wait().await;
-        }
-        let endpoint = shared.endpoint.clone();
+        let starting = shared.slot.begin().await?;
+        let endpoint = shared.slot.endpoint().clone();
         let listener = self.listen(&endpoint).await.map_err(|source| ServeError::Listen { endpoint, source })?;
         let endpoint = listener.local_endpoint();
-        let socket = Socket { endpoint: endpoint.clone(), stop: Arc::default(), stopped: Arc::default() };
+        let socket = Socket::new(endpoint.clone());
         starting.done(socket.clone());
         tracing::info!(target: "ipc", %endpoint, "listening");
         shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
@@ -298,8 +249,7 @@ impl<R: Runtime> Server<R> {
     /// Where it listens, with the real port; where it would listen if it does not.
     #[must_use]
     pub fn local_endpoint(&self) -> Endpoint {
-        let listening = self.shared.lock_listening();
-        listening.socket().map_or_else(|| self.shared.endpoint.clone(), |socket| socket.endpoint.clone())
+        self.shared.slot.local_endpoint()
     }
 
     /// Whether it accepts peers.
@@ -325,7 +275,7 @@ impl<R: Runtime> Server<R> {
     /// After `deadline` what is left is cut. Cancel safe: a dropped call leaves the connections closing, with the
     /// deadline.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
-        let socket = self.shared.lock_listening().socket().cloned();
+        let socket = self.shared.slot.socket();
         self.shared.stop();
         let peers = self.shared.peers.all();
         self.shared.close_all(CloseOrder::Flush(deadline));
@@ -429,58 +379,7 @@ impl<R: Runtime> Server<R> {
         outcome
     }
 
-    /// Registers a handler for the events of a name: `server.on("message", |peer, text: String| …)`.
-    ///
-    /// The payload is extracted by serde, or taken as a [`Message`]. Handlers of a connection run one at a time, in
-    /// order, inline on its task: they should be quick. An error, or a payload of another shape, goes to
-    /// [`on_error`](Self::on_error).
-    pub fn on<T, O, F>(&self, name: &str, handler: F) -> HandlerId
-    where
-        T: FromEvent,
-        O: Outcome,
-        F: Fn(&Peer, T) -> O + Send + Sync + 'static,
-    {
-        self.shared.handlers.on(name, false, move |peer, event| extract(event, |payload| handler(peer, payload)))
-    }
-
-    /// Like [`on`](Self::on), for the first such event only, of whichever peer.
-    pub fn once<T, O, F>(&self, name: &str, handler: F) -> HandlerId
-    where
-        T: FromEvent,
-        O: Outcome,
-        F: Fn(&Peer, T) -> O + Send + Sync + 'static,
-    {
-        self.shared.handlers.on(name, true, move |peer, event| extract(event, |payload| handler(peer, payload)))
-    }
-
-    /// Registers a handler that sees the event in the read buffer, without a copy: the quickest way to look at or forward
-    /// a payload.
-    pub fn on_event<O, F>(&self, name: &str, handler: F) -> HandlerId
-    where
-        O: Outcome,
-        F: Fn(&Peer, &Event<'_>) -> O + Send + Sync + 'static,
-    {
-        self.shared.handlers.on(name, false, move |peer, event| handler(peer, event).into_error())
-    }
-
-    /// Registers a handler for wire events of every name (`*` in node-ipc). It runs before the handlers of a name, as in
-    /// node-ipc 12.0.0 and 14.0.0, and does not count as taking the event.
-    pub fn on_any<O, F>(&self, handler: F) -> HandlerId
-    where
-        O: Outcome,
-        F: Fn(&Peer, &Event<'_>) -> O + Send + Sync + 'static,
-    {
-        self.shared.handlers.on_any(move |peer, event| handler(peer, event).into_error())
-    }
-
-    /// Registers a handler for the bytes of raw connections (`data` in node-ipc).
-    pub fn on_data<O, F>(&self, handler: F) -> HandlerId
-    where
-        O: Outcome,
-        F: Fn(&Peer, &[u8]) -> O + Send + Sync + 'static,
-    {
-        self.shared.handlers.on_data(move |peer, bytes| handler(peer, bytes).into_error())
-    }
+    handler_methods!(Peer);
 
     /// Registers a handler for lifecycle events; it never gets [`ServerEvent::Message`] or [`ServerEvent::Data`].
     pub fn on_lifecycle(&self, handler: impl Fn(&ServerEvent) + Send + Sync + 'static) -> HandlerId {
@@ -514,16 +413,6 @@ impl<R: Runtime> Server<R> {
         })
     }
 
-    /// Takes a handler out. `false` if it is not registered.
-    pub fn off(&self, handler: HandlerId) -> bool {
-        self.shared.handlers.off(handler)
-    }
-
-    /// Takes out all handlers of an event name (`off(name, '*')` in node-ipc).
-    pub fn off_all(&self, name: &str) {
-        self.shared.handlers.off_all(name);
-    }
-
     /// Opens the stream of events that no handler takes, lifecycle events included. It holds `eventQueue` events; while
     /// it is full the connections are not read. A later call replaces the stream.
     #[must_use]
@@ -537,30 +426,10 @@ impl Shared {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn lock_listening(&self) -> MutexGuard<'_, Listening> {
-        self.listening.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether as many connections as the stream holds events have ended, and their last events wait for room in it. To
     /// accept more would let peers that come and go fill the memory.
     fn is_unheard(&self) -> bool {
         self.leaving.load(Ordering::Relaxed) >= self.settings.config().event_queue.max(1)
-    }
-
-    fn begin_start(&self) -> Result<Starting<'_>, ServeError> {
-        let mut listening = self.lock_listening();
-        let busy = match &*listening {
-            Listening::No => None,
-            Listening::Starting => Some(self.endpoint.clone()),
-            Listening::At(socket) => socket.stop.get().is_none().then(|| socket.endpoint.clone()),
-        };
-        match busy {
-            Some(endpoint) => Err(ServeError::AlreadyListening { endpoint }),
-            None => {
-                let before = std::mem::replace(&mut *listening, Listening::Starting);
-                Ok(Starting { shared: self, before: Some(before) })
-            }
-        }
     }
 
     fn close_all(&self, order: CloseOrder) {
@@ -582,10 +451,7 @@ impl Shared {
     }
 
     fn stop(&self) {
-        let socket = self.lock_listening().socket().cloned();
-        if let Some(socket) = socket {
-            socket.stop.set(());
-        }
+        self.slot.stop();
         self.lifecycle(ipc_proto::Server::stop, || ServerEvent::Stopped);
     }
 }

@@ -15,5 +15,7 @@ mod panics;
 mod protocol;
 mod reconnecting;
 mod soak;
+mod udp;
+mod udp_bounds;
 mod waiting;
 mod world;

@@ -4,8 +4,8 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{Datagrams, Learnt, PeerEvent, PeerRemoval};
-use crate::{Decoder, Event, Malformed, OnMalformed};
+use super::{DatagramCounters, Datagrams, Learnt, PeerEvent, PeerRemoval};
+use crate::{Decoder, Event, Malformed, OnMalformed, Settings};
 
 /// What is in a datagram, or came of it. `Debug` shows names and sizes, never a payload.
 #[derive(Clone)]
@@ -33,14 +33,14 @@ impl fmt::Debug for DatagramEvent<'_> {
     }
 }
 
-/// A received datagram; see [`Datagrams::handle_datagram`].
+/// A datagram that is being looked at, apart from its bytes and from the [`Datagrams`] that gave it: for who shares those
+/// under a lock and hands messages out without it. Others have [`Datagrams::handle_datagram`].
 ///
-/// What is not taken from it before it is dropped is discarded, except for the beginning of a
-/// message whose rest is still to come.
-pub struct Datagram<'a> {
-    datagrams: &'a mut Datagrams,
+/// It comes from [`Datagrams::begin`] and goes back with [`Datagrams::end`]. One that does not go back is lost with the
+/// beginning of a message it may hold; what it has counted is lost too.
+pub struct Arrival {
     from: SocketAddr,
-    input: &'a [u8],
+    settings: Settings,
     learnt: Learnt,
     /// `None` in raw mode.
     decoder: Option<Decoder>,
@@ -48,6 +48,7 @@ pub struct Datagram<'a> {
     since: Instant,
     now: Instant,
     state: State,
+    counted: DatagramCounters,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,26 +63,189 @@ enum State {
     Done,
 }
 
-impl<'a> Datagram<'a> {
-    pub(super) fn new(
-        datagrams: &'a mut Datagrams,
-        now: Instant,
-        from: SocketAddr,
-        input: &'a [u8],
-        learnt: Learnt,
-    ) -> Self {
-        let raw = datagrams.settings.is_raw();
-        let unfinished = datagrams.take_unfinished(from);
-        let (decoder, since) = match unfinished {
+impl Arrival {
+    /// Who sent it.
+    #[must_use]
+    pub fn sender(&self) -> SocketAddr {
+        self.from
+    }
+
+    /// The next thing in the datagram, of which `input` is what was not looked at yet; `None` at its end. Then give
+    /// arrival and input to [`Datagrams::end`].
+    pub fn next<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Option<DatagramEvent<'d>> {
+        if let Some(removed) = self.learnt.removed.take() {
+            let event = PeerEvent::Removed(removed, PeerRemoval::CrowdedOut);
+            return Some(DatagramEvent::Peer(event));
+        }
+        if let Some(added) = self.learnt.added.take() {
+            return Some(DatagramEvent::Peer(PeerEvent::Added(added)));
+        }
+        if self.state != State::Open {
+            return None;
+        }
+        let Some(decoder) = &mut self.decoder else {
+            self.state = State::Done;
+            self.counted.messages += 1;
+            return Some(DatagramEvent::Data(std::mem::take(input)));
+        };
+        let bad = self.settings.config().malformed;
+        match decoder.next_frame(input) {
+            Ok(None) => {
+                self.state = State::Done;
+                None
+            }
+            Ok(Some(frame)) => {
+                // Whatever follows began in this datagram.
+                self.since = self.now;
+                match Event::parse(frame, self.settings.rules()) {
+                    Ok(event) => {
+                        self.counted.messages += 1;
+                        Some(DatagramEvent::Event(event))
+                    }
+                    Err(malformed) => {
+                        self.counted.malformed += 1;
+                        if bad == OnMalformed::Close {
+                            self.state = State::Closing;
+                        }
+                        Some(DatagramEvent::Malformed(malformed))
+                    }
+                }
+            }
+            Err(error) => {
+                self.counted.malformed += 1;
+                self.state = match bad {
+                    OnMalformed::Close => State::Closing,
+                    OnMalformed::Report => State::Broken,
+                };
+                let malformed = Malformed::new(error, "".into());
+                Some(DatagramEvent::Malformed(malformed))
+            }
+        }
+    }
+
+    /// Counts and drops the whole messages that are left, and what is behind them.
+    fn discard(&mut self, mut rest: &[u8]) {
+        let Some(mut decoder) = self.decoder.take() else {
+            return;
+        };
+        while let Ok(Some(_)) = decoder.next_frame(&mut rest) {
+            self.counted.discarded += 1;
+        }
+        if !decoder.is_empty() {
+            self.counted.unfinished_dropped += 1;
+        }
+    }
+}
+
+impl Datagrams {
+    /// Takes in that a datagram of this sender has come. What [`handle_datagram`](Self::handle_datagram) does in one, in two
+    /// steps: hand the messages out with [`Arrival::next`], then give the arrival back to [`end`](Self::end).
+    #[must_use = "the messages of the datagram are in the result"]
+    pub fn begin(&mut self, now: Instant, from: SocketAddr) -> Arrival {
+        self.counters.datagrams += 1;
+        let now = self.advance(now);
+        let known = self.peers.hear(from, now);
+        let learnt = if known { Learnt::default() } else { self.learn(from, now) };
+        let (decoder, since) = match self.take_unfinished(from) {
             Some((decoder, since)) => (Some(decoder), since),
-            None if raw => (None, now),
+            None if self.settings.is_raw() => (None, now),
             None => {
-                let spare = datagrams.spare.take();
-                let decoder = spare.unwrap_or_else(|| datagrams.settings.decoder());
-                (Some(decoder), now)
+                let spare = self.spare.take();
+                (Some(spare.unwrap_or_else(|| self.settings.decoder())), now)
             }
         };
-        Self { datagrams, from, input, learnt, decoder, since, now, state: State::Open }
+        let settings = self.settings.clone();
+        Arrival {
+            from,
+            settings,
+            learnt,
+            decoder,
+            since,
+            now,
+            state: State::Open,
+            counted: DatagramCounters::default(),
+        }
+    }
+
+    /// Takes an arrival back, with what was not looked at of its datagram: that is discarded and counted, except for the
+    /// beginning of a message whose rest is still to come. Gives the change this makes to the set of senders: with
+    /// [`OnMalformed::Close`], a sender that broke the protocol is forgotten, unless the user added it.
+    pub fn end(&mut self, mut arrival: Arrival, rest: &[u8]) -> Option<PeerEvent> {
+        let removed = self.settle(&mut arrival, rest);
+        let DatagramCounters { messages, malformed, discarded, unfinished_dropped, .. } = arrival.counted;
+        self.counters.messages += messages;
+        self.counters.malformed += malformed;
+        self.counters.discarded += discarded;
+        self.counters.unfinished_dropped += unfinished_dropped;
+        removed
+    }
+
+    fn settle(&mut self, arrival: &mut Arrival, mut rest: &[u8]) -> Option<PeerEvent> {
+        match arrival.state {
+            State::Closing => {
+                arrival.discard(rest);
+                let pinned = |peer: &mut super::Peer| peer.pinned;
+                if self.peers.get_mut(arrival.from).is_none_or(pinned) {
+                    return None;
+                }
+                self.forget(arrival.from);
+                return Some(PeerEvent::Removed(arrival.from, PeerRemoval::Malformed));
+            }
+            State::Broken => return None,
+            State::Open | State::Done => {}
+        }
+        let Some(mut decoder) = arrival.decoder.take() else {
+            if arrival.state == State::Open {
+                arrival.counted.discarded += 1;
+            }
+            return None;
+        };
+        loop {
+            match decoder.next_frame(&mut rest) {
+                Ok(Some(_)) => {
+                    arrival.counted.discarded += 1;
+                    arrival.since = arrival.now;
+                }
+                Ok(None) => break,
+                Err(_) => {
+                    arrival.counted.malformed += 1;
+                    return None;
+                }
+            }
+        }
+        if decoder.is_empty() {
+            // A large message must not leave its room behind.
+            decoder.take_buffer();
+            self.spare = Some(decoder);
+        } else {
+            self.keep_unfinished(arrival.from, decoder, arrival.since);
+        }
+        None
+    }
+}
+
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrival").field("from", &self.from).field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// A received datagram; see [`Datagrams::handle_datagram`].
+///
+/// What is not taken from it before it is dropped is discarded, except for the beginning of a
+/// message whose rest is still to come.
+pub struct Datagram<'a> {
+    datagrams: &'a mut Datagrams,
+    from: SocketAddr,
+    input: &'a [u8],
+    /// Absent once it was given back.
+    arrival: Option<Arrival>,
+}
+
+impl<'a> Datagram<'a> {
+    pub(super) fn new(datagrams: &'a mut Datagrams, now: Instant, from: SocketAddr, input: &'a [u8]) -> Self {
+        let arrival = Some(datagrams.begin(now, from));
+        Self { datagrams, from, input, arrival }
     }
 
     /// Who sent it.
@@ -93,127 +257,29 @@ impl<'a> Datagram<'a> {
     /// The next thing in the datagram; `None` at its end.
     #[expect(clippy::should_implement_trait, reason = "an Iterator cannot lend from itself")]
     pub fn next(&mut self) -> Option<DatagramEvent<'_>> {
-        if let Some(removed) = self.learnt.removed.take() {
-            let event = PeerEvent::Removed(removed, PeerRemoval::CrowdedOut);
-            return Some(DatagramEvent::Peer(event));
+        if self.arrival.as_ref()?.state == State::Closing {
+            return self.end().map(DatagramEvent::Peer);
         }
-        if let Some(added) = self.learnt.added.take() {
-            return Some(DatagramEvent::Peer(PeerEvent::Added(added)));
-        }
-        match self.state {
-            State::Open => {}
-            State::Closing => return self.close().map(DatagramEvent::Peer),
-            State::Broken | State::Done => return None,
-        }
-        let Some(decoder) = &mut self.decoder else {
-            self.state = State::Done;
-            self.datagrams.counters.messages += 1;
-            return Some(DatagramEvent::Data(std::mem::take(&mut self.input)));
-        };
-        let bad = self.datagrams.settings.config().malformed;
-        match decoder.next_frame(&mut self.input) {
-            Ok(None) => {
-                self.state = State::Done;
-                None
-            }
-            Ok(Some(frame)) => {
-                // Whatever follows began in this datagram.
-                self.since = self.now;
-                match Event::parse(frame, self.datagrams.settings.rules()) {
-                    Ok(event) => {
-                        self.datagrams.counters.messages += 1;
-                        Some(DatagramEvent::Event(event))
-                    }
-                    Err(malformed) => {
-                        self.datagrams.counters.malformed += 1;
-                        if bad == OnMalformed::Close {
-                            self.state = State::Closing;
-                        }
-                        Some(DatagramEvent::Malformed(malformed))
-                    }
-                }
-            }
-            Err(error) => {
-                self.datagrams.counters.malformed += 1;
-                self.state = match bad {
-                    OnMalformed::Close => State::Closing,
-                    OnMalformed::Report => State::Broken,
-                };
-                let malformed = Malformed::new(error, "".into());
-                Some(DatagramEvent::Malformed(malformed))
-            }
-        }
+        self.arrival.as_mut()?.next(&mut self.input)
     }
 
-    /// Forgets the sender after a malformed message, unless the user added it.
-    fn close(&mut self) -> Option<PeerEvent> {
-        self.discard();
-        let pinned = |peer: &mut super::Peer| peer.pinned;
-        if self.datagrams.peers.get_mut(self.from).is_none_or(pinned) {
-            return None;
-        }
-        self.datagrams.forget(self.from);
-        Some(PeerEvent::Removed(self.from, PeerRemoval::Malformed))
-    }
-
-    /// Counts and drops the whole messages that are left, and what is behind them.
-    fn discard(&mut self) {
-        self.state = State::Broken;
-        let Some(mut decoder) = self.decoder.take() else {
-            return;
-        };
-        while let Ok(Some(_)) = decoder.next_frame(&mut self.input) {
-            self.datagrams.counters.discarded += 1;
-        }
-        if !decoder.is_empty() {
-            self.datagrams.counters.unfinished_dropped += 1;
-        }
+    fn end(&mut self) -> Option<PeerEvent> {
+        self.datagrams.end(self.arrival.take()?, self.input)
     }
 }
 
 impl Drop for Datagram<'_> {
     fn drop(&mut self) {
-        if self.state == State::Closing {
-            self.close();
-        }
-        let Some(mut decoder) = self.decoder.take() else {
-            if self.state == State::Open && self.datagrams.settings.is_raw() {
-                self.datagrams.counters.discarded += 1;
-            }
-            return;
-        };
-        if self.state == State::Broken {
-            return;
-        }
-        loop {
-            match decoder.next_frame(&mut self.input) {
-                Ok(Some(_)) => {
-                    self.datagrams.counters.discarded += 1;
-                    self.since = self.now;
-                }
-                Ok(None) => break,
-                Err(_) => {
-                    self.datagrams.counters.malformed += 1;
-                    return;
-                }
-            }
-        }
-        if decoder.is_empty() {
-            // A large message must not leave its room behind.
-            decoder.take_buffer();
-            self.datagrams.spare = Some(decoder);
-        } else {
-            self.datagrams.keep_unfinished(self.from, decoder, self.since);
-        }
+        self.end();
     }
 }
 
 impl fmt::Debug for Datagram<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Datagram")
-            .field("from", &self.from)
             .field("bytes_left", &self.input.len())
-            .field("state", &self.state)
+            .field("from", &self.from)
+            .field("arrival", &self.arrival)
             .finish()
     }
 }

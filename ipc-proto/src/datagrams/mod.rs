@@ -1,8 +1,9 @@
-//! UDP: who was heard, what they said, and what may be sent to them.
+//! UDP: who was heard, what they said, and what is to be sent to them.
 //!
 //! Addresses and bytes come in, events go out; the socket is the caller's. Names are not resolved.
 
 mod incoming;
+mod outgoing;
 mod peers;
 
 use std::collections::BTreeSet;
@@ -11,12 +12,14 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-pub use incoming::{Datagram, DatagramEvent};
+pub use incoming::{Arrival, Datagram, DatagramEvent};
+pub use outgoing::{Addressed, DatagramOutbound, DatagramTransmit};
 
 use crate::{Decoder, EncodeError, Encoder, Message, Settings};
 use peers::{Peer, Peers};
 
-/// The most bytes that one datagram holds over IPv4: 65,535 less the headers.
+/// The most bytes that one datagram holds: 65,535 less the headers of IPv4 and UDP. It is the limit over IPv6 too, where
+/// systems take 20 bytes more, so that what one peer can send every peer can pass on.
 pub const MAX_DATAGRAM: usize = 65_507;
 
 /// How long the beginning of a message waits for its rest if `messageTimeout` is not set.
@@ -122,6 +125,8 @@ pub enum PeerEvent {
         peer: SocketAddr,
         /// How many bytes of it had come.
         bytes: usize,
+        /// How long it was waited for.
+        after: Duration,
     },
 }
 
@@ -157,6 +162,14 @@ pub enum DatagramError {
     TooManyPeers {
         /// The value of `maxUdpPeers`.
         limit: usize,
+    },
+    /// An address that the socket cannot send to.
+    #[error("cannot send to {to}: {reason}")]
+    Address {
+        /// The address.
+        to: SocketAddr,
+        /// Why, and what to do.
+        reason: &'static str,
     },
 }
 
@@ -215,11 +228,7 @@ impl Datagrams {
     /// discarded and counted.
     #[must_use = "the messages of the datagram are in the result"]
     pub fn handle_datagram<'a>(&'a mut self, now: Instant, from: SocketAddr, bytes: &'a [u8]) -> Datagram<'a> {
-        self.counters.datagrams += 1;
-        let now = self.advance(now);
-        let known = self.peers.hear(from, now);
-        let learnt = if known { Learnt::default() } else { self.learn(from, now) };
-        Datagram::new(self, now, from, bytes, learnt)
+        Datagram::new(self, now, from, bytes)
     }
 
     /// Says what time it is. To be called at [`poll_timeout`](Self::poll_timeout), and then
@@ -234,7 +243,7 @@ impl Datagrams {
         if let Some(&(since, peer)) = self.unfinished.first() {
             if self.unfinished_deadline(since).is_some_and(|deadline| deadline <= now) {
                 let bytes = self.drop_unfinished(peer);
-                return Some(PeerEvent::MessageTimeout { peer, bytes });
+                return Some(PeerEvent::MessageTimeout { peer, bytes, after: self.unfinished_timeout() });
             }
         }
         let oldest = self.peers.oldest()?;
@@ -332,6 +341,10 @@ impl Datagrams {
 
     /// Remembers a sender that is not known.
     fn learn(&mut self, from: SocketAddr, now: Instant) -> Learnt {
+        if from.port() == 0 {
+            // A made-up sender: nobody could be answered there.
+            return Learnt::default();
+        }
         let (room, removed) = self.make_room();
         if !room {
             self.counters.peers_crowded_out += 1;
@@ -380,6 +393,8 @@ impl Datagrams {
 
     /// Keeps the beginning of a message, if its sender is known and there is room for it.
     fn keep_unfinished(&mut self, address: SocketAddr, decoder: Decoder, since: Instant) {
+        // Of two datagrams that were looked at side by side, the one that ends last leaves its tail.
+        self.drop_unfinished(address);
         let bytes = decoder.buffered();
         let room = self.settings.max_pending_bytes().saturating_sub(self.unfinished_bytes);
         match self.peers.get_mut(address) {
@@ -397,8 +412,11 @@ impl Datagrams {
     }
 
     fn unfinished_deadline(&self, since: Instant) -> Option<Instant> {
-        let timeout = self.settings.message_timeout().unwrap_or(UNFINISHED_TIMEOUT);
-        since.checked_add(timeout)
+        since.checked_add(self.unfinished_timeout())
+    }
+
+    fn unfinished_timeout(&self) -> Duration {
+        self.settings.message_timeout().unwrap_or(UNFINISHED_TIMEOUT)
     }
 }
 

@@ -1,26 +1,21 @@
-//! The certificates that scripts name (`$CERTS`), made for this run. Names and dates are those of the certificates that the
-//! answers were recorded with.
+//! Certificates for tests, made when a test asks for them. There is no key in the repository.
+//!
+//! Names and dates are those of the certificates that the recorded scripts (`$CERTS`) were played with: `server.crt` and
+//! `client.crt` of the authority `ca.crt`, `otherclient.crt` of `otherca.crt`, `wrongname.crt`, `expired.crt`, each with its key
+//! beside it.
 
 use rcgen::{
     BasicConstraints, Certificate, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair, date_time_ymd,
 };
 use std::fs;
 use std::path::Path;
-use std::sync::LazyLock;
-use tempfile::TempDir;
 
-static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
-    let folder = tempfile::Builder::new().prefix("certs").tempdir().expect("temporary folder");
-    make(folder.path()).expect("certificates");
-    folder
-});
-
-/// The folder that they are in.
-pub(crate) fn folder() -> &'static Path {
-    FOLDER.path()
-}
-
-fn make(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
+/// Makes all of them in `folder`, as PEM files.
+///
+/// # Errors
+///
+/// What the file system or rcgen says.
+pub fn make(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let ca = authority("interop test CA")?;
     let other = authority("other test CA")?;
     fs::write(folder.join("ca.crt"), ca.certificate.pem())?;

@@ -1,0 +1,36 @@
+//! UDP sockets, and which of their errors say nothing about the socket.
+
+use super::first_of;
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
+
+/// Binds a UDP socket to the first of `addresses` that works. It is non-blocking, and nobody else can bind to the same
+/// port: of two such sockets one would get the datagrams of the other.
+///
+/// One bound to `::` also receives over IPv4, from addresses written `::ffff:a.b.c.d`, where the system does so by default
+/// (Linux and macOS; not Windows). Node sets nothing either.
+///
+/// # Errors
+///
+/// That of the last address tried; [`io::ErrorKind::NotFound`] if there is none.
+pub fn bind_udp(addresses: &[SocketAddr]) -> io::Result<UdpSocket> {
+    first_of(addresses, |address| {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        socket.bind(&address.into())?;
+        socket.set_nonblocking(true)?;
+        Ok(socket.into())
+    })
+}
+
+/// Whether an error of receiving tells what became of a datagram *sent*: an ICMP message came that nobody listens there,
+/// or that there is no way. Windows reports those (`WSAECONNRESET`, `WSAENETRESET`), and so does Linux where `IP_RECVERR` is
+/// set. The next call may receive.
+#[must_use]
+pub fn is_report_of_sending(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, Interrupted, NetworkUnreachable};
+    /// `WSAENETRESET`, which has no kind.
+    const NET_RESET: i32 = 10_052;
+    matches!(error.kind(), ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable | Interrupted)
+        || cfg!(windows) && error.raw_os_error() == Some(NET_RESET)
+}

@@ -1,0 +1,393 @@
+//! The task that owns the socket: receive, decode, run handlers, send, forget who is silent, close.
+//!
+//! What a datagram means is for [`ipc_proto::Datagrams`], what is to be sent for the link.
+
+use super::{Shared, UdpEvent, UdpPeer};
+use crate::error::{BoxError, ConnectionError};
+use crate::handlers::Seen;
+use crate::link::CloseOrder;
+use crate::net::is_report_of_sending;
+use crate::runtime::{DatagramSocket, Runtime, Timer};
+use crate::scratch;
+use crate::slot::Socket;
+use crate::stream::Tap;
+use bytes::{Buf, Bytes};
+use ipc_proto::{Arrival, DatagramEvent, DatagramTransmit, PeerEvent, ProtocolError, Unsent};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+/// Datagrams received before the answers to them are sent, and datagrams sent before the queue is looked at again.
+const BATCH: usize = 64;
+
+/// After so many batches in a row other tasks have their turn.
+const BATCHES_IN_A_ROW: usize = 16;
+
+/// After an error of receiving the task waits so long instead of spinning.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(50);
+
+/// The life of a socket. However its task ends, by a panic of a handler or dropped by the runtime, nobody waits for it in
+/// vain.
+pub(super) struct Exchange<R: Runtime> {
+    runtime: R,
+    /// Absent once it is closed.
+    socket: Option<R::Datagrams>,
+    place: Socket<Unsent>,
+    hearing: Hearing,
+    /// A datagram whose rest could not be dispatched.
+    deferred: Option<Deferred>,
+    transmit: DatagramTransmit,
+    timer: R::Timer,
+    armed: Option<Instant>,
+    /// Nothing is received before.
+    pause: Option<Instant>,
+    /// What is queued is sent until then at most.
+    until: Option<Instant>,
+    /// The last order seen.
+    ordered: CloseOrder,
+    unsent: Unsent,
+}
+
+struct Deferred {
+    arrival: Arrival,
+    rest: Bytes,
+}
+
+impl<R: Runtime> Exchange<R> {
+    pub(super) fn new(runtime: R, shared: Arc<Shared>, socket: R::Datagrams, place: Socket<Unsent>) -> Self {
+        Self {
+            timer: runtime.timer(),
+            runtime,
+            socket: Some(socket),
+            place,
+            hearing: Hearing { seen: Seen::default(), tap: shared.outlet.tap(), shared },
+            deferred: None,
+            transmit: DatagramTransmit::new(),
+            armed: None,
+            pause: None,
+            until: None,
+            ordered: CloseOrder::Open,
+            unsent: Unsent::default(),
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        poll_fn(|cx| self.poll(cx)).await;
+        self.end();
+        self.hearing.lifecycle(UdpEvent::Stopped);
+        self.place.stopped.set(self.unsent);
+        // The last events wait for room in the stream like all others.
+        poll_fn(|cx| self.hearing.poll_ready(cx)).await;
+    }
+
+    /// Ready when the socket is to be closed.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let shared = Arc::clone(&self.hearing.shared);
+        for _ in 0..BATCHES_IN_A_ROW {
+            let order = shared.link.unpark();
+            if order == CloseOrder::Abort {
+                let _best_effort = self.poll_send(cx);
+                return Poll::Ready(());
+            }
+            if let CloseOrder::Flush(within) = order {
+                if self.ordered != order {
+                    self.end_within(within);
+                }
+            }
+            self.ordered = order;
+            let open = order == CloseOrder::Open;
+            let received = open && shared.link.dispatch(|| self.poll_receive(cx)).is_ready();
+            let congested = shared.link.is_congested();
+            if self.poll_send(cx).is_ready() && !open {
+                return Poll::Ready(());
+            }
+            let due = self.poll_timer(cx).is_ready();
+            if self.until.is_some_and(|until| until <= self.runtime.now()) {
+                return Poll::Ready(());
+            }
+            // Receiving that paused for the queue goes on when the queue has room: nobody else would wake us.
+            let resumes = congested && !shared.link.is_congested();
+            if !(received || due || resumes) && shared.link.park(cx, order) {
+                return Poll::Pending;
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Closes the socket after so long at the latest.
+    fn end_within(&mut self, within: Duration) {
+        self.hearing.shared.link.seal();
+        let now = self.runtime.now();
+        // An addition that overflows means "not in this life".
+        let until = now.checked_add(within).unwrap_or_else(|| now + Duration::from_secs(u64::from(u32::MAX)));
+        self.until = Some(self.until.map_or(until, |sooner| sooner.min(until)));
+    }
+
+    /// Whether another event can be dispatched.
+    fn poll_dispatch(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let ready = self.hearing.poll_ready(cx).is_ready() && !self.hearing.shared.link.is_congested();
+        if ready { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Receives a batch and dispatches it. Ready if there may be more.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.hearing.begin();
+        if let Some(Deferred { arrival, mut rest }) = self.deferred.take() {
+            let input = rest.clone();
+            if let Some((arrival, left)) = self.deliver(cx, arrival, &input) {
+                rest.advance(rest.len() - left);
+                self.deferred = Some(Deferred { arrival, rest });
+                return Poll::Pending;
+            }
+        }
+        if self.pause.is_some_and(|until| until > self.runtime.now()) {
+            return Poll::Pending;
+        }
+        self.pause = None;
+        // It has room for any datagram, so none is cut.
+        scratch::with_read_buffer(|buffer| {
+            for _ in 0..BATCH {
+                ready!(self.poll_dispatch(cx));
+                let Some(socket) = &mut self.socket else { return Poll::Pending };
+                let (count, from) = match ready!(socket.poll_recv(cx, buffer)) {
+                    Ok(received) => received,
+                    Err(error) if is_report_of_sending(&error) => {
+                        tracing::debug!(target: "ipc", %error, "a datagram did not arrive");
+                        self.hearing.shared.counted.unreachable.fetch_add(1, Ordering::Relaxed);
+                        continue;
+                    }
+                    Err(error) => {
+                        self.pause = Some(self.runtime.now() + RECEIVE_PAUSE);
+                        self.hearing.failed(None, ConnectionError::Receive(Arc::new(error)));
+                        return Poll::Pending;
+                    }
+                };
+                let input = &buffer[..count.min(buffer.len())];
+                let arrival = self.hearing.shared.lock_core().begin(self.runtime.now(), from);
+                if let Some((arrival, left)) = self.deliver(cx, arrival, input) {
+                    let rest = Bytes::copy_from_slice(&input[input.len() - left..]);
+                    self.deferred = Some(Deferred { arrival, rest });
+                    return Poll::Pending;
+                }
+            }
+            Poll::Ready(())
+        })
+    }
+
+    /// Dispatches what is in a datagram. If there is no room for all of it, gives back the arrival, and how many bytes were
+    /// not looked at.
+    fn deliver(&mut self, cx: &mut Context<'_>, mut arrival: Arrival, mut input: &[u8]) -> Option<(Arrival, usize)> {
+        let peer = self.hearing.shared.peer(arrival.sender());
+        loop {
+            if self.poll_dispatch(cx).is_pending() {
+                return Some((arrival, input.len()));
+            }
+            let Some(event) = arrival.next(&mut input) else { break };
+            self.hearing.received(&peer, event);
+        }
+        let removed = self.hearing.shared.lock_core().end(arrival, input);
+        if let Some(event) = removed {
+            self.hearing.peer_event(event);
+        }
+        None
+    }
+
+    /// Sends what is queued. Ready once nothing is left.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        for _ in 0..BATCHES_IN_A_ROW {
+            // Also tells the link what was sent, so that whoever waits for room is woken.
+            if !self.hearing.shared.link.poll_transmit(&mut self.transmit) {
+                return Poll::Ready(());
+            }
+            for _ in 0..BATCH {
+                let Some((to, bytes)) = self.transmit.first() else { break };
+                let Some(socket) = &mut self.socket else { return Poll::Ready(()) };
+                match socket.poll_send(cx, bytes, to) {
+                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Poll::Ready(outcome) => {
+                        self.transmit.advance();
+                        self.sent(cx, to, outcome);
+                    }
+                    Poll::Pending => {
+                        self.hearing.shared.link.poll_transmit(&mut self.transmit);
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+        // Somebody refills the queue as fast as it is sent: receiving has its turn first.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn sent(&mut self, cx: &mut Context<'_>, to: SocketAddr, outcome: io::Result<()>) {
+        let counted = &self.hearing.shared.counted;
+        match outcome {
+            Ok(()) => {
+                counted.sent.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(source) => {
+                counted.failed.fetch_add(1, Ordering::Relaxed);
+                let peer = self.hearing.shared.peer(to);
+                let error = ConnectionError::Send { to, source: Arc::new(source) };
+                // A queue full of datagrams for a cut network must not become as many events.
+                if self.hearing.poll_ready(cx).is_ready() {
+                    self.hearing.failed(Some(peer), error);
+                } else {
+                    self.hearing.tell(&UdpEvent::Error { peer: Some(peer), error });
+                }
+            }
+        }
+    }
+
+    /// Forgets who is silent, when the time has come. Ready if the earliest of all deadlines has passed. The timer is left
+    /// alone while it is set early enough.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Reports need room; when there is some, the stream wakes us.
+        let room = self.hearing.poll_ready(cx).is_ready();
+        let silence = if room { self.hearing.shared.lock_core().poll_timeout() } else { None };
+        let deadline = [silence, self.pause, self.until].into_iter().flatten().min();
+        let Some(deadline) = deadline else { return Poll::Pending };
+        if self.armed.is_none_or(|armed| deadline < armed) {
+            self.timer.set(Some(deadline));
+            self.armed = Some(deadline);
+        }
+        ready!(self.timer.poll_expired(cx));
+        self.armed = None;
+        self.timer.set(None);
+        self.hearing.shared.lock_core().handle_timeout(self.runtime.now());
+        while self.hearing.poll_ready(cx).is_ready() {
+            let event = self.hearing.shared.lock_core().poll_event();
+            let Some(event) = event else { break };
+            self.hearing.peer_event(event);
+        }
+        Poll::Ready(())
+    }
+
+    /// Closes the socket and counts what was not sent. `false` if that was done before.
+    fn end(&mut self) -> bool {
+        let Some(socket) = self.socket.take() else { return false };
+        drop(socket);
+        let shared = &self.hearing.shared;
+        if let Some(Deferred { arrival, rest }) = self.deferred.take() {
+            let _not_reported = shared.lock_core().end(arrival, &rest);
+        }
+        if let Some(mut outbound) = shared.link.detach() {
+            self.unsent = outbound.end(std::mem::take(&mut self.transmit));
+            shared.counted.unsent.fetch_add(self.unsent.messages as u64, Ordering::Relaxed);
+        }
+        // If nobody ordered it: the runtime has ended, or a handler of ours panicked.
+        self.place.stop.set(());
+        tracing::debug!(target: "ipc", endpoint = %self.place.endpoint, unsent = self.unsent.messages, "stopped");
+        true
+    }
+}
+
+impl<R: Runtime> Drop for Exchange<R> {
+    fn drop(&mut self) {
+        if self.end() {
+            self.hearing.shared.outlet.send_now(UdpEvent::Stopped);
+            if std::thread::panicking() {
+                // Handlers are told too, but not while the stack unwinds: another panic would end the process.
+                let shared = Arc::clone(&self.hearing.shared);
+                self.runtime.spawn(async move {
+                    shared.handlers.lifecycle(&UdpEvent::Stopped);
+                });
+            }
+        }
+        self.place.stopped.set(self.unsent);
+    }
+}
+
+/// Where received events go: to handlers, or to the stream.
+struct Hearing {
+    shared: Arc<Shared>,
+    seen: Seen<UdpPeer, UdpEvent>,
+    tap: Tap<UdpEvent>,
+}
+
+impl Hearing {
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.tap.poll_ready(cx, &self.shared.outlet)
+    }
+
+    fn begin(&mut self) {
+        self.tap.refresh(&self.shared.outlet);
+    }
+
+    /// Reports a lifecycle event: to its handlers, and to the stream.
+    fn lifecycle(&mut self, event: UdpEvent) {
+        self.tap.refresh(&self.shared.outlet);
+        self.tell(&event);
+        self.tap.push(event);
+    }
+
+    /// Reports a lifecycle event to its handlers only.
+    fn tell(&self, event: &UdpEvent) {
+        let heard = self.shared.handlers.lifecycle(event);
+        if let (UdpEvent::Error { error, .. }, false, false) = (event, heard, self.tap.is_open()) {
+            tracing::warn!(target: "ipc", %error, "unheard error");
+        }
+    }
+
+    fn failed(&mut self, peer: Option<UdpPeer>, error: ConnectionError) {
+        self.lifecycle(UdpEvent::Error { peer, error });
+    }
+
+    fn handler_failed(&mut self, peer: &UdpPeer, event: &str, errors: Vec<BoxError>) {
+        for source in errors {
+            let error = ConnectionError::Handler { event: event.into(), source: Arc::new(source) };
+            self.failed(Some(peer.clone()), error);
+        }
+    }
+
+    fn peer_event(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Added(address) => self.lifecycle(UdpEvent::PeerAdded(self.shared.peer(address))),
+            PeerEvent::Removed(address, reason) => {
+                let peer = self.shared.peer(address);
+                self.lifecycle(UdpEvent::PeerRemoved { peer, reason });
+            }
+            PeerEvent::MessageTimeout { peer, after, .. } => {
+                let error = ProtocolError::MessageTimeout { after };
+                let error = ConnectionError::Protocol { error, frame: "".into(), fatal: false };
+                self.failed(Some(self.shared.peer(peer)), error);
+            }
+            _ => {}
+        }
+    }
+
+    fn received(&mut self, peer: &UdpPeer, event: DatagramEvent<'_>) {
+        self.shared.handlers.refresh(&mut self.seen);
+        let mut errors = Vec::new();
+        match event {
+            DatagramEvent::Event(event) => {
+                let taken = self.seen.event(&self.shared.handlers, peer, &event, |error| errors.push(error));
+                self.handler_failed(peer, event.name(), errors);
+                if taken {
+                } else if self.tap.is_open() {
+                    self.tap.push(UdpEvent::Message(peer.clone(), event.into_message()));
+                } else {
+                    tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
+                }
+            }
+            DatagramEvent::Data(bytes) => {
+                let taken = self.seen.data(peer, bytes, |error| errors.push(error));
+                self.handler_failed(peer, "data", errors);
+                if !taken && self.tap.is_open() {
+                    self.tap.push(UdpEvent::Data(peer.clone(), Bytes::copy_from_slice(bytes)));
+                }
+            }
+            DatagramEvent::Malformed(report) => {
+                self.failed(Some(peer.clone()), crate::error::protocol(&report, false));
+            }
+            DatagramEvent::Peer(event) => self.peer_event(event),
+            _ => {}
+        }
+    }
+}

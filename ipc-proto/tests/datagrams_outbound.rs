@@ -1,0 +1,178 @@
+//! What is to be sent over UDP: the queue of addressed datagrams, its bounds and what it refuses.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
+use std::net::SocketAddr;
+
+use ipc_proto::{
+    Config, DatagramError, DatagramOutbound, DatagramTransmit, EmitError, Frame, Host, IpFamily, MAX_DATAGRAM,
+    Platform, Settings,
+};
+
+fn settings(config: Config) -> Settings {
+    config.build(&Host::new("h", Platform::Linux)).unwrap()
+}
+
+fn outbound(config: Config) -> DatagramOutbound {
+    DatagramOutbound::new(&settings(config), IpFamily::V4)
+}
+
+fn peer(number: u16) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], number))
+}
+
+/// Everything queued: port and text.
+fn drain(outbound: &mut DatagramOutbound) -> Vec<(u16, String)> {
+    let mut transmit = DatagramTransmit::new();
+    let mut all = Vec::new();
+    while outbound.poll_transmit(&mut transmit) {
+        while let Some((to, bytes)) = transmit.first() {
+            all.push((to.port(), String::from_utf8(bytes.to_vec()).unwrap()));
+            transmit.advance();
+        }
+    }
+    all
+}
+
+#[test]
+fn datagrams_leave_one_for_each_event_in_the_order_of_the_emits() {
+    let mut udp = outbound(Config::v9());
+    udp.to(peer(1)).emit("a", &1).unwrap();
+    udp.to(peer(2)).emit_json("b", Some("[2]")).unwrap();
+    udp.to(peer(1)).emit_envelope(Some("5"), None).unwrap();
+    let frame = Frame::new(&settings(Config::v9()), "c", &3).unwrap();
+    udp.to(peer(3)).emit_frame(&frame).unwrap();
+    let expected = [
+        (1, "{\"type\":\"a\",\"data\":1}\u{c}"),
+        (2, "{\"type\":\"b\",\"data\":[2]}\u{c}"),
+        (1, "{\"type\":5}\u{c}"),
+        (3, "{\"type\":\"c\",\"data\":3}\u{c}"),
+    ];
+    assert_eq!(drain(&mut udp), expected.map(|(to, text)| (to, text.to_owned())));
+    assert_eq!(udp.pending(), 0);
+    assert!(!udp.wants_transmit());
+}
+
+#[test]
+fn what_is_larger_than_a_datagram_is_refused_and_nothing_is_queued() {
+    let mut udp = outbound(Config::v9());
+    // `{"type":"m","data":"…"}` and a form feed: 23 bytes beside the text.
+    let text = "x".repeat(MAX_DATAGRAM - 23);
+    udp.to(peer(1)).emit("m", &text).unwrap();
+    assert_eq!(drain(&mut udp)[0].1.len(), MAX_DATAGRAM);
+    let error = udp.to(peer(1)).emit("m", &(text + "x")).unwrap_err();
+    assert!(matches!(error, EmitError::TooLarge { length: 65_508, limit: MAX_DATAGRAM }), "{error:?}");
+    assert!(!error.is_temporary());
+    assert_eq!(
+        error.to_string(),
+        "the event takes 65508 bytes and a datagram holds 65507; send less at a time, or use TCP"
+    );
+    let frame = Frame::new(&settings(Config::v9()), "m", &"x".repeat(70_000)).unwrap();
+    assert!(matches!(udp.to(peer(1)).emit_frame(&frame), Err(EmitError::TooLarge { .. })));
+    assert!(matches!(udp.broadcast(&frame, &[peer(1), peer(2)]), Err(EmitError::TooLarge { .. })));
+    assert_eq!((udp.pending(), drain(&mut udp)), (0, Vec::new()));
+}
+
+#[test]
+fn an_address_that_the_socket_cannot_send_to_is_refused_with_advice() {
+    let (four, six): (SocketAddr, SocketAddr) = ("127.0.0.1:1".parse().unwrap(), "[::1]:1".parse().unwrap());
+    let mapped: SocketAddr = "[::ffff:127.0.0.1]:1".parse().unwrap();
+    let config = settings(Config::v9());
+    for (family, good, bad) in [(IpFamily::V4, four, six), (IpFamily::V6, six, four), (IpFamily::V6, mapped, four)] {
+        let mut udp = DatagramOutbound::new(&config, family);
+        udp.to(good).emit("m", &1).unwrap();
+        let error = udp.to(bad).emit("m", &1).unwrap_err();
+        assert!(matches!(error, EmitError::Address { to, .. } if to == bad), "{error:?}");
+        assert!(error.to_string().contains("serve on udp"), "{error}");
+        assert!(matches!(DatagramOutbound::check(family, bad), Err(DatagramError::Address { to, .. }) if to == bad));
+        assert!(DatagramOutbound::check(family, good).is_ok());
+        assert_eq!(drain(&mut udp).len(), 1);
+    }
+    let error = outbound(Config::v9()).to(peer(0)).emit("m", &1).unwrap_err();
+    assert_eq!(error.to_string(), "cannot send to 127.0.0.1:0: nobody receives on port 0");
+}
+
+#[test]
+fn the_queue_counts_every_datagram_and_an_empty_one_takes_any() {
+    let mut udp = outbound(Config::v9().raw_buffer(true).max_pending_bytes(200));
+    udp.to(peer(1)).emit_raw(b"").unwrap();
+    udp.to(peer(1)).emit_raw(b"12345678").unwrap();
+    assert_eq!(udp.pending(), 64 + 72);
+    let error = udp.to(peer(1)).emit_raw(b"1").unwrap_err();
+    assert!(matches!(error, EmitError::Full { pending: 136, length: 65, limit: 200 }), "{error:?}");
+    assert_eq!(drain(&mut udp), [(1, String::new()), (1, "12345678".into())]);
+    udp.to(peer(1)).emit_raw(&[b'x'; 1000]).unwrap();
+    assert!(matches!(udp.to(peer(1)).emit_raw(b""), Err(EmitError::Full { .. })));
+}
+
+#[test]
+fn what_is_being_sent_counts_until_it_is_sent() {
+    let mut udp = outbound(Config::v9().raw_buffer(true).max_pending_bytes(200));
+    let mut transmit = DatagramTransmit::new();
+    for byte in [b"1", b"2", b"3"] {
+        udp.to(peer(1)).emit_raw(byte).unwrap();
+    }
+    assert!(udp.poll_transmit(&mut transmit));
+    assert!(matches!(udp.to(peer(1)).emit_raw(b"4"), Err(EmitError::Full { pending: 195, .. })));
+    transmit.advance();
+    assert!(udp.poll_transmit(&mut transmit));
+    assert_eq!(udp.pending(), 130);
+    udp.to(peer(1)).emit_raw(b"4").unwrap();
+    assert!(!udp.wants_transmit(), "not before the others are sent");
+    let unsent = udp.end(transmit);
+    assert_eq!((unsent.messages, unsent.bytes), (3, 3));
+    assert!(matches!(udp.to(peer(1)).emit_raw(b"5"), Err(EmitError::Closed)));
+}
+
+#[test]
+fn the_bytes_of_a_broadcast_are_queued_once_and_it_goes_as_far_as_there_is_room() {
+    let config = settings(Config::v9().max_pending_bytes(10_000));
+    let mut udp = DatagramOutbound::new(&config, IpFamily::V4);
+    let frame = Frame::new(&config, "m", &"x".repeat(4000)).unwrap();
+    let everybody: Vec<_> = (1..=1000).map(peer).collect();
+    let length = frame.as_bytes().len();
+    let room = (10_000 - length) / 64;
+    assert_eq!(udp.broadcast(&frame, &everybody).unwrap(), room);
+    assert_eq!(udp.pending(), length + room * 64);
+    assert_eq!(udp.broadcast(&frame, &everybody).unwrap(), 0);
+    let sent = drain(&mut udp);
+    assert_eq!(sent.len(), room);
+    assert!(sent.iter().all(|(_, text)| text.as_bytes() == frame.as_bytes()));
+    assert_eq!(udp.broadcast(&frame, &[]).unwrap(), 0);
+    let mixed = ["[::1]:9".parse().unwrap(), peer(0), peer(1), peer(0), peer(2)];
+    assert_eq!(udp.broadcast(&frame, &mixed).unwrap(), 2, "who cannot be reached stops nobody else");
+    assert_eq!(drain(&mut udp).iter().map(|(to, _)| *to).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn events_and_bytes_are_not_mixed() {
+    let raw = settings(Config::v9().raw_buffer(true));
+    let mut framed = outbound(Config::v9());
+    assert!(matches!(framed.to(peer(1)).emit_raw(b"x"), Err(EmitError::WrongMode { .. })));
+    let bytes = Frame::raw(&raw, &b"x"[..]).unwrap();
+    assert!(matches!(framed.broadcast(&bytes, &[peer(1)]), Err(EmitError::WrongMode { .. })));
+    let mut udp = DatagramOutbound::new(&raw, IpFamily::V4);
+    assert!(matches!(udp.to(peer(1)).emit("m", &1), Err(EmitError::WrongMode { .. })));
+    udp.to(peer(1)).emit_frame(&bytes).unwrap();
+    assert_eq!(drain(&mut udp), [(1, "x".to_owned())]);
+}
+
+#[test]
+fn a_payload_that_panics_leaves_nothing_in_the_queue() {
+    struct Panics;
+    impl serde::Serialize for Panics {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serde::ser::SerializeSeq::serialize_element(&mut serializer.serialize_seq(None)?, "some of it")?;
+            panic!("no more of it");
+        }
+    }
+    let mut udp = outbound(Config::v9());
+    udp.to(peer(1)).emit("a", &1).unwrap();
+    let pending = udp.pending();
+    let mut target = udp.to(peer(1));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| target.emit("b", &Panics))).is_err());
+    assert_eq!(udp.pending(), pending);
+    udp.to(peer(1)).emit("c", &2).unwrap();
+    let texts: Vec<_> = drain(&mut udp).into_iter().map(|(_, text)| text).collect();
+    assert_eq!(texts, ["{\"type\":\"a\",\"data\":1}\u{c}", "{\"type\":\"c\",\"data\":2}\u{c}"]);
+}
