@@ -10,7 +10,7 @@
 //! - [Ending: `close`, `disconnect`, `abort`](#ending)
 //! - [Errors](#errors)
 //! - [Reconnecting, and events emitted meanwhile](#reconnecting)
-//! - [TCP](#tcp), [raw bytes](#raw-bytes)
+//! - [TCP](#tcp), [UDP](#udp), [raw bytes](#raw-bytes)
 //! - [For users of node-ipc](#for-users-of-node-ipc)
 //! - [What is bounded](#what-is-bounded), [runtimes](#runtimes), [what is not there yet](#what-is-not-there-yet)
 //!
@@ -234,11 +234,60 @@
 //! # }
 //! ```
 //!
+//! # UDP
+//!
+//! Over UDP there are no connections and no clients: every process is a [`UdpServer`], on [`udp4`](UdpServer::udp4) or
+//! [`udp6`](UdpServer::udp6), which receives from anybody, answers the sender, and emits to any address. Handlers get a
+//! [`UdpPeer`], which is an address with the same ways to emit as a [`Peer`]; [`UdpServer::peer`] makes one of any address,
+//! [`UdpServer::resolve`] finds the address of a name.
+//!
+//! ```
+//! use ipc_tokio::{Config, UdpServer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let world = UdpServer::udp4(Some("127.0.0.1"), Some(0), Config::new("world"))?;
+//! world.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+//! world.start().await?;
+//!
+//! let hello = UdpServer::udp4(Some("127.0.0.1"), Some(0), Config::new("hello"))?;
+//! let (sender, mut answers) = tokio::sync::mpsc::channel(8);
+//! hello.on("message", move |_, text: String| sender.try_send(text));
+//! hello.start().await?;
+//!
+//! let address = world.local_address().ok_or("it is started")?;
+//! hello.emit_to(address, "message", "hello")?;
+//! assert_eq!(answers.recv().await.as_deref(), Some("hello world!"));
+//! // Who was heard is known: a broadcast goes there.
+//! assert_eq!(world.broadcast("news", &1)?.queued, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What is different from a stream:
+//!
+//! - **A datagram may be lost, doubled or overtaken**, and nobody is told. An event is one datagram; one larger than
+//!   [`MAX_DATAGRAM`], 65,507 bytes with its delimiter, is refused with [`EmitError::TooLarge`]. What fits into one packet of
+//!   the network, about 1,400 bytes, is lost less often.
+//! - **Whom a broadcast reaches**: everybody heard in the last `udpPeerExpiry` (60 s), `maxUdpPeers` (1024) at most, and who was
+//!   added with [`UdpServer::add_peer`]. [`UdpEvent::PeerAdded`] and [`PeerRemoved`](UdpEvent::PeerRemoved) tell who comes and
+//!   goes. Anybody may put any address on a datagram: a peer is no proof of who sent it, and there is no encryption.
+//! - **Backpressure ends at the socket.** While the event stream is full, or answers fill the queue, the socket is not read;
+//!   what the operating system has no room for is lost. Outbound, `maxPendingBytes` bounds all destinations together (each
+//!   datagram counts 64 bytes more than it has), `emit` says `Full`, and `send` waits.
+//! - **Errors end nothing.** An address of the wrong family is refused at the call ([`EmitError::Address`]). What the system
+//!   says later (no route, not permitted) is [`ConnectionError::Send`], in an error event. That nobody listens at the other
+//!   end most systems do not say; what they do say is counted in [`UdpServer::counters`].
+//! - A message split over several datagrams is put together for each sender by itself, within 5 s or `messageTimeout`.
+//!
+//! On `udp6` an address of version 4 is written `::ffff:a.b.c.d`, and works where the server is bound to `::` and the system
+//! allows it (Linux and macOS do).
+//!
 //! # Raw bytes
 //!
 //! With [`raw_buffer`](field@Config::raw_buffer) on both sides there are no events, only bytes, as node-ipc's `rawBuffer`: for peers in
 //! C, or for protocols of your own. They arrive exactly as they were sent, but **without borders**: one `emit_raw` may come in
-//! two pieces, or two in one. [`Encoding`] turns text into bytes as Node does.
+//! two pieces, or two in one. (Over UDP a datagram is a datagram.) [`Encoding`] turns text into bytes as Node does.
 //!
 //! ```
 //! use ipc_tokio::{Client, ClientEvent, Config, Encoding, Peer, Server};
@@ -340,6 +389,9 @@
 //! | `ipc.of.world.emit(type, data)`, without data | [`Client::emit`], [`Client::signal`] |
 //! | `ipc.server.emit(socket, type, data)` | [`Server::emit`], [`Peer::emit`] |
 //! | `ipc.server.broadcast(type, data)` | [`Server::broadcast`] |
+//! | `ipc.serveNet(host, port, 'udp4')`, `'udp6'` | [`Ipc::serve_udp4`], [`Ipc::serve_udp6`] |
+//! | `ipc.server.emit({address, port}, type, data)` | [`UdpServer::emit_to`], [`UdpPeer::emit`] |
+//! | `ipc.server.sockets.push({address, port})` | [`UdpServer::add_peer`] |
 //! | `ipc.disconnect(id)` | [`Ipc::disconnect`], [`Client::disconnect`] |
 //! | events `connect`, `disconnect`, `destroy`, `error`, `data` | `on_connect`, `on_disconnect`, `on_destroy`, `on_error`, `on_data` |
 //! | events `start`, `socket.disconnected` | [`Server::start`] returns; [`Server::on_disconnect`] |
@@ -363,6 +415,7 @@
 //! | `maxConnections` | peers of a server | 100 | 100 |
 //! | `maxOfflineBytes` | what waits for a connection (`Offline::Buffer`) | 1 MiB | 1 MiB |
 //! | `eventQueue` | events in a stream | 1024 | 1024 |
+//! | `maxUdpPeers`, `udpPeerExpiry` | senders remembered over UDP, and how long | 1024, 60 s | 1024, 60 s |
 //! | `acceptBacklog` | connections the system holds before they are accepted | 511 | 511 |
 //!
 //! One message is always taken by an empty queue, however large, and a stream counts events, not bytes. What a crowd of peers
@@ -377,7 +430,7 @@
 //!
 //! # What is not there yet
 //!
-//! Unix sockets and TCP work. TLS, UDP, Windows named pipes and the `interface` options are refused with an error that
+//! Unix sockets, TCP and UDP work. TLS, Windows named pipes and the `interface` options are refused with an error that
 //! says so, never ignored. The options about logs (`silent`, `logInColor`, `logDepth`, `logPayloads`) have no effect yet.
 
 // Tokio takes the handle of a pipe from unsafe code only.

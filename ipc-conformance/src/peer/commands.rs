@@ -1,12 +1,12 @@
 //! Commands carried out on the handles of `ipc-tokio`.
 
-use super::world::{ClientEntry, Instance, ServerEntry, World, endpoint, refused};
+use super::world::{ClientEntry, Handle, Instance, ServerEntry, World, endpoint, refused};
 use crate::js::{Js, JsError, JsObject, JsString, to_text, truthy};
 use crate::protocol::{
     Call, Command, Emit, EmitterId, Family, Handler, NodeConfig, Reply, Resolved, Source, Target, envelope, io_error,
     raw_bytes,
 };
-use ipc_tokio::{Client, EmitError, Frame, Peer, ServeError, Server, StopRetrying};
+use ipc_tokio::{Client, EmitError, Peer, ServeError, Server, StopRetrying};
 
 use std::io::ErrorKind;
 
@@ -70,6 +70,10 @@ impl World {
                 let peer = peer.clone();
                 tokio::spawn(async move { peer.close().await });
             }),
+            Command::PushSocket(target) => {
+                let to = self.lock().dispatcher.target(target);
+                self.push_socket(instance, to)
+            }
             Command::SetSocketId(target, id) => {
                 let mut state = self.lock();
                 match state.dispatcher.target(target) {
@@ -217,7 +221,7 @@ impl World {
         };
         let emitter = state.dispatcher.attach(Source::Server);
         state.instances[instance].server =
-            Some(ServerEntry { resolved, emitter, settings, handle: None, stopped: false });
+            Some(ServerEntry { resolved, emitter, settings, handle: None, pushed: 0, stopped: false });
         Reply::DONE
     }
 
@@ -229,13 +233,16 @@ impl World {
             entry.stopped = false;
             (entry.clone(), family)
         };
+        if entry.resolved.udp4 || entry.resolved.udp6 {
+            return self.start_datagrams(instance, &entry, family);
+        }
         let server = match entry.handle {
-            Some(server) => {
+            Some(Handle::Streams(server)) => {
                 // node-ipc listens anew, whether or not it was stopped.
                 server.stop();
                 server
             }
-            None => {
+            _ => {
                 let made = endpoint(&entry.resolved, &entry.settings)
                     .and_then(|endpoint| Server::at(entry.settings.clone(), endpoint).map_err(|e| thrown(&e)));
                 let server = match made {
@@ -244,7 +251,7 @@ impl World {
                 };
                 self.listen_to_server(instance, entry.emitter, family, &server);
                 if let Some(entry) = &mut self.lock().instances[instance].server {
-                    entry.handle = Some(server.clone());
+                    entry.handle = Some(Handle::Streams(server.clone()));
                 }
                 server
             }
@@ -267,17 +274,20 @@ impl World {
     }
 
     fn stop(&self, instance: usize) -> Reply {
-        let (handle, family) = {
+        let (handle, emitter, family) = {
             let mut state = self.lock();
             let family = state.instances[instance].family();
             let Some(entry) = &mut state.instances[instance].server else { return no_such("server") };
             entry.stopped = true;
-            (entry.handle.clone(), family)
+            (entry.handle.clone(), entry.emitter, family)
         };
         match (handle, family) {
+            (Some(Handle::Datagrams(server)), family) => {
+                return self.stop_datagrams(instance, emitter, &server, family);
+            }
             // 14.0.0 destroys the connections; 9.2.1 lets them live.
-            (Some(server), Family::V14) => server.abort(),
-            (Some(server), Family::V9) => server.stop(),
+            (Some(Handle::Streams(server)), Family::V14) => server.abort(),
+            (Some(Handle::Streams(server)), Family::V9) => server.stop(),
             (None, Family::V9) => return no_such("net.Server before start"),
             (None, Family::V14) => {}
         }
@@ -332,6 +342,9 @@ impl World {
             (instance.server.clone(), instance.family(), instance.config.get("encoding"))
         };
         let Some(server) = server else { return no_such("server") };
+        if let Some(Handle::Datagrams(socket)) = &server.handle {
+            return self.emit_datagram(instance, (&server, socket), to, event, data);
+        }
         let peer = match to {
             Some(Js::Socket(socket)) => self.lock().peers.get(&socket.key).cloned(),
             Some(_) => return Reply::Unsupported,
@@ -351,31 +364,18 @@ impl World {
     }
 
     fn broadcast(&self, instance: usize, event: &Js, data: Option<Js>) -> Reply {
-        let (server, family, encoding) = {
-            let state = self.lock();
-            let instance = &state.instances[instance];
-            (instance.server.clone(), instance.family(), instance.config.get("encoding"))
-        };
-        let Some(server) = server else { return no_such("server") };
-        let frame = if server.settings.is_raw() {
-            match raw_bytes(event, &encoding) {
-                Ok(bytes) => Frame::raw(&server.settings, bytes),
-                Err(error) => return error.into(),
-            }
-        } else {
-            match envelope(family, event, &data.unwrap_or_default()) {
-                Ok(it) => Frame::from_envelope(&server.settings, it.event.as_deref(), it.data.as_deref()),
-                Err(error) => return error.into(),
-            }
-        };
-        match frame {
+        let Some(entry) = self.lock().instances[instance].server.clone() else { return no_such("server") };
+        if let Some(Handle::Datagrams(socket)) = &entry.handle {
+            return self.emit_datagram(instance, (&entry, socket), None, event, data);
+        }
+        match self.frame(instance, &entry, event, data) {
             Ok(frame) => {
-                if let Some(server) = &server.handle {
+                if let Some(Handle::Streams(server)) = &entry.handle {
                     server.broadcast_frame(&frame);
                 }
                 Reply::DONE
             }
-            Err(error) => sent(Err(error)),
+            Err(reply) => reply,
         }
     }
 
@@ -417,9 +417,10 @@ impl World {
 
     fn state(&self, instance: usize) -> Reply {
         let count = |number: usize| Js::Number(number as f64);
-        let (clients, server) = {
+        let (clients, server, family) = {
             let state = self.lock();
-            (state.instances[instance].of.clone(), state.instances[instance].server.clone())
+            let instance = &state.instances[instance];
+            (instance.of.clone(), instance.server.clone(), instance.family())
         };
         let place = |resolved: &Resolved| {
             let port = resolved.port.clone().unwrap_or_default();
@@ -432,13 +433,21 @@ impl World {
         });
         let of = Js::Object(of.collect());
         let server = server.map_or(Js::Bool(false), |entry| {
-            let listening = entry.handle.as_ref().is_some_and(Server::is_listening);
+            let (sockets, listening) = match &entry.handle {
+                Some(Handle::Streams(server)) => (server.len(), Js::Bool(server.is_listening())),
+                // 9.2.1 has the server's own socket in the list, and who was heard is not.
+                Some(Handle::Datagrams(server)) if family == Family::V9 => {
+                    (usize::from(server.is_listening()) + entry.pushed, Js::Null)
+                }
+                Some(Handle::Datagrams(server)) => (server.len(), Js::Null),
+                None => (0, Js::Bool(false)),
+            };
             let limit = entry.settings.config().max_connections;
             let more = [
                 ("udp4", Js::Bool(entry.resolved.udp4)),
                 ("udp6", Js::Bool(entry.resolved.udp6)),
-                ("sockets", count(entry.handle.as_ref().map_or(0, Server::len))),
-                ("listening", if entry.handle.is_some() { Js::Bool(listening) } else { Js::Bool(false) }),
+                ("sockets", count(sockets)),
+                ("listening", listening),
                 ("maxConnections", if limit == usize::MAX { Js::Null } else { count(limit) }),
             ];
             Js::object(place(&entry.resolved).into_iter().chain(more))
@@ -451,15 +460,15 @@ fn no_such(what: &str) -> Reply {
     JsError::type_error(format!("there is no {what}").as_str()).into()
 }
 
-fn thrown(error: &dyn std::error::Error) -> Reply {
+pub(super) fn thrown(error: &dyn std::error::Error) -> Reply {
     refused(None, error)
 }
 
 /// What the caller of node-ipc's `emit` is told: of a message it refuses, but not of a socket that is gone.
-fn sent(outcome: Result<(), EmitError>) -> Reply {
+pub(super) fn sent(outcome: Result<(), EmitError>) -> Reply {
     match outcome {
         Err(EmitError::Encode(error)) => refused(error.code(), &error),
-        Err(error @ (EmitError::Full { .. } | EmitError::WrongMode { .. })) => thrown(&error),
-        _ => Reply::DONE,
+        Err(EmitError::NotConnected | EmitError::Closed) | Ok(()) => Reply::DONE,
+        Err(error) => thrown(&error),
     }
 }

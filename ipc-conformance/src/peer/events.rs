@@ -68,12 +68,16 @@ impl World {
     }
 
     fn started(&self, instance: usize, emitter: EmitterId, family: Family) {
+        self.started_with(instance, emitter, if family == Family::V14 { Js::NetServer } else { Js::Undefined });
+    }
+
+    /// Tells `start` with its argument, runs the callback, and says that the peer is ready if that was waited for.
+    pub(super) fn started_with(&self, instance: usize, emitter: EmitterId, argument: Js) {
         let (callback, ready) = {
             let mut state = self.lock();
             let callback = state.instances[instance].server.as_ref().is_some_and(|server| server.resolved.callback);
             (callback, std::mem::take(&mut state.ready_on_start))
         };
-        let argument = if family == Family::V14 { Js::NetServer } else { Js::Undefined };
         self.event(instance, emitter, &Js::text("start"), &[argument]);
         if callback {
             self.server_callback(instance);
@@ -119,13 +123,13 @@ impl World {
     }
 }
 
-fn message(event: &Event<'_>) -> Option<(Js, Js)> {
+pub(super) fn message(event: &Event<'_>) -> Option<(Js, Js)> {
     // The decoder has made sure that both are JSON.
     incoming(event.name_json(), event.data_json()).ok()
 }
 
 /// The event that node-ipc publishes when something goes wrong.
-fn problem(family: Family, error: &ConnectionError) -> (Js, Vec<Js>) {
+pub(super) fn problem(family: Family, error: &ConnectionError) -> (Js, Vec<Js>) {
     match error {
         ConnectionError::Protocol { error, frame, .. } => {
             if family == Family::V9 {
@@ -148,6 +152,6 @@ fn problem(family: Family, error: &ConnectionError) -> (Js, Vec<Js>) {
 }
 
 /// Whether a name was not found.
-fn is_unresolved(error: &std::io::Error) -> bool {
+pub(super) fn is_unresolved(error: &std::io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<UnresolvedHost>)
 }

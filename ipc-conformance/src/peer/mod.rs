@@ -4,6 +4,7 @@
 //! ends the process. What lines look like and which are due is the business of [`protocol`](crate::protocol).
 
 mod commands;
+mod datagrams;
 mod events;
 mod world;
 

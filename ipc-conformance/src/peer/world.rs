@@ -7,7 +7,7 @@ use crate::js::{Js, JsError, JsString, describe, to_number, to_text};
 use crate::protocol::{
     Clock, Dispatcher, EmitterId, Family, Lines, NodeConfig, Options, Reply, Resolved, Stamp, Step, Unsupported,
 };
-use ipc_tokio::{Client, Code, Endpoint, Peer, Server, Settings};
+use ipc_tokio::{Client, Code, Endpoint, Peer, Server, Settings, UdpServer};
 use std::collections::HashMap;
 use std::io::{self, Stdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,9 +59,18 @@ pub(super) struct ServerEntry {
     pub(super) resolved: Resolved,
     pub(super) emitter: EmitterId,
     pub(super) settings: Settings,
-    pub(super) handle: Option<Server>,
+    pub(super) handle: Option<Handle>,
+    /// How many addresses the program has put into `sockets` of a UDP server.
+    pub(super) pushed: usize,
     /// node-ipc 14.0.0 publishes `close` but no `socket.disconnected` for the sockets that `stop` destroys.
     pub(super) stopped: bool,
+}
+
+/// A server of either kind.
+#[derive(Clone)]
+pub(super) enum Handle {
+    Streams(Server),
+    Datagrams(UdpServer),
 }
 
 impl World {
@@ -164,9 +173,6 @@ impl Instance {
 
 /// The endpoint that a resolved call means.
 pub(super) fn endpoint(resolved: &Resolved, settings: &Settings) -> Result<Endpoint, Reply> {
-    if resolved.udp4 || resolved.udp6 {
-        return Err(Reply::Unsupported);
-    }
     let invalid = |error: ipc_tokio::EndpointError| refused(error.code(), &error);
     let path = to_text(&resolved.path)?.to_text();
     match &resolved.port {
@@ -177,7 +183,13 @@ pub(super) fn endpoint(resolved: &Resolved, settings: &Settings) -> Result<Endpo
                 let message = "options.port should be >= 0 and < 65536";
                 return Err(JsError::with_code("RangeError", "ERR_SOCKET_BAD_PORT", message).into());
             }
-            Endpoint::net(settings, Some(&path), Some(number as u16)).map_err(invalid)
+            let (host, port) = (Some(path.as_str()), Some(number as u16));
+            match (resolved.udp4, resolved.udp6) {
+                (true, _) => Endpoint::udp4(settings, host, port),
+                (_, true) => Endpoint::udp6(settings, host, port),
+                _ => Endpoint::net(settings, host, port),
+            }
+            .map_err(invalid)
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::answer::Answer;
 use crate::compare::{Comparison, Differences};
 use crate::deliberate::{Entry, entries};
 use crate::play::play;
-use crate::recorded::Question;
+use crate::recorded::{Question, Recorded};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -60,6 +60,8 @@ pub(crate) enum Verdict {
     Like(BTreeSet<String>),
     /// It is unlike all of them, as `differences.json` says.
     Different,
+    /// It is unlike all of them, but a version died of the question, and our peer did not.
+    Survived,
     /// It was bad at first, and good twice when asked again.
     Unsteady(String),
     /// It is unlike all of them, or the peer died or hung.
@@ -135,6 +137,10 @@ fn ask_once(question: &Question, preset: Preset, entry: Option<&Entry>) -> Verdi
         Ok(like) => return Verdict::Like(like),
         Err(unlike) => unlike,
     };
+    let crashed = |recorded: &Recorded| Answer::recorded(&recorded.timeline, script).crashed;
+    if question.answers.iter().any(crashed) {
+        return Verdict::Survived;
+    }
     if let Some(entry) = entry {
         unlike.insert("differences.json".into(), [("says".into(), format!("{entry:?}"))].into());
     }

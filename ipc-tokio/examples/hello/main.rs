@@ -10,15 +10,16 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program, not a library")]
 
+#[path = "../support/running.rs"]
+mod running;
+
 use ipc_conformance::node::{NodeIpc, Version};
 use ipc_tokio::{Client, Config, Server};
+use running::Running;
 use std::error::Error;
 use std::ffi::OsStr;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -70,8 +71,8 @@ async fn client(config: Config) -> Result<()> {
     Ok(())
 }
 
-/// How long one of the clients may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// What a client says that got its answer.
+const ANSWERED: &str = "got a message from world: hello world!";
 
 fn both() -> Result<()> {
     let folder = Folder::new()?;
@@ -80,7 +81,7 @@ fn both() -> Result<()> {
 
     let mut server = Running::start("server", &ourselves, &["server".as_ref(), root.as_ref()])?;
     server.wait_for("listening")?;
-    Running::start("client", &ourselves, &["client".as_ref(), root.as_ref()])?.finish()?;
+    Running::start("client", &ourselves, &["client".as_ref(), root.as_ref()])?.finish(ANSWERED)?;
 
     for version in [Version::V9_2_1, Version::V14_0_0] {
         match NodeIpc::find(version) {
@@ -90,80 +91,13 @@ fn both() -> Result<()> {
                 let args = [script.as_os_str(), found.package().as_os_str(), path.as_ref()].map(OsStr::to_owned);
                 let args: Vec<&OsStr> = args.iter().map(AsRef::as_ref).collect();
                 let name = format!("node-ipc {version}");
-                Running::start(&name, found.node(), &args)?.finish()?;
+                Running::start(&name, found.node(), &args)?.finish(ANSWERED)?;
             }
             Err(missing) => eprintln!("*** node-ipc {version} takes no part: {missing} ***"),
         }
     }
     println!("everybody got an answer");
     Ok(())
-}
-
-/// A process whose lines are shown under its name. It ends with this value.
-struct Running {
-    name: String,
-    child: Child,
-    lines: mpsc::Receiver<String>,
-}
-
-impl Running {
-    fn start(name: &str, program: &Path, args: &[&OsStr]) -> Result<Self> {
-        let mut child = Command::new(program)
-            .args(args)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let (sender, lines) = mpsc::channel();
-        let outputs: [Option<Box<dyn Read + Send>>; 2] =
-            [child.stdout.take().map(|it| Box::new(it) as _), child.stderr.take().map(|it| Box::new(it) as _)];
-        for output in outputs.into_iter().flatten() {
-            let (sender, name) = (sender.clone(), name.to_owned());
-            std::thread::spawn(move || {
-                for line in BufReader::new(output).lines().map_while(std::io::Result::ok) {
-                    println!("{name:>15} | {line}");
-                    // Nobody may be waiting for lines any more.
-                    let _ = sender.send(line);
-                }
-            });
-        }
-        Ok(Self { name: name.to_owned(), child, lines })
-    }
-
-    /// Waits for a line that begins so.
-    fn wait_for(&mut self, start: &str) -> Result<()> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) if line.starts_with(start) => return Ok(()),
-                Ok(_) => {}
-                Err(_) => return Err(format!("the {} did not say {start:?}", self.name).into()),
-            }
-        }
-    }
-
-    /// Waits for the end, which must be a good one, after an answer.
-    fn finish(&mut self) -> Result<()> {
-        self.wait_for("got a message from world: hello world!")?;
-        let deadline = Instant::now() + PATIENCE;
-        let status: ExitStatus = loop {
-            match self.child.try_wait()? {
-                Some(status) => break status,
-                None if Instant::now() > deadline => return Err(format!("the {} does not end", self.name).into()),
-                None => std::thread::sleep(Duration::from_millis(5)),
-            }
-        };
-        if status.success() { Ok(()) } else { Err(format!("the {} ended with {status}", self.name).into()) }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A folder of our own, removed at the end.
