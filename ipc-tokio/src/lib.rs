@@ -1,6 +1,6 @@
 //! Named JSON events between processes, compatible with node-ipc, on Tokio.
 //!
-//! A server listens on a Unix socket or on TCP; clients connect, and connect again when they lose it. Either side emits
+//! A server listens on a Unix socket, a Windows named pipe or TCP; clients connect, and connect again when they lose it. Either side emits
 //! events: a name and whatever serde can write as JSON. The other side may be a Rust program or a Node program with
 //! [node-ipc](https://www.npmjs.com/package/node-ipc) 9 to 14: on the wire both say `{"type":…,"data":…}` and a form feed.
 //!
@@ -10,7 +10,7 @@
 //! - [Ending: `close`, `disconnect`, `abort`](#ending)
 //! - [Errors](#errors)
 //! - [Reconnecting, and events emitted meanwhile](#reconnecting)
-//! - [TCP](#tcp), [UDP](#udp), [raw bytes](#raw-bytes)
+//! - [TCP](#tcp), [UDP](#udp), [raw bytes](#raw-bytes), [Windows](#windows)
 //! - [For users of node-ipc](#for-users-of-node-ipc)
 //! - [What is bounded](#what-is-bounded), [runtimes](#runtimes), [what is not there yet](#what-is-not-there-yet)
 //!
@@ -315,6 +315,31 @@
 //! # }
 //! ```
 //!
+//! # Windows
+//!
+//! A local socket is a named pipe there. Its name is made from the path as node-ipc makes it: the service `world` is
+//! `\\.\pipe\tmp-app.world`, and a path that begins with `\\.\pipe\` is taken as it is. [`Endpoint::local`] shows the name. What this
+//! page says of local sockets holds for pipes, with these differences:
+//!
+//! - **Who may open it.** Our user and the system, on this machine; if the process runs with raised rights, the administrators
+//!   instead of our user. [`readableAll`](field@Config::readable_all) lets everybody read and
+//!   [`writableAll`](field@Config::writable_all) lets everybody write: for both ways it takes both. Nobody else may add an
+//!   instance of their own to the pipe and so pass for the server. Other users' programs that ask for that right as well are
+//!   refused: those that open the pipe with `GENERIC_WRITE`, as Node does. `FILE_WRITE_DATA` is enough to write.
+//! - **One server a name.** A second one is refused ([`ServeError::Listen`], address in use), also while the first has stopped
+//!   and still has connections, unless it is in the same process. With [`takeOver`](field@Config::take_over) both serve, and a
+//!   client gets to either. There is no file, so there is nothing to remove (`unlink`), and a name is free when the last
+//!   process that has it open is gone.
+//! - **Ending.** A pipe cannot be closed in one direction. [`Client::close`] and its like wait until the peer has *read*
+//!   everything, as ever within the deadline, then until it has been silent for 50 ms, and then close. An answer that takes
+//!   longer than that is not received. (Node does the same.) Nothing that was sent is lost; what the peer sends after that
+//!   it finds refused.
+//! - **Many clients at once.** Four instances of the pipe wait for clients, and each that is taken is replaced first
+//!   (`acceptBacklog` has no meaning here). A client that finds them all busy tries again, for 5 s; that is one attempt to connect.
+//!
+//! The server may learn which user a client is, and cannot act as that user. Pipes of other machines are neither served nor
+//! opened.
+//!
 //! # For users of node-ipc
 //!
 //! [`Ipc`] is an instance of node-ipc: a configuration, the clients by id (`ipc.of`) and a server. Several live side by side, as
@@ -430,7 +455,7 @@
 //!
 //! # What is not there yet
 //!
-//! Unix sockets, TCP and UDP work. TLS, Windows named pipes and the `interface` options are refused with an error that
+//! Unix sockets, Windows named pipes, TCP and UDP work. TLS and the `interface` options are refused with an error that
 //! says so, never ignored. The options about logs (`silent`, `logInColor`, `logDepth`, `logPayloads`) have no effect yet.
 
 // Tokio takes the handle of a pipe from unsafe code only.
