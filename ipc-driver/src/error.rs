@@ -26,6 +26,9 @@ pub enum ConnectionError {
     /// A connection broke.
     #[error("the connection broke: {0}")]
     Io(#[source] Arc<io::Error>),
+    /// A TLS handshake of a server failed, see `HandshakeError`.
+    #[error("{0}")]
+    Handshake(#[source] Arc<io::Error>),
     /// Over UDP: a datagram could not be sent, and is lost. The socket lives on.
     #[error("cannot send to {to}: {source}")]
     Send {
@@ -65,6 +68,7 @@ impl fmt::Debug for ConnectionError {
                 f.debug_struct("Connect").field("endpoint", endpoint).field("source", source).finish()
             }
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            Self::Handshake(error) => f.debug_tuple("Handshake").field(error).finish(),
             Self::Send { to, source } => f.debug_struct("Send").field("to", to).field("source", source).finish(),
             Self::Receive(error) => f.debug_tuple("Receive").field(error).finish(),
             Self::Protocol { error, frame, fatal } => {
@@ -84,7 +88,7 @@ impl ConnectionError {
     pub fn io(&self) -> Option<&io::Error> {
         match self {
             Self::Connect { source, .. } | Self::Send { source, .. } => Some(source),
-            Self::Io(source) | Self::Receive(source) => Some(source),
+            Self::Io(source) | Self::Handshake(source) | Self::Receive(source) => Some(source),
             _ => None,
         }
     }
@@ -104,6 +108,10 @@ pub enum ConnectError {
     /// The address is not usable with this configuration. Nothing was opened.
     #[error(transparent)]
     Endpoint(#[from] ipc_proto::EndpointError),
+    /// The TLS configuration is not usable. Nothing was opened.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
     /// Something that this version cannot do yet. Nothing was opened.
     #[error("{what} is not supported yet; it was asked for at {endpoint}")]
     Unsupported {
@@ -144,6 +152,10 @@ pub enum ServeError {
     /// The address is not usable with this configuration. Nothing was opened.
     #[error(transparent)]
     Endpoint(#[from] ipc_proto::EndpointError),
+    /// The TLS configuration is not usable. Nothing was opened.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] crate::tls::TlsError),
     /// Something that this version cannot do yet. Nothing was opened.
     #[error("{what} is not supported yet; it was asked for at {endpoint}")]
     Unsupported {

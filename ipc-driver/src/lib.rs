@@ -28,6 +28,11 @@ mod scratch;
 mod server;
 mod slot;
 mod stream;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(not(feature = "tls"))]
+#[path = "tls/absent.rs"]
+mod tls;
 mod transport;
 mod udp;
 mod wakers;
@@ -47,15 +52,21 @@ pub mod api {
     pub use crate::handlers::{HandlerId, Outcome};
     pub use crate::host::{build, detect as host};
     pub use crate::peer::Peer;
-    pub use crate::runtime::Remote;
+    pub use crate::runtime::{Remote, TlsVersion};
     pub use crate::server::{Broadcast, ServerEvent, ShutdownReport};
     pub use crate::stream::Events;
+    #[cfg(feature = "tls")]
+    pub use crate::tls::{HandshakeError, TlsError, TlsSource};
     pub use crate::udp::{UdpCounters, UdpEvent, UdpPeer};
     pub use ipc_proto::{
         Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, EmitError, Empty, EncodeError,
         Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, MAX_DATAGRAM, Message,
-        Offline, OnMalformed, Parser, PeerId, PeerRemoval, Platform, ProtocolError, Settings, StopRetrying, Unsent,
+        Offline, OnMalformed, Parser, PeerId, PeerRemoval, Platform, ProtocolError, Settings, StopRetrying, TlsOptions,
+        Unsent,
     };
+    /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
+    #[cfg(feature = "tls")]
+    pub use rustls;
 }
 
 /// How long a graceful close may take unless said otherwise.

@@ -3,11 +3,13 @@
 //! An adapter implements [`Runtime`] in about 250 lines and exports the handles with it filled in. Framing, retry and
 //! events are none of its business.
 
+use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 use ipc_proto::{Endpoint, LocalAddress, Settings};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -119,13 +121,27 @@ pub trait DatagramSocket: Send + Unpin + 'static {
 pub struct Remote {
     /// Its address over TCP.
     pub address: Option<SocketAddr>,
+    /// Over TLS, the certificates it has shown: its own first, DER. Empty if it was not asked for one or has shown none.
+    pub certificates: Arc<[Bytes]>,
+    /// The version of TLS, `None` where the connection is in clear.
+    pub tls: Option<TlsVersion>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2.
+    V1_2,
+    /// TLS 1.3.
+    V1_3,
 }
 
 impl Remote {
     /// A peer at a network address.
     #[must_use]
     pub fn at(address: SocketAddr) -> Self {
-        Self { address: Some(address) }
+        Self { address: Some(address), ..Self::default() }
     }
 }
 

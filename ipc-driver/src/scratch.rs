@@ -11,6 +11,8 @@ const SPARE_MAX: usize = 4 * 1024 * 1024;
 thread_local! {
     static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    #[cfg(feature = "tls")]
+    static PIECE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// Runs `work` with the thread's read buffer. Nested use gets a buffer of its own.
@@ -35,4 +37,17 @@ pub(crate) fn keep_spare(buffer: Vec<u8>) {
     let old = SPARE.take();
     let better = if buffer.capacity() > old.capacity() && buffer.capacity() <= SPARE_MAX { buffer } else { old };
     SPARE.set(better);
+}
+
+/// A buffer of `length` bytes, the thread's if it has one of that length.
+#[cfg(feature = "tls")]
+pub(crate) fn take_piece(length: usize) -> Vec<u8> {
+    let piece = PIECE.take();
+    if piece.len() == length { piece } else { vec![0; length] }
+}
+
+/// Keeps a buffer for the next who needs one of its length.
+#[cfg(feature = "tls")]
+pub(crate) fn keep_piece(piece: Vec<u8>) {
+    PIECE.set(piece);
 }

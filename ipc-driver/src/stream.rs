@@ -127,4 +127,14 @@ impl<E> Tap<E> {
         }
         Poll::Ready(())
     }
+
+    /// Like [`poll_ready`](Self::poll_ready), and pending while the stream is over its bound by what came from here. Every
+    /// end has a slot of its own beyond the bound, so without this those who send one event and go would never wait.
+    pub(crate) fn poll_settled(&mut self, cx: &mut Context<'_>, outlet: &Outlet<E>) -> Poll<()> {
+        ready!(self.poll_ready(cx, outlet));
+        if let Some(sender) = &mut self.sender {
+            let _closed_is_settled = ready!(sender.poll_ready(cx));
+        }
+        Poll::Ready(())
+    }
 }

@@ -123,24 +123,32 @@ impl Server {
         self.state == State::Listening
     }
 
+    /// Whether a stream would be accepted now: for those who have something costly to do with it first, a TLS handshake.
+    /// A refusal is counted, as one by [`handle_accept`](Self::handle_accept).
+    ///
+    /// # Errors
+    ///
+    /// [`RefuseReason`]: close the stream.
+    pub fn check_accept(&mut self) -> Result<(), RefuseReason> {
+        let limit = self.settings.config().max_connections;
+        let reason = if !self.is_listening() {
+            RefuseReason::Stopped
+        } else if self.peers.len() >= limit {
+            RefuseReason::Full { limit }
+        } else {
+            return Ok(());
+        };
+        self.refused += 1;
+        Err(reason)
+    }
+
     /// A stream was accepted by the operating system.
     ///
     /// # Errors
     ///
     /// [`RefuseReason`]: close the stream. The peer sees its connection succeed and end, as with node-ipc.
     pub fn handle_accept(&mut self) -> Result<(PeerId, Connection), RefuseReason> {
-        let limit = self.settings.config().max_connections;
-        let refusal = if !self.is_listening() {
-            Some(RefuseReason::Stopped)
-        } else if self.peers.len() >= limit {
-            Some(RefuseReason::Full { limit })
-        } else {
-            None
-        };
-        if let Some(reason) = refusal {
-            self.refused += 1;
-            return Err(reason);
-        }
+        self.check_accept()?;
         let id = PeerId(self.next);
         self.next += 1;
         self.peers.insert(id, None);

@@ -212,6 +212,10 @@ fn validation_names_the_option_and_the_range() {
         (Config::v9().tls(TlsOptions::new().cert("c")), "options tls.private and tls.public"),
         (Config::v9().tls(TlsOptions::new().key("k").private("k").cert("c")), "options tls.private and tls.key"),
         (Config::v9().tls(TlsOptions::new().key("k").public("c").cert("c")), "options tls.public and tls.cert"),
+        (
+            Config::v9().tls(TlsOptions::new().handshake_timeout(Duration::ZERO)),
+            "option tls.handshakeTimeout cannot be 0",
+        ),
     ];
     for (config, expected) in cases {
         let error = config.validate().unwrap_err().to_string();
@@ -318,7 +322,7 @@ fn the_assured_parser_only_serves_what_it_can_assure() {
         TlsOptions::new(),
         TlsOptions::new().key("k").cert("c"),
         mutual().request_cert(false),
-        mutual().reject_unauthorized(false),
+        mutual().danger_accept_any_certificate(),
     ] {
         let found = code(Some(lacking), |s| Endpoint::net(s, None, None));
         assert_eq!(found, Some(Code::AssuredTls));
@@ -385,7 +389,11 @@ fn any_config() -> impl Strategy<Value = Config> {
         config.identify_peer = bools[3];
         config.tls = bools[4].then(|| {
             let tls = TlsOptions::new().private("a b/k.pem").public("c.pem").ca("x").ca("y");
-            if bools[5] { tls.request_cert(bools[6]).server_name("s").dhparam("d") } else { tls }
+            if bools[5] {
+                tls.request_cert(bools[6]).server_name("s").dhparam("d").handshake_timeout(config.retry)
+            } else {
+                tls
+            }
         });
         config.malformed = if bools[7] { OnMalformed::Report } else { OnMalformed::Close };
         config

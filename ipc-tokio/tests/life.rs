@@ -302,23 +302,3 @@ fn without_a_runtime_the_error_says_so() {
     let error = Client::new("world", place.config()).expect_err("no runtime");
     assert!(matches!(error, ConnectError::Runtime(_)));
 }
-
-#[tokio::test]
-async fn what_is_not_there_yet_is_refused_and_never_ignored() {
-    let place = Place::new();
-    let tls: ipc_tokio::Config = ipc_tokio::Config::from_json(r#"{"tls":{"rejectUnauthorized":true}}"#).expect("read");
-    let error = Client::net(None, None, tls.clone()).expect_err("no TLS yet");
-    assert!(error.to_string().contains("TLS is not supported yet"), "{error}");
-    let error = Server::net(None, None, tls).expect_err("no TLS yet");
-    assert!(error.to_string().contains("TLS is not supported yet"), "{error}");
-    // Also on a runtime that is named.
-    let here = ipc_tokio::Tokio::from(tokio::runtime::Handle::current());
-    let settings = ipc_tokio::build(ipc_tokio::Config::from_json(r#"{"tls":{}}"#).expect("read")).expect("settings");
-    let tcp: ipc_tokio::Endpoint = "tcp:127.0.0.1:9".parse().expect("an endpoint");
-    let client = Client::with_runtime(here.clone(), settings.clone(), tcp.clone());
-    assert!(matches!(client, Err(ConnectError::Unsupported { what: "TLS", .. })));
-    assert!(matches!(Server::with_runtime(here, settings, tcp), Err(ServeError::Unsupported { what: "TLS", .. })));
-    let settings = ipc_tokio::build(place.config()).expect("settings");
-    let udp = "udp4:127.0.0.1:9".parse().expect("an endpoint");
-    assert!(matches!(Server::at(settings, udp), Err(ServeError::Unsupported { what: "UDP", .. })));
-}

@@ -4,6 +4,7 @@
 //! from any thread goes through the [`Link`] while connected and through the core's offline policy while not. Where both
 //! locks are taken, the core's comes first.
 
+mod secure;
 mod task;
 
 use crate::dial::{Lookup, LookupFn};
@@ -15,6 +16,7 @@ use crate::link::{CloseOrder, Link};
 use crate::peer::unsent;
 use crate::runtime::{Ambient, Runtime};
 use crate::stream::{Events, Outlet};
+use crate::tls::Connector;
 use crate::wakers::Ticket;
 use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Settings, StopRetrying, Unsent};
@@ -78,6 +80,8 @@ struct Shared {
     handlers: Handlers<(), ClientEvent>,
     outlet: Outlet<ClientEvent>,
     lookup: Mutex<Option<LookupFn>>,
+    /// Absent where the connection is in clear.
+    tls: Mutex<Option<Connector>>,
     started: AtomicBool,
     /// Whether the first connection came, or the end before it.
     first: Latch<bool>,
@@ -200,6 +204,7 @@ impl<R: Runtime> Client<R> {
         if let Some(what) = crate::net::missing(&settings, &endpoint) {
             return Err(ConnectError::Unsupported { what, endpoint });
         }
+        let tls = Connector::of(&settings, &endpoint)?;
         let seed = runtime.seed();
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Client::new(settings.clone(), endpoint.clone(), seed)),
@@ -209,6 +214,7 @@ impl<R: Runtime> Client<R> {
             handlers: Handlers::default(),
             outlet: Outlet::default(),
             lookup: Mutex::new(None),
+            tls: Mutex::new(tls),
             started: AtomicBool::new(false),
             first: Latch::default(),
             last_error: Mutex::new(None),

@@ -2,14 +2,12 @@
 //! [`ipc_proto::Client`] to say.
 
 use super::{ClientEvent, Shared};
-use crate::dial::dial;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Runtime, Timer};
 use crate::stream::Tap;
-use crate::transport::Transport;
 use bytes::Bytes;
 use ipc_proto::{ClientAction, Connection, Endpoint, Received};
 use std::future::{Future, poll_fn};
@@ -66,9 +64,8 @@ impl<R: Runtime> Running<R> {
     /// One attempt to connect, and the connection if it succeeds.
     async fn attempt(&mut self, shared: &Shared, endpoint: &Endpoint) {
         let mut outcome = None;
-        let lookup = shared.lookup();
         {
-            let mut connecting = pin!(dial(&self.runtime, endpoint, &shared.settings, lookup.as_ref()));
+            let mut connecting = pin!(shared.connect(&self.runtime, endpoint));
             wait(shared, |cx| connecting.as_mut().poll(cx).map(|done| outcome = Some(done))).await;
         }
         let stream = match outcome {
@@ -95,7 +92,6 @@ impl<R: Runtime> Running<R> {
             };
             let Connection { inbound, outbound, .. } = connection;
             shared.link.attach(outbound);
-            let stream = Transport::Plain(stream);
             self.pump = Some(Pump::new(self.runtime.clone(), stream, inbound, shared.settings.config().sync));
         }
         tracing::debug!(target: "ipc", %endpoint, "connected");

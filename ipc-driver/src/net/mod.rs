@@ -47,7 +47,9 @@ pub fn unsupported(what: impl std::fmt::Display) -> io::Error {
 pub(crate) fn missing(settings: &Settings, endpoint: &Endpoint) -> Option<&'static str> {
     match endpoint {
         // Never in clear what was meant to be encrypted.
-        Endpoint::Tcp { .. } if settings.config().tls.is_some() => Some("TLS"),
+        Endpoint::Tcp { .. } if settings.config().tls.is_some() && !cfg!(feature = "tls") => {
+            Some("TLS without the feature `tls`")
+        }
         _ => None,
     }
 }

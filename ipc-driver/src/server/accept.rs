@@ -1,9 +1,11 @@
 //! The task that accepts connections, as long as the server listens. What becomes of them is for `serve`.
 
+use super::handshakes::greet;
 use super::serve::admit;
 use super::{ServerEvent, Shared};
-use crate::runtime::{Listener, Runtime, Timer};
+use crate::runtime::{Listener, Remote, Runtime, Timer};
 use crate::slot::Socket;
+use crate::transport::Transport;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -63,13 +65,24 @@ impl<R: Runtime> Accepting<R> {
             match accepted {
                 // The socket is closed before `self` says so.
                 None => return drop(listener),
-                Some(Ok((stream, remote))) => admit(&self.runtime, stream, remote, &self.shared),
+                Some(Ok((stream, remote))) => self.accepted(stream, remote),
                 Some(Err(error)) if is_of_one_connection(&error) => {}
                 Some(Err(error)) => {
                     tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
                     pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
                     paused = true;
                 }
+            }
+        }
+    }
+
+    fn accepted(&self, stream: R::Stream, remote: Remote) {
+        let shared = &self.shared;
+        match shared.acceptor() {
+            Some(acceptor) => greet(&self.runtime, acceptor, stream, remote, shared),
+            None => {
+                let stream = Transport::plain(stream, shared.slot.endpoint(), &shared.settings);
+                admit(&self.runtime, stream, remote, shared);
             }
         }
     }
@@ -86,6 +99,7 @@ impl<R: Runtime> Drop for Accepting<R> {
                 drop(core);
                 self.shared.outlet.send_now(ServerEvent::Stopped);
             }
+            self.shared.handshakes.stop();
         }
         self.socket.stopped.set(());
     }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod book;
+mod handshakes;
 mod serve;
 
 use crate::error::{ConnectionError, ServeError};
@@ -12,12 +13,14 @@ use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
 use crate::link::CloseOrder;
 use crate::peer::Peer;
-use crate::runtime::{Ambient, Listener, Runtime};
+use crate::runtime::{Ambient, Listener, Remote, Runtime};
 use crate::slot::{Slot, Socket};
 use crate::stream::{Events, Outlet};
+use crate::tls::Acceptor;
 use accept::Accepting;
 use book::Book;
 use bytes::Bytes;
+use handshakes::Handshakes;
 use ipc_proto::{Config, EmitError, Endpoint, Frame, Message, PeerId, Settings, Unsent};
 use serde::Serialize;
 use std::io;
@@ -50,6 +53,13 @@ pub enum ServerEvent {
         had_error: bool,
         /// What was queued for it and not sent.
         unsent: Unsent,
+    },
+    /// A connection was accepted and has not become a peer: its TLS handshake failed. (node-ipc shows nothing.)
+    Refused {
+        /// Whose.
+        remote: Remote,
+        /// Why.
+        error: ConnectionError,
     },
     /// The server listens no more. Connections may still be open.
     Stopped,
@@ -97,6 +107,9 @@ pub(crate) struct Shared {
     handlers: Handlers<Peer, ServerEvent>,
     outlet: Outlet<ServerEvent>,
     slot: Slot,
+    /// Absent where connections are in clear.
+    tls: Mutex<Option<Acceptor>>,
+    handshakes: Handshakes,
     /// Connections that have ended and whose last events wait for room in the stream.
     leaving: AtomicUsize,
 }
@@ -205,6 +218,7 @@ impl<R: Runtime> Server<R> {
         if let Some(what) = crate::net::missing(&settings, &endpoint) {
             return Err(ServeError::Unsupported { what, endpoint });
         }
+        let tls = Acceptor::of(&settings, &endpoint)?;
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
             settings,
@@ -212,6 +226,8 @@ impl<R: Runtime> Server<R> {
             handlers: Handlers::default(),
             outlet: Outlet::default(),
             slot: Slot::new(endpoint),
+            tls: Mutex::new(tls),
+            handshakes: Handshakes::default(),
             leaving: AtomicUsize::new(0),
         });
         Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime })
@@ -453,5 +469,6 @@ impl Shared {
     fn stop(&self) {
         self.slot.stop();
         self.lifecycle(ipc_proto::Server::stop, || ServerEvent::Stopped);
+        self.handshakes.stop();
     }
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
-pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, shared: &Arc<Shared>) {
+pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remote: Remote, shared: &Arc<Shared>) {
     let (peer, inbound) = {
         let mut core = shared.lock_core();
         match core.handle_accept() {
@@ -40,7 +40,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: R::Stream, remote: Remote, 
         peer,
         shared: Arc::clone(shared),
     };
-    let pump = Some(Pump::new(runtime.clone(), Transport::Plain(stream), inbound, false));
+    let pump = Some(Pump::new(runtime.clone(), stream, inbound, false));
     let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default() };
     runtime.spawn(serving.run());
 }
@@ -109,10 +109,10 @@ impl<R: Runtime> Drop for Serving<R> {
 }
 
 /// One connection more, as long as this lives, that has ended and whose last events wait for room in the stream.
-struct Leaving(Arc<Shared>);
+pub(super) struct Leaving(Arc<Shared>);
 
 impl Leaving {
-    fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         shared.leaving.fetch_add(1, Ordering::Relaxed);
         Self(shared)
     }

@@ -5,6 +5,8 @@
 
 mod accepting;
 mod backpressure;
+#[cfg(feature = "tls")]
+mod certs;
 mod closing;
 mod dialling;
 mod emitting;
@@ -15,7 +17,15 @@ mod panics;
 mod protocol;
 mod reconnecting;
 mod soak;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "tls")]
+mod tls_files;
+#[cfg(feature = "tls")]
+mod tls_trust;
 mod udp;
 mod udp_bounds;
 mod waiting;
+#[cfg(not(feature = "tls"))]
+mod without_tls;
 mod world;

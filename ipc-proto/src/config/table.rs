@@ -101,6 +101,7 @@ pub(super) static TLS_OPTIONS: &[Row<TlsOptions>] = rows! { TlsOptions;
     "cert" => cert: OPTIONAL_TEXT secret;
     "ca" => ca: TEXTS secret;
     "servername" or "serverName" => server_name: OPTIONAL_TEXT;
+    "handshakeTimeout" => handshake_timeout: MILLISECONDS;
 };
 
 /// Options that are functions in JavaScript, and what takes their place.

@@ -4,19 +4,24 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long a handshake may take unless said otherwise: 10 s. (Node says 120 s.)
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The option `tls`. Only streams over a network use it: TCP becomes TLS.
 ///
 /// Verification is on unless `reject_unauthorized` says otherwise, and there is no built-in key:
 /// node-ipc 9.2.1 does not verify, and serves with a key from its own package when none is given.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsOptions {
     /// The file of the private key, PEM.
     pub private: Option<PathBuf>,
     /// The file of the certificate chain, PEM.
     pub public: Option<PathBuf>,
-    /// The file of Diffie-Hellman parameters, PEM.
+    /// The file of Diffie-Hellman parameters, PEM. Accepted and not used: keys are agreed on by elliptic curves (ECDHE)
+    /// here, and a message in the log says so.
     pub dhparam: Option<PathBuf>,
     /// Files of the certificates to trust, PEM; in JSON one path or a list. Empty: those of the
     /// system.
@@ -24,7 +29,8 @@ pub struct TlsOptions {
     /// Whether a server asks clients for a certificate. Default `None`: it does if it has
     /// certificates to trust, as in node-ipc 14.0.0.
     pub request_cert: Option<bool>,
-    /// Whether a peer that cannot be verified is refused. Default `None`: it is.
+    /// Whether a peer that cannot be verified is refused. Default `None`: it is. `Some(false)` takes whoever answers for
+    /// the peer that was meant, see [`danger_accept_any_certificate`](Self::danger_accept_any_certificate).
     pub reject_unauthorized: Option<bool>,
     /// The private key as PEM text, in place of `private`. Never shown by `Debug` or an error.
     pub key: Option<String>,
@@ -35,6 +41,26 @@ pub struct TlsOptions {
     /// The name that the server's certificate must carry, when it is not the host connected to. JSON
     /// `servername`, or `serverName`.
     pub server_name: Option<String>,
+    /// How long a handshake may take, on either side; then the connection is cut. Default 10 s (120 s in Node).
+    pub handshake_timeout: Duration,
+}
+
+impl Default for TlsOptions {
+    fn default() -> Self {
+        Self {
+            private: None,
+            public: None,
+            dhparam: None,
+            trusted_connections: Vec::new(),
+            request_cert: None,
+            reject_unauthorized: None,
+            key: None,
+            cert: None,
+            ca: Vec::new(),
+            server_name: None,
+            handshake_timeout: HANDSHAKE_TIMEOUT,
+        }
+    }
 }
 
 impl TlsOptions {
@@ -79,10 +105,12 @@ impl TlsOptions {
         self
     }
 
-    /// Sets whether a peer that cannot be verified is refused.
+    /// Turns verification off (`rejectUnauthorized: false` in node-ipc). A client then takes whoever answers for the
+    /// server, a server takes clients with any certificate, or none: what is sent is encrypted, but nobody knows for whom.
+    /// A warning in the log says so. To trust a self-signed certificate, name it in `trusted_connections` instead.
     #[must_use]
-    pub fn reject_unauthorized(mut self, reject: bool) -> Self {
-        self.reject_unauthorized = Some(reject);
+    pub fn danger_accept_any_certificate(mut self) -> Self {
+        self.reject_unauthorized = Some(false);
         self
     }
 
@@ -111,6 +139,13 @@ impl TlsOptions {
     #[must_use]
     pub fn server_name(mut self, name: impl Into<String>) -> Self {
         self.server_name = Some(name.into());
+        self
+    }
+
+    /// Sets how long a handshake may take. From 1 ms to 2,147,483,647 ms.
+    #[must_use]
+    pub fn handshake_timeout(mut self, limit: Duration) -> Self {
+        self.handshake_timeout = limit;
         self
     }
 
@@ -155,6 +190,7 @@ impl fmt::Debug for TlsOptions {
             .field("cert", &self.cert.as_ref().map(|_| Hidden("<PEM>")))
             .field("ca", &self.ca.iter().map(|_| Hidden("<PEM>")).collect::<Vec<_>>())
             .field("server_name", &self.server_name)
+            .field("handshake_timeout", &self.handshake_timeout)
             .finish()
     }
 }

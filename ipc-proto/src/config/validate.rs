@@ -191,5 +191,10 @@ fn check_tls(tls: &TlsOptions) -> Result<(), ConfigError> {
         let reason = "a private key and its certificate are only of use together";
         return Err(ConfigError::conflict("tls.private", "tls.public", reason));
     }
+    let timeout = tls.handshake_timeout;
+    if timeout.is_zero() || timeout > LONGEST_TIMER {
+        let allowed = "a number of milliseconds above 0, to 2147483647";
+        return Err(ConfigError::invalid("tls.handshakeTimeout", timeout.as_millis(), allowed));
+    }
     Ok(())
 }

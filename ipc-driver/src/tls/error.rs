@@ -1,0 +1,215 @@
+//! What can be wrong with a TLS configuration, and how a handshake can fail.
+
+use ipc_proto::Code;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Where a key or a certificate was to come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsSource {
+    /// The option, as it is called in JSON: `tls.private`.
+    pub option: &'static str,
+    /// The file, if the option names one.
+    pub file: Option<PathBuf>,
+}
+
+impl fmt::Display for TlsSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.file {
+            Some(file) => write!(f, "{} ({})", self.option, file.display()),
+            None => f.write_str(self.option),
+        }
+    }
+}
+
+/// A TLS configuration is not usable. Nothing was opened.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// A file cannot be read.
+    #[error("{at}: cannot be read: {source}; expected {expected}")]
+    Unreadable {
+        /// Which.
+        at: TlsSource,
+        /// What it should hold.
+        expected: &'static str,
+        /// What the operating system said.
+        source: Arc<io::Error>,
+    },
+    /// A file or text holds something else than it should.
+    #[error("{at}: {found}; expected {expected}")]
+    Unexpected {
+        /// Which.
+        at: TlsSource,
+        /// What it should hold.
+        expected: &'static str,
+        /// What it holds. Never a part of it.
+        found: String,
+    },
+    /// A private key and a certificate do not belong together.
+    #[error("the private key of {key} does not belong to the certificate of {cert}; expected the key it was made with")]
+    Mismatch {
+        /// The key.
+        key: TlsSource,
+        /// The certificate.
+        cert: TlsSource,
+    },
+    /// Our own certificate would be refused by everybody today.
+    #[error("{at}: {reason}; expected a certificate that is valid now")]
+    NotValidNow {
+        /// Which.
+        at: TlsSource,
+        /// Since when, or until when.
+        reason: String,
+    },
+    /// An option is missing that another one, or the role, needs.
+    #[error("{option} is not set: {reason}")]
+    Missing {
+        /// The option that is missing.
+        option: &'static str,
+        /// What needs it.
+        reason: &'static str,
+    },
+    /// No certificates to trust are named, and the system's cannot be had.
+    #[error("no certificates to trust: {reason}; name some with tls.trustedConnections or tls.ca")]
+    SystemTrust {
+        /// What is wrong with the system's.
+        reason: String,
+    },
+    /// The host, or `tls.servername`, is not a name that TLS can ask for.
+    #[error("{name:?} is not a host name or IP address that a certificate can carry; set tls.servername to one")]
+    ServerName {
+        /// The name.
+        name: String,
+    },
+    /// The transport has no TLS: only TCP has.
+    #[error("TLS goes over TCP only")]
+    Transport,
+    /// The TLS library refused the configuration.
+    #[error("the TLS configuration is refused: {0}")]
+    Refused(#[source] rustls::Error),
+}
+
+impl TlsError {
+    /// The code that node-ipc 14.0.0 gives such an error.
+    #[must_use]
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Missing { .. } | Self::Mismatch { .. } | Self::Unexpected { .. } | Self::Transport => {
+                Some(Code::TlsConfiguration)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A TLS handshake failed. It is the inner error of the [`io::Error`] that is reported: a
+/// [`ConnectionError::Connect`](crate::ConnectionError::Connect) of a client, a
+/// [`ServerEvent::Refused`](crate::ServerEvent::Refused) of a server.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HandshakeError {
+    /// The first bytes of the peer were no TLS.
+    #[error("the peer does not speak TLS: is tls set there too?")]
+    NotTls,
+    /// The peer sent nothing that completes the handshake in time.
+    #[error("the TLS handshake was not complete after {} ms (tls.handshakeTimeout)", .0.as_millis())]
+    TimedOut(Duration),
+    /// The peer ended the connection.
+    #[error("the peer ended the connection during the TLS handshake: it may not speak TLS, or have no room")]
+    Closed,
+    /// The peer's certificate was refused by us.
+    #[error("the peer's certificate is refused: {0}")]
+    Certificate(String),
+    /// The server asked for a certificate and the client has sent none.
+    #[error("the client sent no certificate, which tls.requestCert asks for")]
+    NoCertificate,
+    /// The peer refused us.
+    #[error("the peer refused the TLS handshake: {0}")]
+    Refused(String),
+    /// Too many handshakes were under way, and this was the oldest.
+    #[error("the TLS handshake was cut: {0} others were under way, and this was the oldest")]
+    Crowded(usize),
+    /// The server stopped.
+    #[error("the server stopped during the TLS handshake")]
+    Stopped,
+    /// Anything else that TLS found wrong.
+    #[error("the TLS handshake failed: {0}")]
+    Tls(#[source] rustls::Error),
+}
+
+impl From<HandshakeError> for io::Error {
+    fn from(error: HandshakeError) -> Self {
+        let kind = match &error {
+            HandshakeError::TimedOut(_) => io::ErrorKind::TimedOut,
+            HandshakeError::Closed => io::ErrorKind::UnexpectedEof,
+            HandshakeError::Refused(_) => io::ErrorKind::PermissionDenied,
+            HandshakeError::Crowded(_) | HandshakeError::Stopped => io::ErrorKind::ConnectionAborted,
+            _ => io::ErrorKind::InvalidData,
+        };
+        Self::new(kind, error)
+    }
+}
+
+/// What TLS said, if it was TLS.
+fn said(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Says what an error after the handshake means to a user. With TLS 1.3 a server looks at the certificate of a client
+/// when the client is done with its part, and refuses it only then.
+pub(super) fn explain_later(error: io::Error) -> io::Error {
+    use rustls::AlertDescription::{
+        AccessDenied, BadCertificate, CertificateExpired, CertificateRequired, CertificateRevoked, CertificateUnknown,
+        HandshakeFailure, UnknownCA, UnsupportedCertificate,
+    };
+    match said(&error) {
+        Some(rustls::Error::AlertReceived(
+            AccessDenied
+            | BadCertificate
+            | CertificateExpired
+            | CertificateRequired
+            | CertificateRevoked
+            | CertificateUnknown
+            | HandshakeFailure
+            | UnknownCA
+            | UnsupportedCertificate,
+        )) => explain(error),
+        _ => error,
+    }
+}
+
+/// Says what an error of a handshake means to a user.
+pub(super) fn explain(error: io::Error) -> io::Error {
+    use rustls::{AlertDescription, Error, InvalidMessage};
+    let Some(found) = said(&error) else {
+        let broken = error.kind() == io::ErrorKind::UnexpectedEof;
+        return if broken { HandshakeError::Closed.into() } else { error };
+    };
+    match found {
+        Error::InvalidMessage(
+            InvalidMessage::InvalidContentType
+            | InvalidMessage::UnknownProtocolVersion
+            | InvalidMessage::InvalidEmptyPayload
+            | InvalidMessage::MessageTooLarge,
+        ) => HandshakeError::NotTls,
+        Error::InvalidCertificate(_) => HandshakeError::Certificate(super::verify::refusal(found)),
+        Error::NoCertificatesPresented => HandshakeError::NoCertificate,
+        Error::AlertReceived(alert) => HandshakeError::Refused(match alert {
+            AlertDescription::CertificateRequired => {
+                "it asks for a client certificate: set tls.private and tls.public (alert CertificateRequired)".into()
+            }
+            AlertDescription::UnknownCA => "it does not trust our certificate (alert UnknownCA)".into(),
+            AlertDescription::ProtocolVersion => {
+                "it speaks no version of TLS that is spoken here, 1.2 or 1.3 (alert ProtocolVersion)".into()
+            }
+            other => format!("alert {other:?}"),
+        }),
+        other => HandshakeError::Tls(other.clone()),
+    }
+    .into()
+}
