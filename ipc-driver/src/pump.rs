@@ -133,7 +133,7 @@ impl<R: Runtime> Pump<R> {
             if self.broken.is_some() {
                 // Counted as unsent in the end; in the queue it would keep us from going to sleep.
                 link.poll_transmit(&mut self.transmit);
-                if (self.eof || !read) && !self.deferred {
+                if !self.deferred && (self.eof || !read && !self.awaits_end()) {
                     return Poll::Ready(self.why_broken());
                 }
             } else {
@@ -258,6 +258,20 @@ impl<R: Runtime> Pump<R> {
         }
     }
 
+    /// Whether the end of the stream is on its way, after writing has failed. A peer that has ended is found out by a
+    /// socket both ways at once; by a pipe of Windows first by writing, while what the peer wrote before is still to be read.
+    fn awaits_end(&mut self) -> bool {
+        let gone = self.broken.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
+        if gone && self.phase == Phase::Open {
+            self.end_within(crate::CLOSE_WITHIN);
+        }
+        gone
+    }
+
+    fn awaits_taker(&self) -> bool {
+        self.broken.is_some() && self.ordered == CloseOrder::Open
+    }
+
     fn why_broken(&mut self) -> Why {
         let error = self.broken.take();
         self.why(error.unwrap_or_else(|| io::ErrorKind::BrokenPipe.into()))
@@ -368,6 +382,10 @@ impl<R: Runtime> Pump<R> {
             match self.phase {
                 // The peer answered our end with silence: everything was written all the same.
                 Phase::Lingering { until } if until <= now => return Poll::Ready(Why::Flushed),
+                // What the peer wrote before it ended waits for somebody to take it.
+                Phase::Draining { until } if until <= now && self.deferred && self.awaits_taker() => {
+                    self.phase = Phase::Draining { until: now + crate::CLOSE_WITHIN };
+                }
                 Phase::Draining { until } if until <= now => {
                     return Poll::Ready(match self.ordered {
                         _ if self.broken.is_some() => self.why_broken(),

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "cargo is asked, by this test only")]
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::process::Command;
 
 /// The five of `Cargo.toml`, and what they need.
@@ -30,6 +31,12 @@ const KNOWN: [&str; 16] = [
 
 #[test]
 fn nothing_else_is_built() {
+    if std::env::var_os("IPC_ON_WINE").is_some() {
+        let why = "a program there cannot start this system's cargo";
+        // Not by a macro: the harness would keep it for itself.
+        let _said = writeln!(std::io::stderr(), "*** nothing_else_is_built proves nothing under Wine: {why} ***");
+        return;
+    }
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--package", "ipc-proto", "--edges", "normal", "--prefix", "none", "--format", "{p}"])
         .args(["--target", "all", "--all-features", "--offline", "--locked"])

@@ -1,6 +1,6 @@
 //! Named JSON events between processes, compatible with node-ipc, on Tokio.
 //!
-//! A server listens on a Unix socket or on TCP; clients connect, and connect again when they lose it. Either side emits
+//! A server listens on a Unix socket, a Windows named pipe or TCP; clients connect, and connect again when they lose it. Either side emits
 //! events: a name and whatever serde can write as JSON. The other side may be a Rust program or a Node program with
 //! [node-ipc](https://www.npmjs.com/package/node-ipc) 9 to 14: on the wire both say `{"type":…,"data":…}` and a form feed.
 //!
@@ -10,7 +10,7 @@
 //! - [Ending: `close`, `disconnect`, `abort`](#ending)
 //! - [Errors](#errors)
 //! - [Reconnecting, and events emitted meanwhile](#reconnecting)
-//! - [TCP](#tcp), [TLS](#tls), [UDP](#udp), [raw bytes](#raw-bytes)
+//! - [TCP](#tcp), [TLS](#tls), [UDP](#udp), [raw bytes](#raw-bytes), [Windows](#windows)
 //! - [Socket files](#socket-files), and [who is let in](#who-is-let-in)
 //! - [Sharing a listener](#sharing-a-listener), [restarting without a gap](#restarting-without-a-gap)
 //! - [For users of node-ipc](#for-users-of-node-ipc)
@@ -521,6 +521,31 @@
 //! # fn main() {}
 //! ```
 //!
+//! # Windows
+//!
+//! A local socket is a named pipe there. Its name is made from the path as node-ipc makes it: the service `world` is
+//! `\\.\pipe\tmp-app.world`, and a path that begins with `\\.\pipe\` is taken as it is. [`Endpoint::local`] shows the name. What this
+//! page says of local sockets holds for pipes, with these differences:
+//!
+//! - **Who may open it.** Our user and the system, on this machine; if the process runs with raised rights, the administrators
+//!   instead of our user. [`readableAll`](field@Config::readable_all) lets everybody read and
+//!   [`writableAll`](field@Config::writable_all) lets everybody write: for both ways it takes both. Nobody else may add an
+//!   instance of their own to the pipe and so pass for the server. Other users' programs that ask for that right as well are
+//!   refused: those that open the pipe with `GENERIC_WRITE`, as Node does. `FILE_WRITE_DATA` is enough to write.
+//! - **One server a name.** A second one is refused ([`ServeError::Listen`], address in use), also while the first has stopped
+//!   and still has connections, unless it is in the same process. With [`takeOver`](field@Config::take_over) both serve, and a
+//!   client gets to either. There is no file, so there is nothing to remove (`unlink`), and a name is free when the last
+//!   process that has it open is gone.
+//! - **Ending.** A pipe cannot be closed in one direction. [`Client::close`] and its like wait until the peer has *read*
+//!   everything, as ever within the deadline, then until it has been silent for 50 ms, and then close. An answer that takes
+//!   longer than that is not received. (Node does the same.) Nothing that was sent is lost; what the peer sends after that
+//!   it finds refused.
+//! - **Many clients at once.** Four instances of the pipe wait for clients, and each that is taken is replaced first
+//!   (`acceptBacklog` has no meaning here). A client that finds them all busy tries again, for 5 s; that is one attempt to connect.
+//!
+//! The server may learn which user a client is, and cannot act as that user. Pipes of other machines are neither served nor
+//! opened.
+//!
 //! # For users of node-ipc
 //!
 //! [`Ipc`] is an instance of node-ipc: a configuration, the clients by id (`ipc.of`) and a server. Several live side by side, as
@@ -637,12 +662,16 @@
 //!
 //! # What is not there yet
 //!
-//! Unix sockets, TCP, TLS and UDP work. Windows named pipes and the `interface` options are refused with an error that
+//! Unix sockets, Windows named pipes, TCP, TLS and UDP work. What a platform or a build without the feature `tls` cannot do is refused with an error that
 //! says so, never ignored. The options about logs (`silent`, `logInColor`, `logDepth`, `logPayloads`) have no effect yet.
 
-#![forbid(unsafe_code)]
+// Tokio takes the handle of a pipe from unsafe code only.
+#![cfg_attr(not(windows), forbid(unsafe_code))]
+#![cfg_attr(windows, deny(unsafe_code))]
 #![warn(missing_docs)]
 
+#[cfg(windows)]
+mod pipe;
 mod runtime;
 mod stream;
 

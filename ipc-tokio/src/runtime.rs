@@ -1,5 +1,7 @@
 //! Tokio as a runtime of the driver: sockets, timer, tasks. Nothing here knows an event.
 
+#[cfg(windows)]
+use crate::pipe::{self, PipeListener};
 use crate::stream::Stream;
 use ipc_driver::net;
 use ipc_driver::runtime::{Address, Ambient, DatagramSocket, Listener as Listen, Remote, Runtime, Timer as Time};
@@ -50,7 +52,7 @@ impl Runtime for Tokio {
     }
 
     fn timer(&self) -> Timer {
-        Timer { handle: self.handle.clone(), deadline: None, sleep: None }
+        Timer::new(self.handle.clone())
     }
 
     async fn resolve(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -66,6 +68,12 @@ impl Runtime for Tokio {
             Address::Local(address) => {
                 Ok(Stream::Unix(tokio::net::UnixStream::connect(net::local_path(address)?).await?))
             }
+            #[cfg(windows)]
+            Address::Local(address) => {
+                let pipe = net::pipe::open(address, &mut self.timer(), Instant::now).await?;
+                let _entered = self.handle.enter();
+                pipe::client(pipe, self.timer())
+            }
             Address::Tcp(address) => {
                 let socket = net::tcp_socket(*address, settings)?;
                 let stream = TcpSocket::from_std_stream(socket.into()).connect(*address).await?;
@@ -78,6 +86,14 @@ impl Runtime for Tokio {
     }
 
     async fn listen(&self, endpoint: &Endpoint, addresses: &[SocketAddr], settings: &Settings) -> io::Result<Listener> {
+        #[cfg(windows)]
+        if let Endpoint::Local(address) = endpoint {
+            let (server, first) =
+                net::pipe::PipeServer::bind(address, settings, &mut self.timer(), Instant::now).await?;
+            let _entered = self.handle.enter();
+            let socket = Socket::Pipe(PipeListener::new(server, first, self.handle.clone())?);
+            return Ok(Listener { socket, endpoint: endpoint.clone() });
+        }
         let (listening, endpoint) = net::listen(endpoint, addresses, settings)?;
         self.adopt(listening, endpoint)
     }
@@ -138,6 +154,8 @@ enum Socket {
         file: Option<net::SocketFile>,
         socket: tokio::net::UnixListener,
     },
+    #[cfg(windows)]
+    Pipe(PipeListener),
     Tcp(TcpListener),
 }
 
@@ -145,7 +163,7 @@ impl Listen for Listener {
     type Stream = Stream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Remote)>> {
-        match &self.socket {
+        match &mut self.socket {
             #[cfg(unix)]
             Socket::Unix { socket, .. } => {
                 let (stream, _) = ready!(socket.poll_accept(cx))?;
@@ -153,6 +171,8 @@ impl Listen for Listener {
                 let remote = Remote::with_credentials(net::peer_credentials(&stream).ok());
                 Poll::Ready(Ok((Stream::Unix(stream), remote)))
             }
+            #[cfg(windows)]
+            Socket::Pipe(pipe) => Poll::Ready(Ok((ready!(pipe.poll_accept(cx))?, Remote::default()))),
             Socket::Tcp(socket) => {
                 let (stream, address) = ready!(socket.poll_accept(cx))?;
                 let _best_effort = stream.set_nodelay(true);
@@ -188,6 +208,12 @@ pub struct Timer {
     handle: Handle,
     deadline: Option<Instant>,
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl Timer {
+    pub(crate) fn new(handle: Handle) -> Self {
+        Self { handle, deadline: None, sleep: None }
+    }
 }
 
 impl Time for Timer {

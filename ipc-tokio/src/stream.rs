@@ -1,5 +1,7 @@
 //! Tokio's sockets as futures-io streams, vectored writes included.
 
+#[cfg(windows)]
+use crate::pipe::Pipe;
 use futures_io::{AsyncRead, AsyncWrite};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,26 +17,39 @@ pub enum Stream {
     /// A Unix socket.
     #[cfg(unix)]
     Unix(UnixStream),
+    /// A named pipe.
+    #[cfg(windows)]
+    Pipe(Pipe),
     /// TCP.
     Tcp(TcpStream),
 }
 
-/// Runs an expression on whichever socket it is.
+/// Runs an expression on whichever socket it is: `$run` on one of Tokio's, `$pipe` on what is a futures-io stream already.
 macro_rules! on_socket {
-    ($stream:expr, $socket:ident => $run:expr) => {
+    ($stream:expr, $socket:ident => $run:expr, $pipe:expr) => {
         match $stream.get_mut() {
             #[cfg(unix)]
             Stream::Unix($socket) => $run,
+            #[cfg(windows)]
+            Stream::Pipe($socket) => $pipe,
             Stream::Tcp($socket) => $run,
         }
     };
+    ($stream:expr, $socket:ident => $run:expr) => {
+        on_socket!($stream, $socket => $run, $run)
+    };
 }
-
 impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(on_socket!(self, socket => Pin::new(socket).poll_read(cx, &mut buffer)))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<io::Result<usize>> {
+        on_socket!(
+            self,
+            socket => {
+                let mut buffer = ReadBuf::new(bytes);
+                ready!(Pin::new(socket).poll_read(cx, &mut buffer))?;
+                Poll::Ready(Ok(buffer.filled().len()))
+            },
+            Pin::new(socket).poll_read(cx, bytes)
+        )
     }
 }
 
@@ -56,6 +71,6 @@ impl AsyncWrite for Stream {
     }
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        on_socket!(self, socket => Pin::new(socket).poll_shutdown(cx))
+        on_socket!(self, socket => Pin::new(socket).poll_shutdown(cx), Pin::new(socket).poll_close(cx))
     }
 }

@@ -33,7 +33,8 @@ pub fn run(argument: &str) -> Result<std::convert::Infallible, String> {
     }
     #[cfg(unix)]
     if let Some(mask) = options.umask {
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(mask));
+        // The number has 16 bits on some systems; a mask has nine.
+        rustix::process::umask(rustix::fs::Mode::from_bits_truncate((mask & 0o777) as rustix::fs::RawMode));
     }
     // A panic in a task would only end that task: a peer that has panicked must be seen to die.
     let hook = std::panic::take_hook();

@@ -10,6 +10,8 @@ mod file;
 #[cfg(unix)]
 mod inherited;
 mod listening;
+#[cfg(windows)]
+pub mod pipe;
 #[cfg(unix)]
 mod rights;
 mod tcp;

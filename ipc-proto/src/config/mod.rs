@@ -133,7 +133,8 @@ pub struct Config {
     pub ip_type: Option<IpFamily>,
     /// TLS over TCP, and its files. Default `None`: none.
     pub tls: Option<TlsOptions>,
-    /// Lets every user of the machine read from the local socket. Default `false`.
+    /// Lets every user of the machine read from the local socket. Default `false`. A Windows pipe needs this
+    /// and `writable_all` for another user to be answered.
     pub readable_all: bool,
     /// Lets every user of the machine write to the local socket. Default `false`.
     pub writable_all: bool,
@@ -178,7 +179,7 @@ pub struct Config {
     /// node-ipc.
     pub max_offline_bytes: usize,
     /// Connections the system may hold before a server accepts them; at least 1. Default 511, which
-    /// is Node's. Not an option of node-ipc.
+    /// is Node's. Not an option of node-ipc. Without effect on Windows pipes.
     pub accept_backlog: u32,
     /// Events that may wait in one event stream before its socket is no longer read; at least 1.
     /// Default 1024. Not an option of node-ipc.

@@ -2,8 +2,9 @@
 
 #![allow(dead_code, reason = "not every test file uses everything")]
 
-use ipc_tokio::{Client, Config, Server};
+use ipc_tokio::{Client, Config, Endpoint, Server};
 use std::future::Future;
+use std::io::Write;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -31,6 +32,17 @@ impl Place {
         self.path("app.world")
     }
 
+    /// Whether the default socket of `world` is there, for the system.
+    pub(crate) fn is_served(&self) -> bool {
+        if cfg!(unix) {
+            return self.socket().exists();
+        }
+        // A pipe is looked for by opening it.
+        let pipe = Endpoint::local(self.server().settings(), None).expect("an endpoint").to_string();
+        let pipe = pipe.strip_prefix("pipe:").expect("a pipe");
+        std::fs::OpenOptions::new().read(true).open(pipe).is_ok()
+    }
+
     pub(crate) fn server(&self) -> Server {
         Server::new(self.config()).expect("a server")
     }
@@ -43,4 +55,17 @@ impl Place {
 /// Fails a test that hangs.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("too late: {what}"))
+}
+
+/// Whether this runs on Wine, which its runner says with the environment variable `IPC_ON_WINE`: then the test says that it
+/// proves nothing, and why.
+pub(crate) fn skip_under_wine(why: &str) -> bool {
+    let on_wine = std::env::var_os("IPC_ON_WINE").is_some();
+    if on_wine {
+        let test = std::thread::current();
+        // Not by a macro: the harness would keep it for itself.
+        let _said =
+            writeln!(std::io::stderr(), "*** {} proves nothing under Wine: {why} ***", test.name().unwrap_or("?"));
+    }
+    on_wine
 }

@@ -1,0 +1,154 @@
+//! Tokio's named pipes as what the driver takes for a pipe, and as a listener.
+
+use crate::runtime::Timer;
+use crate::stream::Stream;
+use futures_io::{AsyncRead, AsyncWrite};
+use ipc_driver::net::pipe::{INSTANCES, Job, PipeServer, PipeStream};
+use std::future::Future;
+use std::io::{self, IoSlice};
+use std::os::windows::io::{AsHandle, BorrowedHandle, IntoRawHandle, OwnedHandle, RawHandle};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::windows::named_pipe::{NamedPipeClient, NamedPipeServer};
+use tokio::runtime::Handle;
+
+/// A connected pipe.
+pub(crate) type Pipe = PipeStream<End, Timer>;
+
+/// One end of a pipe.
+#[derive(Debug)]
+pub enum End {
+    /// An instance of a server.
+    Server(NamedPipeServer),
+    /// A client's.
+    Client(NamedPipeClient),
+}
+
+/// Runs an expression on whichever end it is.
+macro_rules! on_end {
+    ($end:expr, $pipe:ident => $run:expr) => {
+        match $end {
+            End::Server($pipe) => $run,
+            End::Client($pipe) => $run,
+        }
+    };
+}
+
+impl AsHandle for End {
+    fn as_handle(&self) -> BorrowedHandle<'_> {
+        on_end!(self, pipe => pipe.as_handle())
+    }
+}
+
+impl AsyncRead for End {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(on_end!(self.get_mut(), pipe => Pin::new(pipe).poll_read(cx, &mut buffer)))?;
+        Poll::Ready(Ok(buffer.filled().len()))
+    }
+}
+
+impl AsyncWrite for End {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        on_end!(self.get_mut(), pipe => Pin::new(pipe).poll_write(cx, bytes))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on_end!(self.get_mut(), pipe => Pin::new(pipe).poll_write_vectored(cx, slices))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_end!(self.get_mut(), pipe => Pin::new(pipe).poll_flush(cx))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        on_end!(self.get_mut(), pipe => Pin::new(pipe).poll_shutdown(cx))
+    }
+}
+
+/// Runs a job on this runtime's blocking threads.
+fn blocking(job: Job) {
+    drop(Handle::current().spawn_blocking(job));
+}
+
+/// A client's end that is open. To be called from within the runtime.
+pub(crate) fn client(pipe: OwnedHandle, timer: Timer) -> io::Result<Stream> {
+    let end = End::Client(wrap(pipe, NamedPipeClient::from_raw_handle)?);
+    Ok(Stream::Pipe(PipeStream::new(end, timer, blocking, None)))
+}
+
+/// A server's instance that is waiting for its client.
+type Waiting = Pin<Box<dyn Future<Output = io::Result<NamedPipeServer>> + Send>>;
+
+/// The instances of a pipe that wait for clients.
+pub(crate) struct PipeListener {
+    waiting: Vec<Waiting>,
+    server: PipeServer,
+    handle: Handle,
+}
+
+impl std::fmt::Debug for PipeListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PipeListener").field("server", &self.server).field("waiting", &self.waiting.len()).finish()
+    }
+}
+
+impl PipeListener {
+    /// To be called from within the runtime.
+    pub(crate) fn new(server: PipeServer, first: OwnedHandle, handle: Handle) -> io::Result<Self> {
+        let mut waiting = Vec::with_capacity(INSTANCES);
+        waiting.push(wait(first)?);
+        while waiting.len() < INSTANCES {
+            waiting.push(wait(server.instance()?)?);
+        }
+        Ok(Self { server, waiting, handle })
+    }
+
+    pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Stream>> {
+        // Instances that could not be had when they were needed.
+        while self.waiting.len() < INSTANCES {
+            match self.server.instance().and_then(wait) {
+                Ok(waiting) => self.waiting.push(waiting),
+                Err(error) if self.waiting.is_empty() => return Poll::Ready(Err(error)),
+                Err(_) => break,
+            }
+        }
+        for at in 0..self.waiting.len() {
+            if let Poll::Ready(connected) = self.waiting[at].as_mut().poll(cx) {
+                // The next one is there before this one is handed on, so that no client finds none.
+                match self.server.instance().and_then(wait) {
+                    Ok(next) => self.waiting[at] = next,
+                    // Said by a later call, if it lasts until nobody waits any more.
+                    Err(_) => drop(self.waiting.swap_remove(at)),
+                }
+                let claim = Some(self.server.claim());
+                let timer = Timer::new(self.handle.clone());
+                let stream = |pipe| Stream::Pipe(PipeStream::new(End::Server(pipe), timer, blocking, claim));
+                return Poll::Ready(connected.map(stream));
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// Waits for the client of an instance.
+fn wait(instance: OwnedHandle) -> io::Result<Waiting> {
+    let instance = wrap(instance, NamedPipeServer::from_raw_handle)?;
+    Ok(Box::pin(async move {
+        instance.connect().await?;
+        Ok(instance)
+    }))
+}
+
+/// Gives a pipe to Tokio.
+#[allow(unsafe_code, reason = "Tokio takes handles in no other way")]
+fn wrap<T>(pipe: OwnedHandle, from: unsafe fn(RawHandle) -> io::Result<T>) -> io::Result<T> {
+    // SAFETY: the handle is that of a pipe, opened for overlapped use and owned by nobody else; Tokio closes it, also if it
+    // fails.
+    unsafe { from(pipe.into_raw_handle()) }
+}
