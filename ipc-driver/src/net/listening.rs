@@ -128,6 +128,9 @@ impl Listening {
     /// That of the operating system; [`io::ErrorKind::InvalidInput`] for a Unix socket whose address is no text or too
     /// long for one.
     pub fn endpoint(&self, settings: &Settings) -> io::Result<Endpoint> {
+        #[cfg(not(unix))]
+        let _without_paths = settings;
+        #[cfg(unix)]
         let refused = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         match self {
             #[cfg(unix)]
