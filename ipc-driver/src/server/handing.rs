@@ -16,7 +16,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 /// Asks for a descriptor of the socket.
@@ -32,6 +33,8 @@ pub(super) struct Handing {
 #[derive(Clone)]
 struct Line {
     requests: mpsc::Sender<Request>,
+    /// Whether another process has the socket.
+    taken: Arc<AtomicBool>,
     file: Option<(FileId, Ownership)>,
 }
 
@@ -40,7 +43,8 @@ impl Handing {
     pub(super) fn begin(&self, listener: &impl Listener) -> Requests {
         let (requests, receiver) = mpsc::channel(0);
         let file = listener.file().map(|file| (file.id().clone(), file.ownership()));
-        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(Line { requests, file });
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Line { requests, taken: Arc::default(), file });
         Requests(receiver)
     }
 
@@ -95,7 +99,7 @@ impl<R: Runtime> Server<R> {
             file: line.file.as_ref().map(|(id, ownership)| (id.clone(), ownership.is_ours())),
         };
         let ownership = line.file.map(|(_, ownership)| ownership).filter(Ownership::is_ours);
-        let offered = Offer { socket: fd, facts, ownership };
+        let offered = Offer { socket: fd, facts, ownership, taken: line.taken };
         let (cancel, withdraw) = UnixStream::pair().map_err(HandOverError::Socket)?;
         let again = withdraw.try_clone().map_err(HandOverError::Socket)?;
         let _withdraw_if_dropped = Withdraw(withdraw);
