@@ -43,6 +43,13 @@ fn role() {
         let config = Config::new("world");
         match role.as_str() {
             "worker" => serve(Server::from_stdin(config).expect("a listener")).await,
+            "finished" => {
+                let server = Server::from_stdin(config).expect("a listener");
+                server.start().await.expect("started");
+                server.shutdown(Duration::from_secs(5)).await;
+                say("finished");
+                std::future::pending::<()>().await;
+            }
             "port" => {
                 let port = std::env::var("IPC_TEST_PORT").expect("a port").parse().expect("a port");
                 serve(Server::net(Some("127.0.0.1"), Some(port), config.reuse_port(true)).expect("a server")).await;
@@ -143,6 +150,20 @@ fn socket_that_does_not_listen(place: &Place) -> OwnedFd {
     socket.bind(place.path("bound")).expect("bound");
     let fd = socket.as_fd().try_clone_to_owned();
     fd.expect("a descriptor")
+}
+
+#[tokio::test]
+async fn nothing_listens_any_more_once_a_worker_that_had_the_socket_alone_has_stopped() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.socket()).expect("bound");
+    let mut command = Running::command("finished");
+    command.stdin(Stdio::from(OwnedFd::from(listener)));
+    let child = Running::start(&mut command);
+    // It holds a descriptor for the child.
+    drop(command);
+    let (_child, _) = child.hear_soon("finished").await;
+    let error = UnixStream::connect(place.socket()).expect_err("its standard input is no listener any more");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
 #[tokio::test]
