@@ -327,6 +327,18 @@ async fn where_nobody_offers_a_socket_the_error_says_so() {
     }
 }
 
+#[tokio::test]
+async fn a_control_path_that_is_too_long_is_refused_with_the_limit() {
+    let place = Place::new();
+    let server = place.server();
+    server.start().await.expect("started");
+    let control = place.path(&"x".repeat(200));
+    let limit = ipc_tokio::Platform::current().local_address_limit().to_string();
+    let offered = server.hand_over(&control).await.expect_err("too long").to_string();
+    let taken = Server::take_over(&control, place.config()).await.expect_err("too long").to_string();
+    assert!(offered.contains(&limit) && taken.contains(&limit), "{offered}; {taken}");
+}
+
 async fn until(condition: impl Fn() -> bool) {
     soon("a condition", async {
         while !condition() {

@@ -2,8 +2,8 @@
 
 use super::wire::{Facts, GREETING, READY, SOCKET, WITHDRAWN, YOURS, invalid, read_exact, readable, same_user};
 use super::{ANSWER_WITHIN, STEP};
-use crate::net::{Listening, SocketFile, lock_directory, receive_fd};
-use socket2::{Domain, SockAddr, Socket, Type};
+use crate::net::{Listening, SocketFile, control_address, lock_directory, receive_fd};
+use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
@@ -76,7 +76,7 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // On Linux this also bounds the wait for a server whose backlog is full.
     socket.set_write_timeout(Some(STEP))?;
-    socket.connect(&SockAddr::unix(path)?)?;
+    socket.connect(&control_address(path)?)?;
     Ok(UnixStream::from(OwnedFd::from(socket)))
 }
 

@@ -4,7 +4,7 @@
 
 use super::backlog;
 use super::file::{FileId, Held, SocketFile, lock_directory, make_root, make_way, secure_root};
-use ipc_proto::{LocalAddress, Settings};
+use ipc_proto::{LocalAddress, Platform, Settings};
 use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
@@ -90,13 +90,28 @@ fn open_to(file: &SocketFile, settings: &Settings, group: Option<u32>) -> io::Re
     Ok(())
 }
 
+/// The address of a control socket, whose path nobody has checked before.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::InvalidInput`] names the limit of the system for a path that is longer.
+pub(crate) fn control_address(path: &Path) -> io::Result<SockAddr> {
+    let (length, limit) = (path.as_os_str().len(), Platform::current().local_address_limit());
+    if length > limit {
+        let message = format!("the path is {length} bytes long; a socket of this system takes {limit} at most");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    SockAddr::unix(path)
+}
+
 /// Binds a blocking listener for our own kind, at any path: only its owner may connect.
 pub(crate) fn bind_control(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
+    let address = control_address(path)?;
     let directory = lock_directory(path);
     make_way(path, false)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     let _linux_only = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
-    socket.bind(&SockAddr::unix(path)?)?;
+    socket.bind(&address)?;
     let file = SocketFile::of(path)?;
     let closed_to_others = || {
         if fs::symlink_metadata(path)?.permissions().mode() & 0o777 != 0o600 {
