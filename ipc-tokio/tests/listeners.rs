@@ -253,7 +253,9 @@ async fn sockets_of_the_systemd_convention_are_taken_once_by_the_process_they_ar
     assert_eq!(names, "");
 
     for (script, complaint) in [
-        ("exec 3<&-; export LISTEN_PID=$$ LISTEN_FDS=40;", "is not open"),
+        ("exec 3<&0 4<&-; export LISTEN_PID=$$ LISTEN_FDS=40;", "announces 40 sockets"),
+        // The number 3 is the runtime's by then.
+        ("exec 3<&-; export LISTEN_PID=$$ LISTEN_FDS=1;", "and 3 was not inherited"),
         ("exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=one;", "LISTEN_FDS must be a number"),
         ("exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=4000000000;", "are the most"),
         ("exec 3</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=x;", "descriptor 3, called \"x\","),

@@ -45,7 +45,8 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
     if address.is_abstract() {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&SockAddr::unix(path)?)?;
-        return Ok((listening(socket, settings)?, None));
+        listen(&socket, settings)?;
+        return Ok((socket.into(), None));
     }
     let group = config.socket_group.as_deref().map(group_id).transpose()?;
     let root = Path::new(settings.socket_root());
@@ -63,12 +64,12 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
     socket.bind(&SockAddr::unix(&path)?)?;
     let file = SocketFile::of(&path)?;
     // Nobody can connect before that.
-    let opened = open_to(&file, settings, group).and_then(|()| listening(socket, settings));
-    if opened.is_err() {
-        // The file wants the lock for its removal.
+    if let Err(error) = open_to(&file, settings, group).and_then(|()| listen(&socket, settings)) {
+        // The file wants the lock for its removal, and goes before the socket.
         drop(directory);
+        return Err(error);
     }
-    Ok((opened?, Some(file)))
+    Ok((socket.into(), Some(file)))
 }
 
 /// Gives the file its group and its mode. First the group, then what it may do.
@@ -120,17 +121,16 @@ pub(crate) fn bind_control(path: &Path) -> io::Result<(UnixListener, SocketFile)
         socket.listen(CONTROL_BACKLOG)
     };
     if let Err(error) = closed_to_others() {
-        // The file wants the lock for its removal.
+        // The file wants the lock for its removal, and goes before the socket.
         drop(directory);
         return Err(error);
     }
     Ok((socket.into(), file))
 }
 
-fn listening(socket: Socket, settings: &Settings) -> io::Result<UnixListener> {
+fn listen(socket: &Socket, settings: &Settings) -> io::Result<()> {
     socket.listen(backlog(settings))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    socket.set_nonblocking(true)
 }
 
 /// The number of a group by its name, wherever the system keeps its groups; or the number itself, in digits.

@@ -5,6 +5,7 @@
 use super::Server;
 use crate::error::HandOverError;
 use crate::handover::{Facts, Offer, Outcome, offer, on_thread};
+use crate::latch::Latch;
 use crate::net::{FileId, Ownership};
 use crate::runtime::{Credentials, Listener, Runtime};
 use futures_channel::{mpsc, oneshot};
@@ -28,6 +29,32 @@ type Request = oneshot::Sender<io::Result<OwnedFd>>;
 pub(super) struct Handing {
     /// Of the socket there is now. The lock protects nothing else.
     line: Mutex<Option<Line>>,
+    offers: Offers,
+}
+
+/// The offers under way. The lock protects nothing else.
+#[derive(Default)]
+struct Offers(Arc<Mutex<Vec<Arc<Latch<()>>>>>);
+
+/// One of them, as long as this lives.
+struct UnderWay {
+    all: Arc<Mutex<Vec<Arc<Latch<()>>>>>,
+    ended: Arc<Latch<()>>,
+}
+
+impl Offers {
+    fn begin(&self) -> UnderWay {
+        let ended = Arc::<Latch<()>>::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&ended));
+        UnderWay { all: Arc::clone(&self.0), ended }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).retain(|one| !Arc::ptr_eq(one, &self.ended));
+        self.ended.set(());
+    }
 }
 
 #[derive(Clone)]
@@ -46,6 +73,14 @@ impl Handing {
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(Line { requests, taken: Arc::default(), file });
         Requests(receiver)
+    }
+
+    /// Waits until no offer of now is under way, and its control socket is gone. A server that has stopped withdraws them.
+    pub(super) async fn withdrawn(&self) {
+        let offers = self.offers.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for offer in offers {
+            offer.wait().await;
+        }
     }
 
     fn line(&self) -> Option<Line> {
@@ -107,6 +142,7 @@ impl<R: Runtime> Server<R> {
         let (sender, receiver) = oneshot::channel();
         let server = self.clone();
         let at = control.clone();
+        let under_way = shared.handing.offers.begin();
         // What is decided must be done, whether or not anybody waits for it.
         self.runtime.spawn(async move {
             let withdraw_if_stopped = Withdraw(again);
@@ -134,6 +170,7 @@ impl<R: Runtime> Server<R> {
                 server.shared.handshakes.idle().await;
                 server.shared.stop();
             }
+            drop(under_way);
             // Nobody may be waiting any more.
             let _unheard = sender.send(outcome);
         });
