@@ -40,7 +40,7 @@ impl Emitter {
         self.shared.poll_emit(cx, ticket, emit)
     }
 
-    /// Ends the client at once, as [`Client::disconnect`].
+    /// Ends the client at once, as [`Client::disconnect`](super::Client::disconnect).
     pub fn disconnect(&self) {
         self.shared.disconnect();
     }
