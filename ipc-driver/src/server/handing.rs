@@ -116,7 +116,8 @@ impl<R: Runtime> Server<R> {
     ///
     /// Nobody is refused meanwhile: this server accepts until the other process is ready to. A process that comes and
     /// fails changes nothing, it is logged, and the next may come. A process may take 60 seconds from getting the
-    /// socket to its `start`.
+    /// socket to its `start`; others that ask meanwhile give up after 5 seconds. Of several offers at different paths one is taken, and the others end
+    /// with [`HandOverError::Stopped`].
     ///
     /// Cancel safe: a dropped call withdraws the offer, unless the socket is the other's already.
     ///
