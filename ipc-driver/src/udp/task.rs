@@ -11,6 +11,7 @@ use crate::runtime::{DatagramSocket, Runtime, Timer};
 use crate::scratch;
 use crate::slot::Socket;
 use crate::stream::Tap;
+use crate::unheard::Unheard;
 use bytes::{Buf, Bytes};
 use ipc_proto::{Arrival, DatagramEvent, DatagramTransmit, PeerEvent, ProtocolError, Unsent};
 use std::future::poll_fn;
@@ -61,10 +62,16 @@ impl<R: Runtime> Exchange<R> {
     pub(super) fn new(runtime: R, shared: Arc<Shared>, socket: R::Datagrams, place: Socket<Unsent>) -> Self {
         Self {
             timer: runtime.timer(),
-            runtime,
             socket: Some(socket),
             place,
-            hearing: Hearing { seen: Seen::default(), tap: shared.outlet.tap(), shared },
+            hearing: Hearing {
+                seen: Seen::default(),
+                tap: shared.outlet.tap(),
+                unheard: Unheard::default(),
+                now: runtime.now(),
+                shared,
+            },
+            runtime,
             deferred: None,
             transmit: DatagramTransmit::new(),
             armed: None,
@@ -88,6 +95,7 @@ impl<R: Runtime> Exchange<R> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let shared = Arc::clone(&self.hearing.shared);
         for _ in 0..BATCHES_IN_A_ROW {
+            self.hearing.now = self.runtime.now();
             let order = shared.link.unpark();
             if order == CloseOrder::Abort {
                 let _best_effort = self.poll_send(cx);
@@ -122,6 +130,8 @@ impl<R: Runtime> Exchange<R> {
     /// Closes the socket after so long at the latest.
     fn end_within(&mut self, within: Duration) {
         self.hearing.shared.link.seal();
+        // Nothing is received any more; a pause that is over would only keep the timer expired.
+        self.pause = None;
         let now = self.runtime.now();
         // An addition that overflows means "not in this life".
         let until = now.checked_add(within).unwrap_or_else(|| now + Duration::from_secs(u64::from(u32::MAX)));
@@ -309,6 +319,9 @@ struct Hearing {
     shared: Arc<Shared>,
     seen: Seen<UdpPeer, UdpEvent>,
     tap: Tap<UdpEvent>,
+    unheard: Unheard,
+    /// When the last batch began.
+    now: Instant,
 }
 
 impl Hearing {
@@ -331,7 +344,9 @@ impl Hearing {
     fn tell(&self, event: &UdpEvent) {
         let heard = self.shared.handlers.lifecycle(event);
         if let (UdpEvent::Error { error, .. }, false, false) = (event, heard, self.tap.is_open()) {
-            tracing::warn!(target: "ipc", %error, "unheard error");
+            if let Some(unlogged) = self.unheard.count(self.now) {
+                tracing::warn!(target: "ipc", %error, unlogged, "unheard error");
+            }
         }
     }
 
