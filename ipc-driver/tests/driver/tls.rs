@@ -259,6 +259,20 @@ fn a_stop_ends_the_handshakes_under_way() {
 }
 
 #[test]
+fn a_reset_in_the_handshake_says_that_it_was_in_the_handshake() {
+    let runtime = Fake::new(1);
+    let mut listener = listen(&runtime);
+    let client = client(&runtime, pair().1.max_retries(0));
+    client.start();
+    client.set_stop_retrying(true);
+    let first = runtime.block_on(listener.accept()).unwrap();
+    first.connection().reset();
+    let error = runtime.block_on(client.connect()).unwrap_err();
+    let ConnectError::GaveUp { last: Some(last), .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(handshake_error(last), HandshakeError::Closed), "{last:?}");
+}
+
+#[test]
 fn a_server_that_stalls_fails_the_attempt_and_the_next_follows() {
     let runtime = Fake::new(1);
     let mut listener = listen(&runtime);
