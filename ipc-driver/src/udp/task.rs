@@ -28,6 +28,9 @@ const BATCH: usize = 64;
 /// After so many batches in a row other tasks have their turn.
 const BATCHES_IN_A_ROW: usize = 16;
 
+/// After so many bytes received other tasks have their turn too: a datagram may hold tens of thousands of messages.
+const BYTES_IN_A_ROW: usize = 256 * 1024;
+
 /// After an error of receiving the task waits so long instead of spinning.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(50);
 
@@ -44,6 +47,8 @@ pub(super) struct Exchange<R: Runtime> {
     transmit: DatagramTransmit,
     timer: R::Timer,
     armed: Option<Instant>,
+    /// Bytes received since other tasks had their turn.
+    taken: usize,
     /// Nothing is received before.
     pause: Option<Instant>,
     /// What is queued is sent until then at most.
@@ -75,6 +80,7 @@ impl<R: Runtime> Exchange<R> {
             deferred: None,
             transmit: DatagramTransmit::new(),
             armed: None,
+            taken: 0,
             pause: None,
             until: None,
             ordered: CloseOrder::Open,
@@ -94,6 +100,7 @@ impl<R: Runtime> Exchange<R> {
     /// Ready when the socket is to be closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let shared = Arc::clone(&self.hearing.shared);
+        self.taken = 0;
         for _ in 0..BATCHES_IN_A_ROW {
             self.hearing.now = self.runtime.now();
             let order = shared.link.unpark();
@@ -121,6 +128,9 @@ impl<R: Runtime> Exchange<R> {
             let resumes = congested && !shared.link.is_congested();
             if !(received || due || resumes) && shared.link.park(cx, order) {
                 return Poll::Pending;
+            }
+            if self.taken >= BYTES_IN_A_ROW {
+                break;
             }
         }
         cx.waker().wake_by_ref();
@@ -178,11 +188,15 @@ impl<R: Runtime> Exchange<R> {
                     }
                 };
                 let input = &buffer[..count.min(buffer.len())];
+                self.taken += input.len();
                 let arrival = self.hearing.shared.lock_core().begin(self.runtime.now(), from);
                 if let Some((arrival, left)) = self.deliver(cx, arrival, input) {
                     let rest = Bytes::copy_from_slice(&input[input.len() - left..]);
                     self.deferred = Some(Deferred { arrival, rest });
                     return Poll::Pending;
+                }
+                if self.taken >= BYTES_IN_A_ROW {
+                    break;
                 }
             }
             Poll::Ready(())

@@ -357,3 +357,18 @@ fn a_stop_during_the_wait_after_an_error_does_not_spin() {
     runtime.advance(5 * SECOND);
     assert!(runtime.tasks().is_empty(), "{:?}", runtime.tasks());
 }
+
+#[test]
+fn datagrams_full_of_messages_do_not_keep_other_tasks_from_their_turn() {
+    let runtime = Fake::new(15);
+    let server = serve_udp(&runtime, config());
+    let mut end = socket(&runtime);
+    let full = "x\u{c}".repeat(32_000);
+    for _ in 0..50 {
+        runtime.ether().carry(whereabouts(&end), here(), full.as_bytes());
+    }
+    let before = exchange(&runtime).polls;
+    tell(&runtime, &mut end, "x\u{c}");
+    assert_eq!(server.counters().received.malformed, 50 * 32_000 + 1);
+    assert!(exchange(&runtime).polls - before >= 10, "5 datagrams of 64,000 bytes in a row at most");
+}
