@@ -164,7 +164,7 @@ impl<R: Runtime> Pump<R> {
                 }
             }
         }
-        cx.waker().wake_by_ref();
+        self.runtime.give_way(cx);
         Poll::Pending
     }
 
@@ -338,7 +338,7 @@ impl<R: Runtime> Pump<R> {
             }
         }
         // Somebody refills the queue as fast as it is written: reading has its turn first.
-        cx.waker().wake_by_ref();
+        self.runtime.give_way(cx);
         Poll::Pending
     }
 

@@ -133,7 +133,7 @@ impl<R: Runtime> Exchange<R> {
                 break;
             }
         }
-        cx.waker().wake_by_ref();
+        self.runtime.give_way(cx);
         Poll::Pending
     }
 
@@ -245,7 +245,7 @@ impl<R: Runtime> Exchange<R> {
             }
         }
         // Somebody refills the queue as fast as it is sent: receiving has its turn first.
-        cx.waker().wake_by_ref();
+        self.runtime.give_way(cx);
         Poll::Pending
     }
 
