@@ -11,3 +11,4 @@ pub mod node;
 pub mod peer;
 pub mod process;
 pub mod protocol;
+pub mod wine;

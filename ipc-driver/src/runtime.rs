@@ -173,7 +173,7 @@ pub struct Remote {
 /// |---|---|---|
 /// | Linux, macOS | yes | yes, unless it lives in another pid namespace |
 /// | FreeBSD and the other BSDs | yes | no |
-/// | Windows | no | yes |
+/// | Windows | no | no |
 ///
 /// A pid is for logs: by the time one looks, the process may have ended and its number have gone to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

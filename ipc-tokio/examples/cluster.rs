@@ -121,7 +121,7 @@ mod unix {
 
     fn node(found: &NodeIpc, endpoint: &Endpoint, version: Version) -> Result<()> {
         let path = endpoint.local_address().ok_or("no path")?.as_str();
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cluster.mjs");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/node/cluster.mjs");
         let mut command = Command::new(found.node());
         command.arg(script).arg(found.package()).arg(path).stdin(Stdio::null());
         let mut client = Workers(vec![command.spawn()?]);

@@ -3,7 +3,8 @@
 use crate::runtime::Timer;
 use crate::stream::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
-use ipc_driver::net::pipe::{INSTANCES, Job, PipeServer, PipeStream};
+use ipc_driver::net::pipe::{INSTANCES, Job, PipeServer, PipeStream, client_credentials};
+use ipc_driver::runtime::Remote;
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::os::windows::io::{AsHandle, BorrowedHandle, IntoRawHandle, OwnedHandle, RawHandle};
@@ -109,7 +110,7 @@ impl PipeListener {
         Ok(Self { server, waiting, handle })
     }
 
-    pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Stream>> {
+    pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Remote)>> {
         // Instances that could not be had when they were needed.
         while self.waiting.len() < INSTANCES {
             match self.server.instance().and_then(wait) {
@@ -128,8 +129,10 @@ impl PipeListener {
                 }
                 let claim = Some(self.server.claim());
                 let timer = Timer::new(self.handle.clone());
-                let stream = |pipe| Stream::Pipe(PipeStream::new(End::Server(pipe), timer, blocking, claim));
-                return Poll::Ready(connected.map(stream));
+                return Poll::Ready(connected.map(|pipe| {
+                    let remote = Remote::with_credentials(client_credentials(pipe.as_handle()));
+                    (Stream::Pipe(PipeStream::new(End::Server(pipe), timer, blocking, claim)), remote)
+                }));
             }
         }
         Poll::Pending

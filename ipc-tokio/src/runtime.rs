@@ -177,7 +177,7 @@ impl Listen for Listener {
                 Poll::Ready(Ok((Stream::Unix(stream), remote)))
             }
             #[cfg(windows)]
-            Socket::Pipe(pipe) => Poll::Ready(Ok((ready!(pipe.poll_accept(cx))?, Remote::default()))),
+            Socket::Pipe(pipe) => pipe.poll_accept(cx),
             Socket::Tcp(socket) => {
                 let (stream, address) = ready!(socket.poll_accept(cx))?;
                 let _best_effort = stream.set_nodelay(true);

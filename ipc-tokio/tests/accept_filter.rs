@@ -2,7 +2,9 @@
 
 mod common;
 
-use common::{Place, soon};
+#[cfg(unix)]
+use common::Place;
+use common::soon;
 use ipc_tokio::{Client, Config, ConnectionError, Refusal, Remote, Server, ServerEvent};
 use std::io::Read;
 use std::sync::{Arc, Mutex};

@@ -248,8 +248,8 @@ async fn whatever_a_peer_does_it_leaves_no_descriptor_behind() {
             }
         })
         .await;
-        drop(connect_unix(&control));
         drop(Server::take_over(&control, place.config()).await.expect("claimed"));
+        drop(std::os::unix::net::UnixStream::connect(&control).expect("connected"));
         offering.abort();
         assert!(offering.await.is_err());
         soon("its end", async {
@@ -267,8 +267,4 @@ async fn whatever_a_peer_does_it_leaves_no_descriptor_behind() {
     gone.connect().await.expect_err("nobody is there");
     drop(gone);
     settled("attempts that failed", before).await;
-}
-
-fn connect_unix(path: &std::path::Path) -> std::os::unix::net::UnixStream {
-    std::os::unix::net::UnixStream::connect(path).expect("connected")
 }

@@ -271,6 +271,22 @@ async fn processes_that_ask_for_it_share_a_port() {
 }
 
 #[tokio::test]
+async fn a_server_without_descriptors_left_serves_again_when_there_are_some() {
+    let place = Place::new();
+    let program = Running::command("bind");
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "ulimit -n 24; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
+    command.env(child::ROLE, "bind").env("IPC_TEST_PATH", place.socket());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let (server, at) = Running::start(&mut command).hear_soon("serving ").await;
+    let crowd: Vec<_> = (0..60).map(|_| UnixStream::connect(place.socket()).expect("the backlog has room")).collect();
+    // Who comes last waits for the others to go.
+    let waiting = tokio::spawn(async move { ask(&at.parse().expect("an endpoint")).await });
+    drop(crowd);
+    assert_eq!(soon("served", waiting).await.expect("served"), server.id());
+}
+
+#[tokio::test]
 async fn a_server_that_is_killed_leaves_its_file_and_the_next_one_replaces_it() {
     let place = Place::new();
     let start = || {

@@ -3,7 +3,8 @@
 
 mod common;
 
-use common::{Place, skip_under_wine, soon};
+use common::{Place, soon};
+use ipc_conformance::wine::skip_under_wine;
 use ipc_tokio::{Client, ClientEvent, Peer, ServeError, Server, ServerEvent};
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;
@@ -36,6 +37,18 @@ async fn refused(server: &Server) -> std::io::Error {
         ServeError::Listen { source, .. } => source,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn the_process_of_a_client_is_known() {
+    let place = Place::new();
+    let server = place.server();
+    let (sender, mut seen) = unbounded_channel();
+    server.on_connect(move |peer| sender.send(peer.remote().clone()).expect("heard"));
+    server.start().await.expect("started");
+    let _client = connected(&place).await;
+    let credentials = soon("a peer", seen.recv()).await.expect("a peer").credentials.expect("known");
+    assert_eq!((credentials.pid, credentials.uid), (Some(std::process::id()), None));
 }
 
 #[tokio::test]

@@ -3,9 +3,7 @@
 mod common;
 
 use common::soon;
-use ipc_tokio::{
-    Client, Config, ConnectError, HandshakeError, Peer, Server, ServerEvent, TlsError, TlsOptions, TlsVersion, rustls,
-};
+use ipc_tokio::{Client, Config, HandshakeError, Peer, Server, ServerEvent, TlsOptions, TlsVersion, rustls};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, KeyPair};
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -181,11 +179,14 @@ async fn a_handshake_that_is_broken_off_is_told_and_leaves_nothing() {
     drop(TcpStream::connect(address).await.expect("connected"));
     let error = soon("the error", refused.recv()).await.expect("an error");
     assert_eq!(error, HandshakeError::Closed.to_string());
-    let mut killed = TcpStream::connect(address).await.expect("connected");
-    killed.write_all(&[0x16, 3, 1, 2, 0, 1]).await.expect("written");
-    killed.set_zero_linger().expect("a socket");
-    drop(killed);
-    soon("the error", refused.recv()).await.expect("an error");
+    // Windows gives nobody a connection that was reset before it was accepted.
+    if !cfg!(windows) {
+        let mut killed = TcpStream::connect(address).await.expect("connected");
+        killed.write_all(&[0x16, 3, 1, 2, 0, 1]).await.expect("written");
+        killed.set_zero_linger().expect("a socket");
+        drop(killed);
+        soon("the error", refused.recv()).await.expect("an error");
+    }
 
     // Those under way end with the server.
     let mut stalled = TcpStream::connect(address).await.expect("connected");
@@ -195,7 +196,7 @@ async fn a_handshake_that_is_broken_off_is_told_and_leaves_nothing() {
     soon("the answer", received.recv()).await.expect("an answer");
     soon("shutdown", server.shutdown(Duration::from_secs(5))).await;
     assert_eq!(soon("the end", stalled.read(&mut [0; 8])).await.expect("no reset"), 0);
-    assert_eq!(server.refused(), 3);
+    assert_eq!(server.refused(), if cfg!(windows) { 2 } else { 3 });
 }
 
 #[tokio::test]
@@ -302,6 +303,7 @@ async fn a_system_without_certificates_to_trust_is_an_error_that_says_so() {
         return alone(name, &[("SSL_CERT_FILE", "/dev/null".into()), ("SSL_CERT_DIR", "/nowhere".into())]);
     }
     let client = Client::net(Some("localhost"), Some(9), Config::new("hello").tls(TlsOptions::new()));
+    use ipc_tokio::{ConnectError, TlsError};
     let Err(ConnectError::Tls(error @ TlsError::SystemTrust { .. })) = client else { panic!("{client:?}") };
     assert!(error.to_string().ends_with("name some with tls.trustedConnections or tls.ca"), "{error}");
 }

@@ -1,10 +1,14 @@
 //! What peers must do together. Only behaviour that all versions of node-ipc share is asked for here.
 
 use ipc_conformance::process::{PeerProcess, ProcessError};
+use ipc_conformance::wine::skip_under_wine;
 use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::party::{Over, Party, Place, free_udp_ports};
+
+/// What Wine cannot do: seen with programs that use Tokio alone.
+const KILLED: &str = "the end of a TCP connection whose process is killed is not always reported there";
 
 /// A server and a connected client, unless one of them cannot be had.
 struct Pair {
@@ -101,6 +105,9 @@ pub(crate) fn a_broadcast_reaches_every_client(server: Party, client: Party, ove
 }
 
 pub(crate) fn a_client_comes_back_when_the_server_does(server: Party, client: Party, over: Over) {
+    if over != Over::Unix && skip_under_wine(KILLED) {
+        return;
+    }
     let Some(mut pair) = Pair::start(server, client, over, json!({}), json!({})) else { return };
     let mark = pair.client.mark();
     pair.server.kill();
@@ -131,6 +138,9 @@ pub(crate) fn a_dropped_client_connects_again(server: Party, client: Party, over
 }
 
 pub(crate) fn a_client_gives_up_after_its_retries(server: Party, client: Party, over: Over) {
+    if over != Over::Unix && skip_under_wine(KILLED) {
+        return;
+    }
     let Some(mut pair) =
         Pair::start(server, client, over, json!({}), json!({"config": {"maxRetries": 2, "retry": 20}}))
     else {

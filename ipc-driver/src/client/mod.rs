@@ -4,15 +4,19 @@
 //! from any thread goes through the [`Link`] while connected and through the core's offline policy while not. Where both
 //! locks are taken, the core's comes first.
 
+mod emitter;
 mod secure;
+mod shared;
 mod task;
+
+pub use emitter::Emitter;
 
 use crate::dial::{Lookup, LookupFn};
 use crate::emit::emit_methods;
 use crate::error::{CloseError, ConnectError, ConnectionError};
 use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
-use crate::link::{CloseOrder, Link};
+use crate::link::Link;
 use crate::peer::unsent;
 use crate::runtime::{Ambient, Runtime};
 use crate::stream::{Events, Outlet};
@@ -20,11 +24,12 @@ use crate::tls::Connector;
 use crate::wakers::Ticket;
 use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Settings, StopRetrying, Unsent};
+use shared::Shared;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 use task::Running;
@@ -66,30 +71,6 @@ pub struct Client<R: Runtime> {
     runtime: R,
 }
 
-/// Emits through a client without keeping it alive: for handlers and for tasks that end with it.
-#[derive(Clone)]
-pub struct Emitter {
-    shared: Arc<Shared>,
-}
-
-struct Shared {
-    settings: Settings,
-    endpoint: Endpoint,
-    core: Mutex<ipc_proto::Client>,
-    link: Link,
-    handlers: Handlers<(), ClientEvent>,
-    outlet: Outlet<ClientEvent>,
-    lookup: Mutex<Option<LookupFn>>,
-    /// Absent where the connection is in clear.
-    tls: Mutex<Option<Connector>>,
-    started: AtomicBool,
-    /// Whether the first connection came, or the end before it.
-    first: Latch<bool>,
-    /// What the last attempt said.
-    last_error: Mutex<Option<Arc<io::Error>>>,
-    ended: Latch<Unsent>,
-}
-
 struct Alive(Arc<Shared>);
 
 impl Drop for Alive {
@@ -110,12 +91,6 @@ impl<R: Runtime> std::fmt::Debug for Client<R> {
             .field("endpoint", self.endpoint())
             .field("connected", &self.is_connected())
             .finish_non_exhaustive()
-    }
-}
-
-impl std::fmt::Debug for Emitter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Emitter").field("endpoint", &self.shared.endpoint).finish_non_exhaustive()
     }
 }
 
@@ -514,119 +489,5 @@ impl<R: Runtime> Client<R> {
         emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
         self.shared().poll_emit(cx, ticket, emit)
-    }
-}
-
-impl Emitter {
-    emit_methods!();
-
-    fn link(&self) -> &Link {
-        &self.shared.link
-    }
-
-    fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
-        self.shared.emit(emit)
-    }
-
-    fn poll_emit_with(
-        &self,
-        cx: &mut Context<'_>,
-        ticket: &mut Ticket,
-        emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
-    ) -> Poll<Result<(), EmitError>> {
-        self.shared.poll_emit(cx, ticket, emit)
-    }
-
-    /// Ends the client at once, as [`Client::disconnect`].
-    pub fn disconnect(&self) {
-        self.shared.disconnect();
-    }
-}
-
-impl Shared {
-    fn lock_core(&self) -> MutexGuard<'_, ipc_proto::Client> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn lookup(&self) -> Option<LookupFn> {
-        self.lookup.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn emit(&self, mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
-        if let Some(outcome) = self.link.emit(&mut emit) {
-            return outcome;
-        }
-        let mut core = self.lock_core();
-        // A connection may have come up meanwhile; it cannot while the core is locked.
-        match self.link.emit(&mut emit) {
-            Some(outcome) => outcome,
-            None => core.emit_offline(emit),
-        }
-    }
-
-    fn poll_emit(
-        &self,
-        cx: &mut Context<'_>,
-        ticket: &mut Ticket,
-        mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
-    ) -> Poll<Result<(), EmitError>> {
-        match self.link.poll_emit(cx, ticket, &mut emit) {
-            Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(None) => {}
-        }
-        let mut core = self.lock_core();
-        match self.link.poll_emit(cx, ticket, &mut emit) {
-            Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
-            Poll::Pending => return Poll::Pending,
-            Poll::Ready(None) => {}
-        }
-        match core.emit_offline(emit) {
-            Err(EmitError::Full { .. }) => {
-                self.link.wait(cx, ticket);
-                Poll::Pending
-            }
-            outcome => Poll::Ready(outcome),
-        }
-    }
-
-    fn disconnect(&self) {
-        self.lock_core().disconnect();
-        self.link.close(CloseOrder::Abort);
-        self.end_unstarted();
-    }
-
-    /// Flushes and closes if connected, ends at once if not.
-    fn begin_close(&self, within: Duration) {
-        {
-            let mut core = self.lock_core();
-            if core.is_connected() {
-                // Under the lock of the core: the connection cannot end between the look and the order, which would then
-                // be for the next one.
-                self.link.close(CloseOrder::Flush(within));
-            } else {
-                core.disconnect();
-                self.link.close(CloseOrder::Abort);
-            }
-        }
-        self.end_unstarted();
-    }
-
-    /// A client that was never started has no task to see to its end.
-    fn end_unstarted(&self) {
-        if !self.started.load(Ordering::Relaxed) {
-            self.end();
-        }
-    }
-
-    /// The very end.
-    fn end(&self) {
-        self.link.close(CloseOrder::Abort);
-        self.first.set(false);
-        let unsent = self.lock_core().unsent();
-        self.ended.set(unsent);
-        self.outlet.close();
-        // They may hold an emitter, which holds them.
-        self.handlers.clear();
     }
 }

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "tls")]
 use super::Client;
-use super::Shared;
+use super::shared::Shared;
 use crate::dial::dial;
 use crate::runtime::Runtime;
 #[cfg(feature = "tls")]

@@ -1,7 +1,8 @@
 //! The task of a client: dials, runs the connection, reports, and sees to the end. What to do next is for
 //! [`ipc_proto::Client`] to say.
 
-use super::{ClientEvent, Shared};
+use super::ClientEvent;
+use super::shared::Shared;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;

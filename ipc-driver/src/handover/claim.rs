@@ -2,7 +2,7 @@
 
 use super::wire::{Facts, GREETING, READY, SOCKET, WITHDRAWN, YOURS, invalid, read_exact, readable, same_user};
 use super::{ANSWER_WITHIN, STEP};
-use crate::net::{Listening, SocketFile, receive_fd};
+use crate::net::{Listening, SocketFile, lock_directory, receive_fd};
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -29,12 +29,15 @@ pub(crate) struct Claim {
 /// [`io::ErrorKind::NotFound`] or [`io::ErrorKind::ConnectionRefused`] if nobody offers one there;
 /// [`io::ErrorKind::PermissionDenied`] if it runs as another user; that of a conversation that went wrong.
 pub(crate) fn claim(path: &Path) -> io::Result<(Claim, Listening)> {
+    let stream = match connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            // It may be bound and not listened on yet. Whoever binds holds this lock until it is.
+            drop(lock_directory(path));
+            connect(path)
+        }
+        other => other,
+    }?;
     let deadline = Instant::now() + STEP;
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // On Linux this also bounds the wait for a server whose backlog is full.
-    socket.set_write_timeout(Some(STEP))?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    let stream = UnixStream::from(OwnedFd::from(socket));
     same_user(&stream)?;
     (&stream).write_all(GREETING)?;
     readable(&stream, None, Some(deadline))?;
@@ -58,6 +61,14 @@ pub(crate) fn claim(path: &Path) -> io::Result<(Claim, Listening)> {
         (listening, _) => listening,
     };
     Ok((Claim { stream, control: path.to_owned(), endpoint: facts.endpoint, owns_file }, listening))
+}
+
+fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // On Linux this also bounds the wait for a server whose backlog is full.
+    socket.set_write_timeout(Some(STEP))?;
+    socket.connect(&SockAddr::unix(path)?)?;
+    Ok(UnixStream::from(OwnedFd::from(socket)))
 }
 
 impl Claim {

@@ -117,7 +117,7 @@ impl Drop for SocketFile {
 /// Keeps other servers out of the directory of `path`, so that of two that start at once none takes the socket of the
 /// other, bound but not yet listened on, for that of a dead one and removes it. `None` if the directory cannot be
 /// locked, or somebody holds the lock for longer than any server does; then it goes on without.
-pub(super) fn lock_directory(path: &Path) -> Option<OwnedFd> {
+pub(crate) fn lock_directory(path: &Path) -> Option<OwnedFd> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let directory = rustix::fs::open(directory, flags, Mode::empty()).ok()?;

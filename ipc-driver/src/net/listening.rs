@@ -127,23 +127,11 @@ impl Listening {
     ///
     /// That of the operating system; [`io::ErrorKind::InvalidInput`] for a Unix socket whose address is no text or too
     /// long for one.
+    #[cfg_attr(not(unix), allow(unused_variables, reason = "only Unix sockets are bound to paths"))]
     pub fn endpoint(&self, settings: &Settings) -> io::Result<Endpoint> {
-        let refused = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
         match self {
             #[cfg(unix)]
-            Self::Unix { socket, .. } => {
-                let no_text = || io::Error::new(io::ErrorKind::InvalidInput, "the address of this socket is no text");
-                let address = socket.local_addr()?;
-                if let Some(path) = address.as_pathname() {
-                    return Endpoint::at_path(settings, path.to_str().ok_or_else(no_text)?).map_err(refused);
-                }
-                #[cfg(any(target_os = "linux", target_os = "android"))]
-                if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(&address) {
-                    let name = std::str::from_utf8(name).map_err(|_| no_text())?;
-                    return Endpoint::abstract_name(settings, name).map_err(refused);
-                }
-                Err(no_text())
-            }
+            Self::Unix { socket, .. } => local_endpoint(socket, settings),
             Self::Tcp(socket) => {
                 let address = socket.local_addr()?;
                 Ok(Endpoint::Tcp { host: address.ip().to_string(), port: address.port() })
@@ -205,4 +193,20 @@ pub fn listen(endpoint: &Endpoint, addresses: &[SocketAddr], settings: &Settings
         }
         other => Err(super::unsupported(other)),
     }
+}
+
+#[cfg(unix)]
+fn local_endpoint(socket: &UnixListener, settings: &Settings) -> io::Result<Endpoint> {
+    let refused = |error| io::Error::new(io::ErrorKind::InvalidInput, error);
+    let no_text = || io::Error::new(io::ErrorKind::InvalidInput, "the address of this socket is no text");
+    let address = socket.local_addr()?;
+    if let Some(path) = address.as_pathname() {
+        return Endpoint::at_path(settings, path.to_str().ok_or_else(no_text)?).map_err(refused);
+    }
+    #[cfg(target_os = "linux")]
+    if let Some(name) = std::os::linux::net::SocketAddrExt::as_abstract_name(&address) {
+        let name = std::str::from_utf8(name).map_err(|_| no_text())?;
+        return Endpoint::abstract_name(settings, name).map_err(refused);
+    }
+    Err(no_text())
 }

@@ -32,7 +32,7 @@ pub use udp::{bind_udp, is_report_of_sending};
 pub use unix::{bind_local, local_path};
 
 #[cfg(unix)]
-pub(crate) use file::{FileId, Ownership};
+pub(crate) use file::{FileId, Ownership, lock_directory};
 #[cfg(unix)]
 pub(crate) use rights::{receive_fd, send_fd};
 #[cfg(unix)]

@@ -29,7 +29,14 @@ pub fn bind_tcp(addresses: &[SocketAddr], settings: &Settings) -> io::Result<Tcp
 
 /// `SO_REUSEPORT`: the system shares connections out between all who listen on the port.
 fn reuse_port(socket: &Socket) -> io::Result<()> {
-    #[cfg(all(unix, not(any(target_os = "solaris", target_os = "illumos", target_os = "cygwin"))))]
+    #[cfg(target_os = "freebsd")]
+    {
+        socket.set_reuse_port_lb(true)
+    }
+    #[cfg(all(
+        unix,
+        not(any(target_os = "freebsd", target_os = "solaris", target_os = "illumos", target_os = "cygwin"))
+    ))]
     {
         socket.set_reuse_port(true)
     }

@@ -49,6 +49,7 @@ impl<R: Runtime> Accepting<R> {
         self
     }
 
+    #[cfg_attr(not(unix), allow(unused_mut, reason = "nobody asks for descriptors there"))]
     pub(super) async fn run(mut self, mut listener: R::Listener) {
         let mut pause = self.runtime.timer();
         let mut paused = false;

@@ -6,7 +6,9 @@ use crate::error::ServeError;
 #[cfg(unix)]
 use crate::handover::{Claim, claim, on_thread};
 use crate::net::Listening;
-use crate::runtime::{Ambient, Listener, Runtime};
+#[cfg(unix)]
+use crate::runtime::Listener;
+use crate::runtime::{Ambient, Runtime};
 use ipc_proto::{Config, Endpoint, Settings};
 use std::io;
 #[cfg(unix)]

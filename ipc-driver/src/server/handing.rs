@@ -124,8 +124,11 @@ impl<R: Runtime> Server<R> {
             };
             if let Ok(Outcome::Taken(taker)) = &outcome {
                 tracing::info!(target: "ipc", endpoint = %socket.endpoint, pid = taker.pid, "another process has taken over");
-                server.shared.stop();
+                // First the socket, then the book: who has been accepted by now is still let in.
+                socket.stop.set(());
                 socket.stopped.wait().await;
+                server.shared.handshakes.idle().await;
+                server.shared.stop();
             }
             // Nobody may be waiting any more.
             let _unheard = sender.send(outcome);

@@ -12,6 +12,9 @@ use crate::latch::Latch;
 use crate::runtime::{Remote, Runtime};
 use crate::tls::Acceptor;
 use crate::transport::Transport;
+#[cfg(unix)]
+use crate::wakers::Ticket;
+use crate::wakers::Wakers;
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -35,6 +38,8 @@ struct State {
     next: u64,
     /// Those under way, the oldest first.
     running: BTreeMap<u64, Arc<Latch<Cut>>>,
+    /// Who waits until there are none.
+    idle: Wakers,
 }
 
 /// Why one is cut.
@@ -64,12 +69,37 @@ impl Handshakes {
     }
 
     fn done(&self, id: u64) {
-        self.lock().running.remove(&id);
+        let mut state = self.lock();
+        state.running.remove(&id);
+        if state.running.is_empty() {
+            let idle = state.idle.take();
+            drop(state);
+            idle.wake();
+        }
+    }
+
+    /// Waits until none is under way. Each has its time limit.
+    #[cfg(unix)]
+    pub(super) async fn idle(&self) {
+        let mut ticket = Ticket::default();
+        poll_fn(|cx| {
+            let mut state = self.lock();
+            if state.running.is_empty() {
+                return Poll::Ready(());
+            }
+            state.idle.register(&mut ticket, cx);
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Ends all that are under way: the server has stopped.
     pub(super) fn stop(&self) {
-        let running = std::mem::take(&mut self.lock().running);
+        let mut state = self.lock();
+        let running = std::mem::take(&mut state.running);
+        let idle = state.idle.take();
+        drop(state);
+        idle.wake();
         running.into_values().for_each(|cut| cut.set(Cut::Stopped));
     }
 }
@@ -114,7 +144,8 @@ pub(super) fn greet<R: Runtime>(
             })
             .await
         };
-        drop(running);
+        // Until what came of it is settled, it is under way.
+        let _running = running;
         let error = match outcome {
             Ok(Ok(stream)) => {
                 stream.describe(&mut remote);

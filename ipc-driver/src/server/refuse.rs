@@ -83,17 +83,15 @@ pub(super) fn refuse<R: Runtime>(runtime: &R, shared: &Arc<Shared>, remote: Remo
         tracing::warn!(target: "ipc", %remote, %error, unlogged, "refused a connection");
     }
     let event = ServerEvent::Refused { remote, error };
-    shared.handlers.lifecycle(&event);
-    let mut tap = shared.outlet.tap();
-    if !tap.is_open() {
-        return;
-    }
-    tap.push(event);
     // Like the last event of a peer, it waits for room in the stream, and while too many wait nobody is accepted.
     let leaving = Leaving::new(Arc::clone(shared));
     let shared = Arc::clone(shared);
+    // Not on the task that accepts, which a handler that panics would end.
     runtime.spawn(async move {
         let _leaving = leaving;
+        let mut tap = shared.outlet.tap();
+        shared.handlers.lifecycle(&event);
+        tap.push(event);
         poll_fn(|cx| tap.poll_settled(cx, &shared.outlet)).await;
     });
 }

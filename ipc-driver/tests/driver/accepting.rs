@@ -128,3 +128,61 @@ fn a_busy_endpoint_is_an_error_that_names_it() {
     assert!(matches!(error, ServeError::Listen { .. }));
     assert!(error.to_string().contains("127.0.0.1:8000"), "{error}");
 }
+
+#[test]
+fn those_who_are_refused_fill_no_memory_where_nobody_hears_of_them() {
+    let runtime = Fake::new(9);
+    let server = server(&runtime, config().event_queue(4).max_connections(0).accept_backlog(1000));
+    let mut events = server.events();
+    runtime.block_on(server.start()).unwrap();
+    let ends: Vec<_> = (0..500).map(|_| poll_once(runtime.connect(&address(), server.settings()))).collect();
+    runtime.advance(SECOND);
+    assert!(server.refused() < 20, "{}", server.refused());
+    assert!(runtime.tasks().len() < 20);
+    // Nobody is lost: all are told of as the stream is read.
+    let told = Log::default();
+    let to = told.clone();
+    runtime.spawn(async move {
+        while let Some(event) = events.recv().await {
+            to.push(server_event(&event));
+        }
+    });
+    runtime.advance(SECOND * 60);
+    assert_eq!(server.refused(), 500);
+    assert_eq!(told.take().iter().filter(|event| event.starts_with("Refused")).count(), 500);
+    drop(ends);
+}
+
+#[test]
+fn a_handler_of_refusals_that_panics_stops_nobody_from_accepting() {
+    let runtime = Fake::new(10);
+    let server = serve(&runtime, config().max_connections(1));
+    server.on_refused(|_, _| panic!("on purpose"));
+    let one = dial(&runtime);
+    let _surplus = dial(&runtime);
+    assert_eq!(runtime.panics().len(), 1);
+    drop(one);
+    runtime.run();
+    let _next = dial(&runtime);
+    assert_eq!((server.len(), server.refused()), (1, 1));
+}
+
+#[test]
+fn a_filter_is_asked_before_there_is_a_peer() {
+    let runtime = Fake::new(11);
+    let server = server(&runtime, config());
+    let log = Log::default();
+    let to = log.clone();
+    server.on_lifecycle(move |event| to.push(server_event(event)));
+    server.accept_if(|_: &ipc_driver::Remote| Err("nobody today"));
+    runtime.block_on(server.start()).unwrap();
+    let mut end = dial(&runtime);
+    assert_eq!(runtime.block_on(end.receive()).unwrap(), b"");
+    let log = log.take();
+    assert_eq!((log.len(), log[0].as_str()), (2, "started"));
+    assert!(log[1].starts_with("Refused") && log[1].contains("nobody today"), "{log:?}");
+    server.accept_if(|_: &ipc_driver::Remote| true);
+    let _next = dial(&runtime);
+    assert_eq!((server.len(), server.refused()), (1, 1));
+    assert_eq!(server.peers()[0].id().get(), 0);
+}

@@ -77,11 +77,11 @@ fn good_files_are_good() {
 fn a_file_that_is_not_there() {
     let files = Files::new();
     let error = server_error(files.options("none.key", "server.crt"));
-    says(&error, "tls.private", &files.at("none.key"), &["No such file", "expected an unencrypted private key"]);
+    says(&error, "tls.private", &files.at("none.key"), &["os error 2", "expected an unencrypted private key"]);
     let error = server_error(files.options("server.key", "none.crt"));
-    says(&error, "tls.public", &files.at("none.crt"), &["No such file", "expected a certificate in PEM"]);
+    says(&error, "tls.public", &files.at("none.crt"), &["os error 2", "expected a certificate in PEM"]);
     let error = client_error(TlsOptions::new().trusted_connection(files.at("none.crt")));
-    says(&error, "tls.trustedConnections", &files.at("none.crt"), &["No such file", "one or more certificates"]);
+    says(&error, "tls.trustedConnections", &files.at("none.crt"), &["os error 2", "one or more certificates"]);
     let error = server_error(files.options("server.key", "server.crt").dhparam(files.at("dh.pem")));
     says(&error, "tls.dhparam", &files.at("dh.pem"), &["Diffie-Hellman parameters"]);
     let folder = files.folder.path().to_owned();

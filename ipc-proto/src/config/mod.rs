@@ -121,8 +121,9 @@ pub struct Config {
     /// The default host of TCP, TLS and UDP. Default `None`: `127.0.0.1`, or `::1` where
     /// `ip_type` or UDP over IPv6 asks for it.
     pub network_host: Option<String>,
-    /// Lets several TCP servers listen on one port, and the system share the connections out (`SO_REUSEPORT`); all of them
-    /// must ask for it, and be of one user. Default `false`. Not for Windows, which cannot. Not an option of node-ipc.
+    /// Lets several TCP servers listen on one port (`SO_REUSEPORT`); all of them must ask for it, and be of one user. Linux
+    /// and FreeBSD share the connections out between them, elsewhere one may get them all. A connection that waits for a
+    /// server which stops is lost; to restart without a gap hand the socket over. Default `false`. Not for Windows, which cannot. Not an option of node-ipc.
     pub reuse_port: bool,
     /// The default port of TCP, TLS and UDP. Default 8000. 0 lets the system choose a free port
     /// when serving; node-ipc 9.2.1 and 14.0.0 take 0 for "not set".

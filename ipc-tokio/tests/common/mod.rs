@@ -4,7 +4,6 @@
 
 use ipc_tokio::{Client, Config, Endpoint, Server};
 use std::future::Future;
-use std::io::Write;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -55,17 +54,4 @@ impl Place {
 /// Fails a test that hangs.
 pub(crate) async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(20), future).await.unwrap_or_else(|_| panic!("too late: {what}"))
-}
-
-/// Whether this runs on Wine, which its runner says with the environment variable `IPC_ON_WINE`: then the test says that it
-/// proves nothing, and why.
-pub(crate) fn skip_under_wine(why: &str) -> bool {
-    let on_wine = std::env::var_os("IPC_ON_WINE").is_some();
-    if on_wine {
-        let test = std::thread::current();
-        // Not by a macro: the harness would keep it for itself.
-        let _said =
-            writeln!(std::io::stderr(), "*** {} proves nothing under Wine: {why} ***", test.name().unwrap_or("?"));
-    }
-    on_wine
 }

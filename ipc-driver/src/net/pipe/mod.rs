@@ -15,7 +15,7 @@ pub use claim::Claim;
 pub use flush::Job;
 pub use stream::PipeStream;
 
-use crate::runtime::Timer;
+use crate::runtime::{Credentials, Timer};
 use ipc_proto::{Config, LocalAddress, Settings};
 use std::fs::OpenOptions;
 use std::future::poll_fn;
@@ -172,10 +172,11 @@ fn try_open(name: &str) -> io::Result<OwnedHandle> {
     Ok(file.into())
 }
 
-/// The process that has opened this instance of ours, if the system knows.
+/// What the system knows of who has opened this instance of ours: its process.
 #[must_use]
-pub fn client_process(pipe: BorrowedHandle<'_>) -> Option<u32> {
-    sys::client_process(pipe).ok().filter(|process| *process != 0)
+pub fn client_credentials(pipe: BorrowedHandle<'_>) -> Option<Credentials> {
+    let pid = sys::client_process(pipe).ok().filter(|process| *process != 0)?;
+    Some(Credentials { pid: Some(pid), ..Credentials::default() })
 }
 
 /// Who may do what. Rights over a pipe, in the order of the numbers: 0x1 read, 0x2 write, 0x4 *make an instance*, 0x80 and

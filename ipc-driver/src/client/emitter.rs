@@ -1,0 +1,47 @@
+//! The handle that emits and does not keep its client alive.
+
+use super::shared::Shared;
+use crate::emit::emit_methods;
+use crate::link::Link;
+use crate::wakers::Ticket;
+use ipc_proto::{EmitError, Outbound};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Emits through a client without keeping it alive: for handlers and for tasks that end with it.
+#[derive(Clone)]
+pub struct Emitter {
+    pub(super) shared: Arc<Shared>,
+}
+
+impl std::fmt::Debug for Emitter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Emitter").field("endpoint", &self.shared.endpoint).finish_non_exhaustive()
+    }
+}
+
+impl Emitter {
+    emit_methods!();
+
+    fn link(&self) -> &Link {
+        &self.shared.link
+    }
+
+    fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
+        self.shared.emit(emit)
+    }
+
+    fn poll_emit_with(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+        emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
+    ) -> Poll<Result<(), EmitError>> {
+        self.shared.poll_emit(cx, ticket, emit)
+    }
+
+    /// Ends the client at once, as [`Client::disconnect`](super::Client::disconnect).
+    pub fn disconnect(&self) {
+        self.shared.disconnect();
+    }
+}
