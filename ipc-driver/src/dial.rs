@@ -18,6 +18,9 @@ use std::time::Duration;
 /// does.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
+/// So many addresses of a host are tried. Each is a socket while it does not answer, and a line of the error when none does.
+const MOST_ADDRESSES: usize = 64;
+
 /// What a name lookup is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -139,7 +142,9 @@ async fn candidates<R: Runtime>(
     if of_family.is_empty() {
         return Err(UnresolvedHost::no_address_of(host, family));
     }
-    Ok(alternating(of_family))
+    let mut addresses = alternating(of_family);
+    addresses.truncate(MOST_ADDRESSES);
+    Ok(addresses)
 }
 
 fn of(address: SocketAddr) -> IpFamily {

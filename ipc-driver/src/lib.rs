@@ -37,6 +37,7 @@ mod tls;
 mod tls;
 mod transport;
 mod udp;
+mod unheard;
 mod wakers;
 
 pub use client::Client;

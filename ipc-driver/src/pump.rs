@@ -21,8 +21,8 @@ pub(crate) trait Dispatch {
     /// Whether there is room for another event. While pending, nothing is decoded and soon nothing is read.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// A run of events is about to come.
-    fn begin(&mut self) {}
+    /// A run of events is about to come, now.
+    fn begin(&mut self, _now: Instant) {}
 
     /// Takes one event.
     fn received(&mut self, received: Received<'_>);
@@ -164,7 +164,7 @@ impl<R: Runtime> Pump<R> {
                 }
             }
         }
-        cx.waker().wake_by_ref();
+        self.runtime.give_way(cx);
         Poll::Pending
     }
 
@@ -292,7 +292,7 @@ impl<R: Runtime> Pump<R> {
         }
         let now = self.runtime.now();
         link.dispatch(|| {
-            dispatch.begin();
+            dispatch.begin(now);
             loop {
                 if dispatch.poll_ready(cx).is_pending() || self.is_congested(link) {
                     self.inbound.defer(input);
@@ -338,7 +338,7 @@ impl<R: Runtime> Pump<R> {
             }
         }
         // Somebody refills the queue as fast as it is written: reading has its turn first.
-        cx.waker().wake_by_ref();
+        self.runtime.give_way(cx);
         Poll::Pending
     }
 

@@ -38,6 +38,15 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Runs `task` to its end in the background.
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
 
+    /// Wakes the calling task once others have had their turn; it returns `Pending` then. A task that has more to do than
+    /// it should do in one go calls this.
+    ///
+    /// The default wakes it at once. A runtime that looks at sockets and timers only after many turns of tasks, while there
+    /// is one to be run, has a better way: else one busy peer would keep all others waiting for seconds.
+    fn give_way(&self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
+
     /// A timer that is not set.
     fn timer(&self) -> Self::Timer;
 

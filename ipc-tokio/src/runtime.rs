@@ -11,7 +11,7 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
 use std::os::fd::{AsFd, OwnedFd};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::io::ReadBuf;
@@ -49,6 +49,11 @@ impl Runtime for Tokio {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         // Dropping the join handle lets the task run on.
         drop(self.handle.spawn(task));
+    }
+
+    fn give_way(&self, cx: &mut Context<'_>) {
+        // Polled once, it sees to the wake-up after sockets and timers were looked at. Dropped then, it takes nothing back.
+        let _pending = pin!(tokio::task::yield_now()).poll(cx);
     }
 
     fn timer(&self) -> Timer {

@@ -232,7 +232,7 @@ impl<R: Runtime> Client<R> {
 
     /// Looks host names up by `lookup` instead of the runtime's resolver, from the next attempt on (`interface.lookup` in
     /// node-ipc). Not asked for what is an address already. What it gives is filtered by `interface.family` and tried in
-    /// its order, the families taking turns.
+    /// its order, the families taking turns; the first 64 of them.
     ///
     /// ```
     /// # fn example<R: ipc_driver::runtime::Runtime>(client: &ipc_driver::Client<R>) {

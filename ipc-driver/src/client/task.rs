@@ -15,6 +15,7 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 /// The life of a client, from `start` to its end. However its task ends, by a panic of a handler or dropped by the
 /// runtime, the client has ended too and nobody waits for it in vain.
@@ -224,7 +225,7 @@ impl Dispatch for ClientDispatch {
         self.tap.poll_ready(cx, &self.shared.outlet)
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, _now: Instant) {
         self.tap.refresh(&self.shared.outlet);
     }
 

@@ -76,7 +76,7 @@ impl<R: Runtime> Accepting<R> {
                 }
                 if in_a_row == ACCEPTS_IN_A_ROW {
                     in_a_row = 0;
-                    cx.waker().wake_by_ref();
+                    self.runtime.give_way(cx);
                     return Poll::Pending;
                 }
                 let accepted = listener.poll_accept(cx).map(Some);

@@ -22,7 +22,9 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-/// Handshakes under way at once, if `maxConnections` is not less.
+/// Handshakes under way at once: as many as `maxConnections`, between these. With fewer, a handful of connections a second
+/// that stall would cut everybody whose handshake takes a few round trips.
+const LEAST: usize = 128;
 const MOST: usize = 1024;
 
 /// The handshakes of one server.
@@ -127,7 +129,7 @@ pub(super) fn greet<R: Runtime>(
     if let Err(reason) = room {
         return refuse(runtime, shared, remote, ConnectionError::Refused(reason.into()));
     }
-    let most = shared.settings.config().max_connections.clamp(1, MOST);
+    let most = shared.settings.config().max_connections.clamp(LEAST, MOST);
     let (id, cut) = shared.handshakes.begin(most);
     let running = Running { id, cut, shared: Arc::clone(shared) };
     let (runtime, shared) = (runtime.clone(), Arc::clone(shared));

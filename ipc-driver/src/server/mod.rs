@@ -21,6 +21,7 @@ use crate::runtime::{Ambient, Listener, Remote, Runtime};
 use crate::slot::{Slot, Socket};
 use crate::stream::{Events, Outlet};
 use crate::tls::Acceptor;
+use crate::unheard::Unheard;
 use accept::Accepting;
 use book::Book;
 use bytes::Bytes;
@@ -125,6 +126,7 @@ pub(crate) struct Shared {
     /// Connections that have ended and whose last events wait for room in the stream.
     leaving: AtomicUsize,
     door: Door,
+    unheard: Unheard,
     gift: Gift,
     #[cfg(unix)]
     handing: Handing,
@@ -246,6 +248,7 @@ impl<R: Runtime> Server<R> {
             handshakes: Handshakes::default(),
             leaving: AtomicUsize::new(0),
             door: Door::default(),
+            unheard: Unheard::default(),
             gift: Gift::default(),
             #[cfg(unix)]
             handing: Handing::default(),

@@ -15,6 +15,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remote: Remote, shared: &Arc<Shared>) {
     if let Err(reason) = shared.door.ask(&remote) {
@@ -41,6 +42,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remot
         seen: Seen::default(),
         tap: shared.outlet.tap(),
         identify: shared.settings.config().identify_peer,
+        now: runtime.now(),
         peer,
         shared: Arc::clone(shared),
     };
@@ -74,6 +76,7 @@ impl<R: Runtime> Serving<R> {
         self.end();
         let had_error = matches!(why, Why::Io(_));
         if let Why::Io(error) = why {
+            self.dispatch.now = self.runtime.now();
             self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
         }
         let gone = self.dispatch.leave(had_error, self.unsent);
@@ -134,6 +137,8 @@ struct ServerDispatch {
     seen: Seen<Peer, ServerEvent>,
     tap: Tap<ServerEvent>,
     identify: bool,
+    /// When the last run of events came.
+    now: Instant,
 }
 
 impl ServerDispatch {
@@ -143,7 +148,9 @@ impl ServerDispatch {
         self.tap.refresh(&self.shared.outlet);
         if let ServerEvent::Error(peer, error) = &event {
             if !heard && !self.tap.is_open() {
-                tracing::warn!(target: "ipc", peer = %peer.id(), %error, "unheard error");
+                if let Some(unlogged) = self.shared.unheard.count(self.now) {
+                    tracing::warn!(target: "ipc", peer = %peer.id(), %error, unlogged, "unheard error");
+                }
             }
         }
         self.tap.push(event);
@@ -174,7 +181,8 @@ impl Dispatch for ServerDispatch {
         self.tap.poll_ready(cx, &self.shared.outlet)
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self, now: Instant) {
+        self.now = now;
         self.tap.refresh(&self.shared.outlet);
     }
 

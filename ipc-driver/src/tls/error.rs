@@ -159,6 +159,11 @@ pub(super) fn refusal(reason: &CertificateError) -> String {
         CertificateError::BadEncoding => {
             "the certificate is malformed, or of X.509 version 1; version 3 is needed (BadEncoding)".into()
         }
+        CertificateError::Other(other)
+            if matches!(other.0.downcast_ref(), Some(webpki::Error::UnsupportedCertVersion)) =>
+        {
+            "the certificate is not of X.509 version 3, which is needed (UnsupportedCertVersion)".into()
+        }
         CertificateError::UnknownIssuer => {
             "the certificate is not trusted, nor is who issued it (UnknownIssuer); name one of them in \
              tls.trustedConnections or tls.ca"
@@ -216,8 +221,10 @@ pub(super) fn explain_later(error: io::Error) -> io::Error {
 pub(super) fn explain(error: io::Error) -> io::Error {
     use rustls::{Error, InvalidMessage};
     let Some(found) = said(&error) else {
-        let broken = error.kind() == io::ErrorKind::UnexpectedEof;
-        return if broken { HandshakeError::Closed.into() } else { error };
+        // A reset is what one gets who has sent a hello to a peer that ends without reading it.
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        let ended = matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe);
+        return if ended { HandshakeError::Closed.into() } else { error };
     };
     match found {
         Error::InvalidMessage(
@@ -232,4 +239,16 @@ pub(super) fn explain(error: io::Error) -> io::Error {
         other => HandshakeError::Tls(other.clone()),
     }
     .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_of_an_old_version_is_told_as_such() {
+        let found = rustls::OtherError(Arc::new(webpki::Error::UnsupportedCertVersion));
+        let told = HandshakeError::Certificate(CertificateError::Other(found)).to_string();
+        assert!(told.contains("not of X.509 version 3"), "{told}");
+    }
 }

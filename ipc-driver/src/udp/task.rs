@@ -11,6 +11,7 @@ use crate::runtime::{DatagramSocket, Runtime, Timer};
 use crate::scratch;
 use crate::slot::Socket;
 use crate::stream::Tap;
+use crate::unheard::Unheard;
 use bytes::{Buf, Bytes};
 use ipc_proto::{Arrival, DatagramEvent, DatagramTransmit, PeerEvent, ProtocolError, Unsent};
 use std::future::poll_fn;
@@ -26,6 +27,9 @@ const BATCH: usize = 64;
 
 /// After so many batches in a row other tasks have their turn.
 const BATCHES_IN_A_ROW: usize = 16;
+
+/// After so many bytes received other tasks have their turn too: a datagram may hold tens of thousands of messages.
+const BYTES_IN_A_ROW: usize = 256 * 1024;
 
 /// After an error of receiving the task waits so long instead of spinning.
 const RECEIVE_PAUSE: Duration = Duration::from_millis(50);
@@ -43,6 +47,8 @@ pub(super) struct Exchange<R: Runtime> {
     transmit: DatagramTransmit,
     timer: R::Timer,
     armed: Option<Instant>,
+    /// Bytes received since other tasks had their turn.
+    taken: usize,
     /// Nothing is received before.
     pause: Option<Instant>,
     /// What is queued is sent until then at most.
@@ -61,13 +67,20 @@ impl<R: Runtime> Exchange<R> {
     pub(super) fn new(runtime: R, shared: Arc<Shared>, socket: R::Datagrams, place: Socket<Unsent>) -> Self {
         Self {
             timer: runtime.timer(),
-            runtime,
             socket: Some(socket),
             place,
-            hearing: Hearing { seen: Seen::default(), tap: shared.outlet.tap(), shared },
+            hearing: Hearing {
+                seen: Seen::default(),
+                tap: shared.outlet.tap(),
+                unheard: Unheard::default(),
+                now: runtime.now(),
+                shared,
+            },
+            runtime,
             deferred: None,
             transmit: DatagramTransmit::new(),
             armed: None,
+            taken: 0,
             pause: None,
             until: None,
             ordered: CloseOrder::Open,
@@ -87,7 +100,9 @@ impl<R: Runtime> Exchange<R> {
     /// Ready when the socket is to be closed.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let shared = Arc::clone(&self.hearing.shared);
+        self.taken = 0;
         for _ in 0..BATCHES_IN_A_ROW {
+            self.hearing.now = self.runtime.now();
             let order = shared.link.unpark();
             if order == CloseOrder::Abort {
                 let _best_effort = self.poll_send(cx);
@@ -114,14 +129,19 @@ impl<R: Runtime> Exchange<R> {
             if !(received || due || resumes) && shared.link.park(cx, order) {
                 return Poll::Pending;
             }
+            if self.taken >= BYTES_IN_A_ROW {
+                break;
+            }
         }
-        cx.waker().wake_by_ref();
+        self.runtime.give_way(cx);
         Poll::Pending
     }
 
     /// Closes the socket after so long at the latest.
     fn end_within(&mut self, within: Duration) {
         self.hearing.shared.link.seal();
+        // Nothing is received any more; a pause that is over would only keep the timer expired.
+        self.pause = None;
         let now = self.runtime.now();
         // An addition that overflows means "not in this life".
         let until = now.checked_add(within).unwrap_or_else(|| now + Duration::from_secs(u64::from(u32::MAX)));
@@ -168,11 +188,15 @@ impl<R: Runtime> Exchange<R> {
                     }
                 };
                 let input = &buffer[..count.min(buffer.len())];
+                self.taken += input.len();
                 let arrival = self.hearing.shared.lock_core().begin(self.runtime.now(), from);
                 if let Some((arrival, left)) = self.deliver(cx, arrival, input) {
                     let rest = Bytes::copy_from_slice(&input[input.len() - left..]);
                     self.deferred = Some(Deferred { arrival, rest });
                     return Poll::Pending;
+                }
+                if self.taken >= BYTES_IN_A_ROW {
+                    break;
                 }
             }
             Poll::Ready(())
@@ -221,7 +245,7 @@ impl<R: Runtime> Exchange<R> {
             }
         }
         // Somebody refills the queue as fast as it is sent: receiving has its turn first.
-        cx.waker().wake_by_ref();
+        self.runtime.give_way(cx);
         Poll::Pending
     }
 
@@ -309,6 +333,9 @@ struct Hearing {
     shared: Arc<Shared>,
     seen: Seen<UdpPeer, UdpEvent>,
     tap: Tap<UdpEvent>,
+    unheard: Unheard,
+    /// When the last batch began.
+    now: Instant,
 }
 
 impl Hearing {
@@ -331,7 +358,9 @@ impl Hearing {
     fn tell(&self, event: &UdpEvent) {
         let heard = self.shared.handlers.lifecycle(event);
         if let (UdpEvent::Error { error, .. }, false, false) = (event, heard, self.tap.is_open()) {
-            tracing::warn!(target: "ipc", %error, "unheard error");
+            if let Some(unlogged) = self.unheard.count(self.now) {
+                tracing::warn!(target: "ipc", %error, unlogged, "unheard error");
+            }
         }
     }
 

@@ -93,6 +93,16 @@ fn if_none_answers_the_error_names_each() {
 }
 
 #[test]
+fn of_very_many_addresses_the_first_are_tried_and_the_error_stays_readable() {
+    let runtime = Fake::new(1);
+    let many = (0..10_000_u16).map(|number| IpAddr::from([10, 1, (number >> 8) as u8, number as u8]));
+    runtime.network().set_name("many", many);
+    let told = first_error(&runtime, config()).to_string();
+    assert_eq!(told.split("; ").count(), 64, "{told}");
+    assert!(told.contains("10.1.0.0:8000") && told.contains("10.1.0.63:8000"), "{told}");
+}
+
+#[test]
 fn only_the_family_asked_for_is_tried() {
     let runtime = Fake::new(1);
     runtime.network().set_name("many", [V6, V4]);

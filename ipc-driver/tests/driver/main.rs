@@ -13,6 +13,7 @@ mod emitting;
 mod events;
 mod handlers;
 mod instance;
+mod journal;
 mod panics;
 mod protocol;
 mod reconnecting;

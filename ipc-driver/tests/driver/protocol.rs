@@ -1,5 +1,6 @@
 //! What a peer does wrong: reported or fatal, never more than its own connection.
 
+use crate::journal::warnings;
 use crate::world::*;
 use ipc_driver::fake::{Fake, Script, Sizes, Wire};
 use ipc_driver::{Code, Config, ConnectionError, OnMalformed};
@@ -108,4 +109,24 @@ fn a_reset_is_an_error_and_the_end_of_that_connection_only() {
     assert!(log[2].starts_with("error #0 the connection broke"), "{log:?}");
     assert_eq!(log[3], "disconnected #0 by an error, 1 unsent");
     assert_eq!(server.len(), 1);
+}
+
+#[test]
+fn a_crowd_of_errors_that_nobody_hears_is_a_line_in_the_log_and_not_a_flood() {
+    let runtime = Fake::new(20);
+    let server = serve(&runtime, config().malformed(OnMalformed::Report));
+    let lines = warnings(|| {
+        for _ in 0..10 {
+            let mut end = dial(&runtime);
+            runtime.block_on(end.send("x\u{c}".repeat(1000).as_bytes())).unwrap();
+            runtime.run();
+        }
+        runtime.advance(SECOND);
+        let mut end = dial(&runtime);
+        runtime.block_on(end.send(b"x\x0c")).unwrap();
+        runtime.run();
+    });
+    assert!(server.is_listening());
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].contains("unheard error") && lines[1].contains("unlogged=9999"), "{lines:?}");
 }

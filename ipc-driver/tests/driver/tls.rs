@@ -207,15 +207,30 @@ fn a_stalled_handshake_holds_no_place_among_the_peers() {
 #[test]
 fn of_too_many_handshakes_the_oldest_is_cut() {
     let runtime = Fake::new(1);
-    let server = serve(&runtime, pair().0.max_connections(3));
+    let server = serve(&runtime, pair().0.max_connections(200));
     let refused = refusals(&server);
-    let mut stalled: Vec<_> = (0..4).map(|_| dial(&runtime)).collect();
+    let mut stalled: Vec<_> = (0..201).map(|_| dial(&runtime)).collect();
     runtime.run();
-    assert!(matches!(refused.take()[..], [HandshakeError::Crowded(3)]));
+    assert!(matches!(refused.take()[..], [HandshakeError::Crowded(200)]));
     assert!(runtime.block_on(stalled[0].receive()).unwrap().is_empty());
     assert!(runtime.elapsed().is_zero());
     runtime.advance(SECOND * 10);
-    assert_eq!(refused.len(), 3);
+    assert_eq!(refused.len(), 200);
+}
+
+#[test]
+fn a_few_that_stall_do_not_cut_a_slow_handshake_though_few_connections_are_allowed() {
+    let runtime = Fake::new(1);
+    let server = serve(&runtime, pair().0.max_connections(1));
+    let refused = refusals(&server);
+    let slow = dial(&runtime);
+    let stalled: Vec<_> = (0..127).map(|_| dial(&runtime)).collect();
+    runtime.run();
+    assert_eq!(refused.len(), 0);
+    let _one_more = dial(&runtime);
+    runtime.run();
+    assert!(matches!(refused.take()[..], [HandshakeError::Crowded(128)]));
+    drop((slow, stalled));
 }
 
 #[test]
@@ -241,6 +256,20 @@ fn a_stop_ends_the_handshakes_under_way() {
     assert_eq!(refused.len(), 0);
     runtime.run();
     assert!(runtime.tasks().is_empty(), "{:?}", runtime.tasks());
+}
+
+#[test]
+fn a_reset_in_the_handshake_says_that_it_was_in_the_handshake() {
+    let runtime = Fake::new(1);
+    let mut listener = listen(&runtime);
+    let client = client(&runtime, pair().1.max_retries(0));
+    client.start();
+    client.set_stop_retrying(true);
+    let first = runtime.block_on(listener.accept()).unwrap();
+    first.connection().reset();
+    let error = runtime.block_on(client.connect()).unwrap_err();
+    let ConnectError::GaveUp { last: Some(last), .. } = &error else { panic!("{error:?}") };
+    assert!(matches!(handshake_error(last), HandshakeError::Closed), "{last:?}");
 }
 
 #[test]

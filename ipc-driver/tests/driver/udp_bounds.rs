@@ -1,6 +1,7 @@
 //! UDP servers under pressure: crowds, full queues, full streams, errors of the system. Memory stays bounded, nothing
 //! spins, and the socket lives on.
 
+use crate::journal::warnings;
 use crate::udp::*;
 use crate::world::*;
 use ipc_driver::fake::{Fake, Weather};
@@ -322,4 +323,52 @@ fn a_stream_that_is_full_does_not_keep_the_server_from_stopping() {
     runtime.block_on(async { while events.recv().await.is_some() {} });
     runtime.run();
     assert!(runtime.tasks().is_empty(), "{:?}", runtime.tasks());
+}
+
+#[test]
+fn a_crowd_of_errors_that_nobody_hears_is_a_line_in_the_log_and_not_a_flood() {
+    let runtime = Fake::new(13);
+    let server = serve_udp(&runtime, config());
+    let mut end = socket(&runtime);
+    let lines = warnings(|| {
+        for _ in 0..10 {
+            tell(&runtime, &mut end, "x\u{c}".repeat(1000));
+        }
+        runtime.advance(SECOND);
+        tell(&runtime, &mut end, "x\u{c}");
+    });
+    assert_eq!(server.counters().received.malformed, 10_001);
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[0].contains("unheard error") && lines[0].contains("unlogged=0"), "{lines:?}");
+    assert!(lines[1].contains("unlogged=9999"), "{lines:?}");
+}
+
+#[test]
+fn a_stop_during_the_wait_after_an_error_does_not_spin() {
+    let runtime = Fake::new(14);
+    let server = serve_udp(&runtime, config());
+    runtime.ether().hold(true);
+    runtime.ether().fail_receive(here(), OUT_OF_MEMORY);
+    server.emit_to(here(), "n", &1).unwrap();
+    runtime.run();
+    server.stop();
+    runtime.advance(SECOND);
+    assert!(!server.is_listening());
+    runtime.advance(5 * SECOND);
+    assert!(runtime.tasks().is_empty(), "{:?}", runtime.tasks());
+}
+
+#[test]
+fn datagrams_full_of_messages_do_not_keep_other_tasks_from_their_turn() {
+    let runtime = Fake::new(15);
+    let server = serve_udp(&runtime, config());
+    let mut end = socket(&runtime);
+    let full = "x\u{c}".repeat(32_000);
+    for _ in 0..50 {
+        runtime.ether().carry(whereabouts(&end), here(), full.as_bytes());
+    }
+    let before = exchange(&runtime).polls;
+    tell(&runtime, &mut end, "x\u{c}");
+    assert_eq!(server.counters().received.malformed, 50 * 32_000 + 1);
+    assert!(exchange(&runtime).polls - before >= 10, "5 datagrams of 64,000 bytes in a row at most");
 }
