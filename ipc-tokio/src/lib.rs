@@ -493,7 +493,8 @@
 //!
 //! The old process offers its socket with [`Server::hand_over`] at a path of its choice, a second socket that only this user
 //! can connect to. The new one asks there with [`Server::take_over`], sets its handlers, and starts. Whichever of them dies
-//! on the way, the other serves; an old process that hangs keeps its socket, and the `start` of the new one fails after 10 s:
+//! before the socket has changed hands, the other serves; after that the new one is alone, as any server is. An old process
+//! that hangs keeps its socket, and the `start` of the new one fails after 10 s:
 //!
 //! ```no_run
 //! # #[cfg(unix)]
