@@ -221,8 +221,11 @@
 //!
 //! [`Client::net`] and [`Server::net`] take a host and a port; `None` stands for the options `networkHost` (127.0.0.1) and
 //! `networkPort` (8000). With port 0 the system chooses, and [`Server::local_endpoint`] tells. Names are resolved on the
-//! blocking threads of the runtime, and the addresses tried one after the other. Without [`tls`](#tls) everything goes in clear, and
-//! whoever reaches the port may connect: bind to addresses that only those reach whom you trust.
+//! blocking threads of the runtime. A client tries the addresses of a name with the families taking turns, the next one beside
+//! one that has not answered within 250 ms; the option [`interface`](field@Config::interface) says from which address and
+//! port, and over which family, and [`Client::set_lookup`] resolves names in your own way. A server binds to the first address
+//! that it can. Without [`tls`](#tls) everything goes in clear, and whoever reaches the port may connect: bind to addresses
+//! that only those reach whom you trust.
 //!
 //! ```
 //! use ipc_tokio::{Config, Server};
@@ -291,7 +294,8 @@
 //!
 //! [`Client::set_tls`] and [`Server::set_tls`] take ready-made configurations of [`rustls`] instead, also while a handle lives:
 //! that is how a server gets a new certificate without a pause. [`Peer::remote`] tells the version of TLS and the
-//! certificates that a client has shown.
+//! certificates that a client has shown, in DER: to know one again compare its bytes with those of a certificate that you
+//! have; to read the name in it takes a parser of X.509, such as the crate `x509-parser`.
 //!
 //! A server greets clients beside its connections: a handshake holds no place among `maxConnections`, is cut after
 //! `handshakeTimeout`, and when more than `maxConnections` (1024 at most) are under way the oldest is cut. One that fails
@@ -489,7 +493,7 @@
 //!
 //! The old process offers its socket with [`Server::hand_over`] at a path of its choice, a second socket that only this user
 //! can connect to. The new one asks there with [`Server::take_over`], sets its handlers, and starts. Whichever of them dies
-//! on the way, the other serves:
+//! on the way, the other serves; an old process that hangs keeps its socket, and the `start` of the new one fails after 10 s:
 //!
 //! ```no_run
 //! # #[cfg(unix)]
@@ -501,7 +505,7 @@
 //! let control = "/run/user/1000/world.control";
 //! let server = match Server::take_over(control, Config::new("world")).await {
 //!     Ok(server) => server,
-//!     // Nobody is there to be relieved.
+//!     // Nobody is there to be relieved. If somebody is who cannot be, `start` says that the address is in use.
 //!     Err(_) => Server::new(Config::new("world"))?,
 //! };
 //! server.on("message", |peer, text: String| peer.emit("message", &text));

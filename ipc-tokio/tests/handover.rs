@@ -327,6 +327,34 @@ async fn where_nobody_offers_a_socket_the_error_says_so() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_was_shut_down_has_withdrawn_its_offer() {
+    for _ in 0..20 {
+        let place = Place::new();
+        let server = place.server();
+        server.start().await.expect("started");
+        let control = place.path("control");
+        tokio::select! {
+            outcome = server.hand_over(&control) => panic!("nobody takes it: {outcome:?}"),
+            () = until(|| control.exists()) => {}
+        }
+        server.shutdown(PATIENCE).await;
+        assert!(!control.exists(), "a program may end here");
+    }
+}
+
+#[tokio::test]
+async fn a_control_path_that_is_too_long_is_refused_with_the_limit() {
+    let place = Place::new();
+    let server = place.server();
+    server.start().await.expect("started");
+    let control = place.path(&"x".repeat(200));
+    let limit = ipc_tokio::Platform::current().local_address_limit().to_string();
+    let offered = server.hand_over(&control).await.expect_err("too long").to_string();
+    let taken = Server::take_over(&control, place.config()).await.expect_err("too long").to_string();
+    assert!(offered.contains(&limit) && taken.contains(&limit), "{offered}; {taken}");
+}
+
 async fn until(condition: impl Fn() -> bool) {
     soon("a condition", async {
         while !condition() {

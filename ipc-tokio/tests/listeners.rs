@@ -43,6 +43,13 @@ fn role() {
         let config = Config::new("world");
         match role.as_str() {
             "worker" => serve(Server::from_stdin(config).expect("a listener")).await,
+            "finished" => {
+                let server = Server::from_stdin(config).expect("a listener");
+                server.start().await.expect("started");
+                server.shutdown(Duration::from_secs(5)).await;
+                say("finished");
+                std::future::pending::<()>().await;
+            }
             "port" => {
                 let port = std::env::var("IPC_TEST_PORT").expect("a port").parse().expect("a port");
                 serve(Server::net(Some("127.0.0.1"), Some(port), config.reuse_port(true)).expect("a server")).await;
@@ -146,6 +153,20 @@ fn socket_that_does_not_listen(place: &Place) -> OwnedFd {
 }
 
 #[tokio::test]
+async fn nothing_listens_any_more_once_a_worker_that_had_the_socket_alone_has_stopped() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.socket()).expect("bound");
+    let mut command = Running::command("finished");
+    command.stdin(Stdio::from(OwnedFd::from(listener)));
+    let child = Running::start(&mut command);
+    // It holds a descriptor for the child.
+    drop(command);
+    let (_child, _) = child.hear_soon("finished").await;
+    let error = UnixStream::connect(place.socket()).expect_err("its standard input is no listener any more");
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused);
+}
+
+#[tokio::test]
 async fn workers_share_the_socket_of_their_parent_and_each_serves_some() {
     let place = Place::new();
     let settings = ipc_tokio::build(place.config()).expect("settings");
@@ -232,7 +253,9 @@ async fn sockets_of_the_systemd_convention_are_taken_once_by_the_process_they_ar
     assert_eq!(names, "");
 
     for (script, complaint) in [
-        ("exec 3<&-; export LISTEN_PID=$$ LISTEN_FDS=40;", "is not open"),
+        ("exec 3<&0 4<&-; export LISTEN_PID=$$ LISTEN_FDS=40;", "announces 40 sockets"),
+        // The number 3 is the runtime's by then.
+        ("exec 3<&-; export LISTEN_PID=$$ LISTEN_FDS=1;", "and 3 was not inherited"),
         ("exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=one;", "LISTEN_FDS must be a number"),
         ("exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=4000000000;", "are the most"),
         ("exec 3</dev/null; export LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=x;", "descriptor 3, called \"x\","),

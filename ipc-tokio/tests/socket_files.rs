@@ -16,6 +16,12 @@ fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).expect("it is there").permissions().mode() & 0o7777
 }
 
+/// What a dead server leaves. It never listened: a program that another test is about to start holds a copy of every
+/// descriptor for a moment, and a copy of a listener would be alive.
+fn stale(path: &Path) {
+    tokio::net::UnixSocket::new_stream().expect("a socket").bind(path).expect("bound");
+}
+
 async fn refused(config: Config) -> std::io::Error {
     match Server::new(config).expect("a server").start().await.expect_err("refused") {
         ServeError::Listen { source, .. } => source,
@@ -201,7 +207,7 @@ async fn a_missing_socket_root_is_made_for_us_alone() {
 #[tokio::test]
 async fn the_socket_of_a_dead_server_is_replaced_and_that_of_a_live_one_is_not() {
     let place = Place::new();
-    drop(std::os::unix::net::UnixListener::bind(place.socket()).expect("bound"));
+    stale(&place.socket());
     assert!(place.socket().exists(), "a stale socket file");
     let server = place.server();
     server.start().await.expect("a stale file is no hindrance");
@@ -240,7 +246,7 @@ async fn only_sockets_are_ever_removed() {
 #[tokio::test]
 async fn without_unlink_nothing_is_removed_before_serving() {
     let place = Place::new();
-    drop(std::os::unix::net::UnixListener::bind(place.socket()).expect("bound"));
+    stale(&place.socket());
     assert_eq!(refused(place.config().unlink(false)).await.kind(), ErrorKind::AddrInUse);
     assert!(fs::symlink_metadata(place.socket()).expect("still there").file_type().is_socket());
 }
@@ -295,7 +301,7 @@ fn of_servers_that_start_at_once_on_the_socket_of_a_dead_one_exactly_one_listens
     use std::sync::{Arc, Barrier};
     let place = Place::new();
     for round in 0..100 {
-        drop(std::os::unix::net::UnixListener::bind(place.socket()).expect("bound"));
+        stale(&place.socket());
         let (start, end) = (Arc::new(Barrier::new(3)), Arc::new(Barrier::new(3)));
         let threads: Vec<_> = (0..3)
             .map(|_| {

@@ -2,14 +2,14 @@
 
 use super::wire::{Facts, GREETING, READY, SOCKET, WITHDRAWN, YOURS, invalid, read_exact, readable, same_user};
 use super::{ANSWER_WITHIN, STEP};
-use crate::net::{Listening, SocketFile, lock_directory, receive_fd};
-use socket2::{Domain, SockAddr, Socket, Type};
+use crate::net::{Listening, SocketFile, control_address, lock_directory, receive_fd};
+use socket2::{Domain, Socket, Type};
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A socket that the old process still serves on.
 #[derive(Debug)]
@@ -40,7 +40,16 @@ pub(crate) fn claim(path: &Path) -> io::Result<(Claim, Listening)> {
     let deadline = Instant::now() + STEP;
     same_user(&stream)?;
     (&stream).write_all(GREETING)?;
-    readable(&stream, None, Some(deadline))?;
+    readable(&stream, None, Some(deadline)).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => {
+            let seconds = STEP.as_secs();
+            let message = format!(
+                "the old process did not answer within {seconds} s: it hangs, or another process is taking it over"
+            );
+            io::Error::new(error.kind(), message)
+        }
+        _ => error,
+    })?;
     let (byte, fd) = receive_fd(&stream)?;
     let fd = match (byte, fd) {
         (Some(SOCKET), Some(fd)) => fd,
@@ -67,7 +76,7 @@ fn connect(path: &Path) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // On Linux this also bounds the wait for a server whose backlog is full.
     socket.set_write_timeout(Some(STEP))?;
-    socket.connect(&SockAddr::unix(path)?)?;
+    socket.connect(&control_address(path)?)?;
     Ok(UnixStream::from(OwnedFd::from(socket)))
 }
 
@@ -79,10 +88,15 @@ impl Claim {
     /// [`io::ErrorKind::ConnectionAborted`] if the old process goes on serving; [`io::ErrorKind::TimedOut`] if it says
     /// nothing. In both cases the socket is not ours.
     pub(crate) fn confirm(self) -> io::Result<()> {
+        self.confirm_within(ANSWER_WITHIN)
+    }
+
+    /// As [`confirm`](Self::confirm), with a `limit` to the wait.
+    pub(super) fn confirm_within(self, limit: Duration) -> io::Result<()> {
         // If it is gone already, reading says how it went.
         let _gone = (&self.stream).write_all(&[READY]);
         let mut answer = [0];
-        let answered = match read_exact(&self.stream, &mut answer, None, Instant::now() + ANSWER_WITHIN) {
+        let answered = match read_exact(&self.stream, &mut answer, None, Instant::now() + limit) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => self.last_word(&mut answer),
             other => other,
         };

@@ -8,6 +8,8 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// After an error of `accept`, no descriptors left most often.
@@ -21,6 +23,8 @@ pub(crate) struct Offer {
     pub(crate) facts: Facts,
     /// Of the file of the socket, if it is for us to remove.
     pub(crate) ownership: Option<Ownership>,
+    /// Whether somebody has it: of several offers of one socket, one is taken.
+    pub(crate) taken: Arc<AtomicBool>,
 }
 
 /// How an offer ended.
@@ -111,6 +115,9 @@ fn converse(
     if ready != [READY] {
         return Err(invalid("another word than READY"));
     }
+    if offer.taken.swap(true, Ordering::SeqCst) {
+        return Err(io::ErrorKind::Interrupted.into());
+    }
     // From here on the file is not ours to remove, whoever stops us.
     if offer.ownership.as_ref().is_some_and(|ownership| !ownership.give()) {
         return Err(io::ErrorKind::Interrupted.into());
@@ -121,6 +128,7 @@ fn converse(
         if let Some(ownership) = &offer.ownership {
             ownership.take();
         }
+        offer.taken.store(false, Ordering::SeqCst);
         return Err(error);
     }
     Ok(taker)

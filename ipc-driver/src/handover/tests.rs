@@ -7,6 +7,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 fn soon() -> Instant {
@@ -36,7 +37,7 @@ impl Offered {
         let ownership: Ownership = file.ownership();
         let facts = Facts { endpoint: format!("unix:{}", path.display()), file: Some((file.id().clone(), true)) };
         let control = folder.path().join("control");
-        let what = Offer { socket: OwnedFd::from(listener), facts, ownership: Some(ownership) };
+        let what = Offer { socket: OwnedFd::from(listener), facts, ownership: Some(ownership), taken: Arc::default() };
         let thread = std::thread::spawn({
             let control = control.clone();
             move || offer(&control, &what, &cancelled)
@@ -210,4 +211,81 @@ fn an_old_process_that_ends_without_a_word_is_dead_and_one_that_says_no_is_not()
         assert_eq!(claimed.confirm().is_ok(), taken, "{answer:?}");
         old.join().unwrap();
     }
+}
+
+/// An old process up to the end of its facts, and a claim of its socket.
+fn halfway() -> (UnixStream, super::Claim, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let control = UnixListener::bind(&path).unwrap();
+    let served = UnixListener::bind(folder.path().join("socket")).unwrap();
+    let old = std::thread::spawn(move || {
+        let (mut stream, _) = control.accept().unwrap();
+        stream.read_exact(&mut [0; GREETING.len()]).unwrap();
+        send_fd(&stream, super::wire::SOCKET, served.as_fd()).unwrap();
+        stream.write_all(&facts("/x").encode().unwrap()).unwrap();
+        stream
+    });
+    let (claimed, _listening) = claim(&path).unwrap();
+    (old.join().unwrap(), claimed, folder)
+}
+
+#[test]
+fn an_old_process_that_hangs_keeps_its_socket_and_cannot_give_it_away_later() {
+    let (mut old, claimed, _folder) = halfway();
+    let error = claimed.confirm_within(Duration::ZERO).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(error.to_string().contains("hangs"), "{error}");
+    // It wakes up, finds that the other was ready, and is not heard any more: so it serves on.
+    let mut ready = [0];
+    old.read_exact(&mut ready).unwrap();
+    assert_eq!(ready, [READY]);
+    assert_eq!(old.write_all(&[YOURS]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+}
+
+#[test]
+fn what_an_old_process_said_before_it_was_given_up_counts() {
+    for (answer, expected) in [(YOURS, None), (WITHDRAWN, Some(io::ErrorKind::ConnectionAborted))] {
+        let (mut old, claimed, _folder) = halfway();
+        old.write_all(&[answer]).unwrap();
+        let confirmed = claimed.confirm_within(Duration::ZERO);
+        assert_eq!(confirmed.err().map(|error| error.kind()), expected);
+    }
+}
+
+#[test]
+fn of_two_offers_of_one_socket_one_is_taken() {
+    // A port: there is no file whose removal could be given away but once.
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken: Arc<std::sync::atomic::AtomicBool> = Arc::default();
+    let offers: Vec<_> = ["one", "other"]
+        .into_iter()
+        .map(|name| {
+            let what = Offer {
+                socket: listener.as_fd().try_clone_to_owned().unwrap(),
+                facts: Facts { endpoint: "tcp:127.0.0.1:1".into(), file: None },
+                ownership: None,
+                taken: Arc::clone(&taken),
+            };
+            let (cancel, cancelled) = UnixStream::pair().unwrap();
+            let control = folder.path().join(name);
+            let at = control.clone();
+            let thread = std::thread::spawn(move || offer(&at, &what, &cancelled).unwrap());
+            let deadline = soon();
+            let claimed = loop {
+                match claim(&control) {
+                    Ok((claimed, _)) => break claimed,
+                    Err(error) => assert!(Instant::now() < deadline, "{error}"),
+                }
+            };
+            (cancel, thread, claimed)
+        })
+        .collect();
+    let mut outcomes = Vec::new();
+    for (_cancel, thread, claimed) in offers {
+        let confirmed = claimed.confirm();
+        outcomes.push((confirmed.is_ok(), matches!(thread.join().unwrap(), Outcome::Taken(_))));
+    }
+    assert_eq!(outcomes, [(true, true), (false, false)]);
 }

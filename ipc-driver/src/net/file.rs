@@ -106,11 +106,74 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let FileId { path, device, inode } = &self.id;
         let same = |metadata: fs::Metadata| metadata.dev() == *device && metadata.ino() == *inode;
-        if self.ownership.change(OURS, REMOVED) && fs::symlink_metadata(path).is_ok_and(same) {
+        if !self.ownership.change(OURS, REMOVED) {
+            return;
+        }
+        // Between the look and the removal a server that was told to take over may put its own in the place.
+        let _directory = lock_directory(path);
+        if fs::symlink_metadata(path).is_ok_and(same) {
             if let Err(error) = fs::remove_file(path) {
                 tracing::debug!(target: "ipc", path = %path.display(), %error, "cannot remove the socket file");
             }
         }
+    }
+}
+
+/// Which file a path names now, held fast: what is done to it is done to no other.
+pub(super) struct Held {
+    path: PathBuf,
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    file: OwnedFd,
+}
+
+impl Held {
+    /// The file `path`, itself if it is a symbolic link, if it is still the one of this `device` and `inode`.
+    pub(super) fn of(path: &Path, device: u64, inode: u64) -> io::Result<Self> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let file = {
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            fs::File::from(rustix::fs::open(path, flags, Mode::empty())?)
+        };
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        let metadata = file.metadata()?;
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        let metadata = fs::symlink_metadata(path)?;
+        if (metadata.dev(), metadata.ino()) != (device, inode) {
+            let message =
+                format!("{} is not what it was a moment ago: somebody else writes to its directory", path.display());
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            file: file.into(),
+        })
+    }
+
+    pub(super) fn set_group(&self, group: u32) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            let group = rustix::fs::Gid::from_raw(group);
+            Ok(rustix::fs::chownat(&self.file, "", None, Some(group), rustix::fs::AtFlags::EMPTY_PATH)?)
+        }
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        std::os::unix::fs::lchown(&self.path, None, Some(group))
+    }
+
+    pub(super) fn set_mode(&self, mode: u32) -> io::Result<()> {
+        #[cfg(any(target_os = "linux", target_os = "android"))]
+        {
+            use std::os::fd::AsRawFd;
+            // Such a descriptor has no mode of its own to change; its entry in /proc leads to the file.
+            let entry = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            match fs::set_permissions(entry, fs::Permissions::from_mode(mode)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => return other,
+            }
+        }
+        // Never what a symbolic link leads to. Linux without /proc may not be able to, and says so.
+        let mode = Mode::from_raw_mode(mode as rustix::fs::RawMode);
+        Ok(rustix::fs::chmodat(rustix::fs::CWD, &self.path, mode, rustix::fs::AtFlags::SYMLINK_NOFOLLOW)?)
     }
 }
 
@@ -211,7 +274,64 @@ pub(super) fn secure_root(root: &Path) -> io::Result<()> {
         return Err(denied("belongs to another user"));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
-        fs::set_permissions(&bare, fs::Permissions::from_mode(0o700))?;
+        Held::of(&bare, metadata.dev(), metadata.ino())?.set_mode(0o700)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::net::UnixListener;
+
+    #[test]
+    fn the_mode_of_what_a_swapped_path_leads_to_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, precious) = (folder.path().join("socket"), folder.path().join("precious"));
+        fs::write(&precious, "").unwrap();
+        fs::set_permissions(&precious, fs::Permissions::from_mode(0o600)).unwrap();
+        let listener = UnixListener::bind(&path).unwrap();
+        let made = fs::symlink_metadata(&path).unwrap();
+        let held = Held::of(&path, made.dev(), made.ino()).unwrap();
+        held.set_mode(0o640).unwrap();
+        assert_eq!(fs::symlink_metadata(&path).unwrap().mode() & 0o777, 0o640);
+
+        // Somebody else, who may write to the directory, is quick.
+        fs::rename(&path, folder.path().join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink(&precious, &path).unwrap();
+        #[cfg(target_os = "linux")]
+        held.set_mode(0o666).unwrap();
+        let error = Held::of(&path, made.dev(), made.ino()).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(fs::metadata(&precious).unwrap().mode() & 0o777, 0o600);
+        drop(listener);
+    }
+
+    #[test]
+    fn a_file_is_removed_under_the_lock_of_its_directory() {
+        // Without it, a server that is told to take over could put its own in the place between look and removal.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("socket");
+        loop {
+            let listener = UnixListener::bind(&path).unwrap();
+            let file = SocketFile::of(&path).unwrap();
+            let lock = lock_directory(&path).unwrap();
+            let began = std::time::Instant::now();
+            let stopping = std::thread::spawn(move || drop(file));
+            while !stopping.is_finished() && began.elapsed() < LOCK_PAUSE * 20 {
+                std::thread::yield_now();
+            }
+            let waited = !stopping.is_finished();
+            // Whoever finds the lock held for so long goes on without it; then this round says nothing.
+            let in_time = began.elapsed() < LOCK_PAUSE * u32::try_from(LOCK_ATTEMPTS).unwrap();
+            drop(lock);
+            stopping.join().unwrap();
+            assert!(!path.exists());
+            drop(listener);
+            if in_time {
+                assert!(waited, "removed while another held the lock");
+                break;
+            }
+        }
+    }
 }

@@ -23,27 +23,32 @@ pub struct Inherited {
 /// The listening sockets that systemd, or another that keeps its convention, gave this process: `LISTEN_FDS` of them,
 /// meant for the process `LISTEN_PID`, called `LISTEN_FDNAMES`. None if it gave none, or meant another process.
 ///
-/// They are given once; a second call finds none. Call it early, before anything else in this process could open
-/// descriptors of those numbers. The sockets do not pass on to programs that this one starts. The variables stay in the
+/// They are given once; a second call finds none. Descriptors of those numbers that this process has opened itself, its
+/// runtime for example, are told apart and left alone. The sockets do not pass on to programs that this one starts. The variables stay in the
 /// environment, where a child finds that they are not meant for it.
 ///
 /// # Errors
 ///
-/// [`io::ErrorKind::InvalidInput`] if the variables are no numbers, a descriptor is not open, or one of the sockets is none
+/// [`io::ErrorKind::InvalidInput`] if the variables are no numbers, a descriptor is not open or not inherited, or one of the sockets is none
 /// that listens for streams; the others are closed then.
 pub fn inherited() -> io::Result<Vec<Inherited>> {
     static TAKEN: AtomicBool = AtomicBool::new(false);
     let wrong = |what: String| io::Error::new(io::ErrorKind::InvalidInput, what);
     let Some(count) = announced()? else { return Ok(Vec::new()) };
+    if TAKEN.load(Ordering::SeqCst) {
+        return Ok(Vec::new());
+    }
     if count > MOST {
         return Err(wrong(format!("LISTEN_FDS announces {count} sockets; {MOST} are the most")));
     }
-    // A descriptor that is not open must not become an owned one.
-    if let Some(closed) = (FIRST..FIRST + count).find(|fd| fs::symlink_metadata(format!("/proc/self/fd/{fd}")).is_err())
-    {
-        return Err(wrong(format!(
-            "LISTEN_FDS announces {count} sockets from number {FIRST}, and {closed} is not open"
-        )));
+    // What is not open, or belongs to somebody in this process, must not become ours.
+    for fd in FIRST..FIRST + count {
+        let why = match closes_with_a_program(fd) {
+            Ok(false) => continue,
+            Ok(true) => "was not inherited: something in this process has opened it",
+            Err(_) => "is not open",
+        };
+        return Err(wrong(format!("LISTEN_FDS announces {count} sockets from number {FIRST}, and {fd} {why}")));
     }
     if TAKEN.swap(true, Ordering::SeqCst) {
         return Ok(Vec::new());
@@ -60,6 +65,16 @@ pub fn inherited() -> io::Result<Vec<Inherited>> {
         Ok(Inherited { name, socket })
     });
     sockets.collect()
+}
+
+/// Whether a descriptor is closed when a program is started. No inherited one is; those that this process opens are, its
+/// runtime's among them.
+fn closes_with_a_program(fd: u32) -> io::Result<bool> {
+    let facts = fs::read_to_string(format!("/proc/self/fdinfo/{fd}"))?;
+    let flags = facts.lines().find_map(|line| line.strip_prefix("flags:"));
+    let flags = flags.and_then(|flags| u32::from_str_radix(flags.trim(), 8).ok());
+    let flags = flags.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+    Ok(flags & rustix::fs::OFlags::CLOEXEC.bits() != 0)
 }
 
 /// How many descriptors were left for this process.

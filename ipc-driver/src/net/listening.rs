@@ -93,14 +93,17 @@ impl Listening {
     }
 
     /// The listening socket that a parent gave this process as its standard input, as inetd does too. See
-    /// [`to_stdio`](Self::to_stdio).
+    /// [`to_stdio`](Self::to_stdio). The standard input is `/dev/null` from then on, so that nothing listens any more once
+    /// this is dropped.
     ///
     /// # Errors
     ///
-    /// As [`from_fd`](Self::from_fd).
+    /// As [`from_fd`](Self::from_fd); the standard input is left as it was.
     #[cfg(unix)]
     pub fn from_stdin() -> io::Result<Self> {
-        Self::from_fd(io::stdin().as_fd().try_clone_to_owned()?)
+        let listening = Self::from_fd(io::stdin().as_fd().try_clone_to_owned()?)?;
+        rustix::stdio::dup2_stdin(std::fs::File::open("/dev/null")?)?;
+        Ok(listening)
     }
 
     /// Lets the file of a Unix socket that came from elsewhere be removed when this, or the server it is given to, stops

@@ -36,7 +36,7 @@ pub(crate) use file::{FileId, Ownership, lock_directory};
 #[cfg(unix)]
 pub(crate) use rights::{receive_fd, send_fd};
 #[cfg(unix)]
-pub(crate) use unix::bind_control;
+pub(crate) use unix::{bind_control, control_address};
 
 use ipc_proto::{Endpoint, Settings};
 use std::io;

@@ -3,13 +3,13 @@
 //! What is done about files that are there already is for `file`.
 
 use super::backlog;
-use super::file::{SocketFile, lock_directory, make_root, make_way, secure_root};
-use ipc_proto::{LocalAddress, Settings};
+use super::file::{FileId, Held, SocketFile, lock_directory, make_root, make_way, secure_root};
+use ipc_proto::{LocalAddress, Platform, Settings};
 use rustix::fs::Mode;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::fs;
 use std::io;
-use std::os::unix::fs::{PermissionsExt, lchown};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
@@ -45,7 +45,8 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
     if address.is_abstract() {
         let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         socket.bind(&SockAddr::unix(path)?)?;
-        return Ok((listening(socket, settings)?, None));
+        listen(&socket, settings)?;
+        return Ok((socket.into(), None));
     }
     let group = config.socket_group.as_deref().map(group_id).transpose()?;
     let root = Path::new(settings.socket_root());
@@ -53,7 +54,7 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
         if config.secure_socket_root { secure_root(root)? } else { make_root(root)? }
     }
     // Until somebody can find out that we listen.
-    let _directory = lock_directory(&path);
+    let directory = lock_directory(&path);
     if config.unlink {
         make_way(&path, config.take_over)?;
     }
@@ -62,9 +63,21 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
     let _linux_only = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
     socket.bind(&SockAddr::unix(&path)?)?;
     let file = SocketFile::of(&path)?;
-    // Nobody can connect before `listen`. First the group, then what it may do.
-    if let (Some(gid), Some(name)) = (group, &config.socket_group) {
-        lchown(&path, None, Some(gid)).map_err(|error| {
+    // Nobody can connect before that.
+    if let Err(error) = open_to(&file, settings, group).and_then(|()| listen(&socket, settings)) {
+        // The file wants the lock for its removal, and goes before the socket.
+        drop(directory);
+        return Err(error);
+    }
+    Ok((socket.into(), Some(file)))
+}
+
+/// Gives the file its group and its mode. First the group, then what it may do.
+fn open_to(file: &SocketFile, settings: &Settings, group: Option<u32>) -> io::Result<()> {
+    let FileId { path, device, inode } = file.id();
+    let held = Held::of(path, *device, *inode)?;
+    if let (Some(gid), Some(name)) = (group, &settings.config().socket_group) {
+        held.set_group(gid).map_err(|error| {
             let path = path.display();
             let message =
                 format!("cannot give {path} to the group {name}, of which this user must be a member: {error}");
@@ -72,32 +85,52 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
         })?;
     }
     let mode = settings.socket_mode();
-    // By path, which another may have swapped where the directory is open to others: only if it is needed.
-    if fs::symlink_metadata(&path)?.permissions().mode() & 0o777 != mode {
-        fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
+    if fs::symlink_metadata(path)?.permissions().mode() & 0o777 != mode {
+        held.set_mode(mode)?;
     }
-    Ok((listening(socket, settings)?, Some(file)))
+    Ok(())
+}
+
+/// The address of a control socket, whose path nobody has checked before.
+///
+/// # Errors
+///
+/// [`io::ErrorKind::InvalidInput`] names the limit of the system for a path that is longer.
+pub(crate) fn control_address(path: &Path) -> io::Result<SockAddr> {
+    let (length, limit) = (path.as_os_str().len(), Platform::current().local_address_limit());
+    if length > limit {
+        let message = format!("the path is {length} bytes long; a socket of this system takes {limit} at most");
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+    }
+    SockAddr::unix(path)
 }
 
 /// Binds a blocking listener for our own kind, at any path: only its owner may connect.
 pub(crate) fn bind_control(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
-    let _directory = lock_directory(path);
+    let address = control_address(path)?;
+    let directory = lock_directory(path);
     make_way(path, false)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     let _linux_only = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
-    socket.bind(&SockAddr::unix(path)?)?;
+    socket.bind(&address)?;
     let file = SocketFile::of(path)?;
-    if fs::symlink_metadata(path)?.permissions().mode() & 0o777 != 0o600 {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    let closed_to_others = || {
+        if fs::symlink_metadata(path)?.permissions().mode() & 0o777 != 0o600 {
+            Held::of(path, file.id().device, file.id().inode)?.set_mode(0o600)?;
+        }
+        socket.listen(CONTROL_BACKLOG)
+    };
+    if let Err(error) = closed_to_others() {
+        // The file wants the lock for its removal, and goes before the socket.
+        drop(directory);
+        return Err(error);
     }
-    socket.listen(CONTROL_BACKLOG)?;
     Ok((socket.into(), file))
 }
 
-fn listening(socket: Socket, settings: &Settings) -> io::Result<UnixListener> {
+fn listen(socket: &Socket, settings: &Settings) -> io::Result<()> {
     socket.listen(backlog(settings))?;
-    socket.set_nonblocking(true)?;
-    Ok(socket.into())
+    socket.set_nonblocking(true)
 }
 
 /// The number of a group by its name, wherever the system keeps its groups; or the number itself, in digits.

@@ -71,7 +71,8 @@ impl<R: Ambient> Server<R> {
     ///
     /// [`stop`](Self::stop) closes the socket, and the server cannot be started again. The file of a Unix socket is left
     /// alone, unless it comes with the socket ([`Listening::bind`], [`Listening::owning_file`]); modes, groups,
-    /// `unlink` and the like are for whoever binds it. With `tls` in the configuration a TCP server speaks TLS.
+    /// `unlink` and the like are for whoever binds it. The socket becomes non-blocking, for every process that shares it.
+    /// With `tls` in the configuration a TCP server speaks TLS.
     ///
     /// # Errors
     ///
@@ -92,7 +93,8 @@ impl<R: Ambient> Server<R> {
     }
 
     /// A server on the listening socket that a parent gave this process as its standard input
-    /// ([`Listening::to_stdio`]), not started yet; else like [`from_listener`](Self::from_listener).
+    /// ([`Listening::to_stdio`]), not started yet; else like [`from_listener`](Self::from_listener). The standard input is
+    /// `/dev/null` from then on.
     ///
     /// # Errors
     ///
@@ -114,7 +116,9 @@ impl<R: Ambient> Server<R> {
     /// # Errors
     ///
     /// As [`new`](Self::new); [`ServeError::TakeOver`], whose source is of the kind [`io::ErrorKind::NotFound`] or
-    /// [`io::ErrorKind::ConnectionRefused`] if nobody offers a socket there: then serve as at first.
+    /// [`io::ErrorKind::ConnectionRefused`] if nobody offers a socket there: then serve as at first. It is of the kind
+    /// [`io::ErrorKind::TimedOut`] if the other process says nothing for 5 s, because it hangs or because a third is taking its
+    /// socket over just now, and [`io::ErrorKind::PermissionDenied`] if it runs as another user.
     #[cfg(unix)]
     pub async fn take_over(control_path: impl AsRef<Path>, config: Config) -> Result<Self, ServeError> {
         let runtime = R::ambient().map_err(ServeError::Runtime)?;

@@ -5,6 +5,7 @@
 use super::Server;
 use crate::error::HandOverError;
 use crate::handover::{Facts, Offer, Outcome, offer, on_thread};
+use crate::latch::Latch;
 use crate::net::{FileId, Ownership};
 use crate::runtime::{Credentials, Listener, Runtime};
 use futures_channel::{mpsc, oneshot};
@@ -16,7 +17,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 /// Asks for a descriptor of the socket.
@@ -27,11 +29,39 @@ type Request = oneshot::Sender<io::Result<OwnedFd>>;
 pub(super) struct Handing {
     /// Of the socket there is now. The lock protects nothing else.
     line: Mutex<Option<Line>>,
+    offers: Offers,
+}
+
+/// The offers under way. The lock protects nothing else.
+#[derive(Default)]
+struct Offers(Arc<Mutex<Vec<Arc<Latch<()>>>>>);
+
+/// One of them, as long as this lives.
+struct UnderWay {
+    all: Arc<Mutex<Vec<Arc<Latch<()>>>>>,
+    ended: Arc<Latch<()>>,
+}
+
+impl Offers {
+    fn begin(&self) -> UnderWay {
+        let ended = Arc::<Latch<()>>::default();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&ended));
+        UnderWay { all: Arc::clone(&self.0), ended }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).retain(|one| !Arc::ptr_eq(one, &self.ended));
+        self.ended.set(());
+    }
 }
 
 #[derive(Clone)]
 struct Line {
     requests: mpsc::Sender<Request>,
+    /// Whether another process has the socket.
+    taken: Arc<AtomicBool>,
     file: Option<(FileId, Ownership)>,
 }
 
@@ -40,8 +70,17 @@ impl Handing {
     pub(super) fn begin(&self, listener: &impl Listener) -> Requests {
         let (requests, receiver) = mpsc::channel(0);
         let file = listener.file().map(|file| (file.id().clone(), file.ownership()));
-        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(Line { requests, file });
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Line { requests, taken: Arc::default(), file });
         Requests(receiver)
+    }
+
+    /// Waits until no offer of now is under way, and its control socket is gone. A server that has stopped withdraws them.
+    pub(super) async fn withdrawn(&self) {
+        let offers = self.offers.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for offer in offers {
+            offer.wait().await;
+        }
     }
 
     fn line(&self) -> Option<Line> {
@@ -77,7 +116,8 @@ impl<R: Runtime> Server<R> {
     ///
     /// Nobody is refused meanwhile: this server accepts until the other process is ready to. A process that comes and
     /// fails changes nothing, it is logged, and the next may come. A process may take 60 seconds from getting the
-    /// socket to its `start`.
+    /// socket to its `start`; others that ask meanwhile give up after 5 seconds. Of several offers at different paths one is taken, and the others end
+    /// with [`HandOverError::Stopped`].
     ///
     /// Cancel safe: a dropped call withdraws the offer, unless the socket is the other's already.
     ///
@@ -95,7 +135,7 @@ impl<R: Runtime> Server<R> {
             file: line.file.as_ref().map(|(id, ownership)| (id.clone(), ownership.is_ours())),
         };
         let ownership = line.file.map(|(_, ownership)| ownership).filter(Ownership::is_ours);
-        let offered = Offer { socket: fd, facts, ownership };
+        let offered = Offer { socket: fd, facts, ownership, taken: line.taken };
         let (cancel, withdraw) = UnixStream::pair().map_err(HandOverError::Socket)?;
         let again = withdraw.try_clone().map_err(HandOverError::Socket)?;
         let _withdraw_if_dropped = Withdraw(withdraw);
@@ -103,6 +143,7 @@ impl<R: Runtime> Server<R> {
         let (sender, receiver) = oneshot::channel();
         let server = self.clone();
         let at = control.clone();
+        let under_way = shared.handing.offers.begin();
         // What is decided must be done, whether or not anybody waits for it.
         self.runtime.spawn(async move {
             let withdraw_if_stopped = Withdraw(again);
@@ -130,6 +171,7 @@ impl<R: Runtime> Server<R> {
                 server.shared.handshakes.idle().await;
                 server.shared.stop();
             }
+            drop(under_way);
             // Nobody may be waiting any more.
             let _unheard = sender.send(outcome);
         });

@@ -342,6 +342,9 @@ impl<R: Runtime> Server<R> {
         if let Some(socket) = socket {
             socket.stopped.wait().await;
         }
+        // A program that ends after this leaves no control socket behind.
+        #[cfg(unix)]
+        self.shared.handing.withdrawn().await;
         report
     }
 
