@@ -162,6 +162,8 @@ pub struct Remote {
     /// Who it is over a local socket, as the operating system says.
     pub credentials: Option<Credentials>,
     /// Over TLS, the certificates it has shown: its own first, DER. Empty if it was not asked for one or has shown none.
+    /// It has the key of the first; the others are no more than what it sent. With `tls.rejectUnauthorized` off nobody has
+    /// looked who issued them: whoever wants a certificate with a certain name in it makes one.
     pub certificates: Arc<[Bytes]>,
     /// The version of TLS, `None` where the connection is in clear.
     pub tls: Option<TlsVersion>,

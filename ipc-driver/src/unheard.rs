@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// One is logged in so long, with the number of those in between.
 const LOG_EVERY: Duration = Duration::from_secs(1);
 
-/// What was logged lately of one server.
+/// What was logged lately of one server or client.
 #[derive(Debug, Default)]
 pub(crate) struct Unheard(Mutex<State>);
 

@@ -9,6 +9,7 @@ use crate::link::CloseOrder;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Runtime, Timer};
 use crate::stream::Tap;
+use crate::unheard::Unheard;
 use bytes::Bytes;
 use ipc_proto::{ClientAction, Connection, Endpoint, Received};
 use std::future::{Future, poll_fn};
@@ -29,7 +30,13 @@ pub(super) struct Running<R: Runtime> {
 
 impl<R: Runtime> Running<R> {
     pub(super) fn new(runtime: R, shared: Arc<Shared>) -> Self {
-        let dispatch = ClientDispatch { seen: Seen::default(), tap: shared.outlet.tap(), shared };
+        let dispatch = ClientDispatch {
+            seen: Seen::default(),
+            tap: shared.outlet.tap(),
+            unheard: Unheard::default(),
+            now: runtime.now(),
+            shared,
+        };
         Self { runtime, dispatch, pump: None, ended: false }
     }
 
@@ -76,6 +83,7 @@ impl<R: Runtime> Running<R> {
                 let source = Arc::new(error);
                 *shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&source));
                 let endpoint = endpoint.clone();
+                self.dispatch.now = self.runtime.now();
                 self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint, source }));
                 shared.lock_core().handle_connect_failed(self.runtime.now());
                 return;
@@ -109,6 +117,7 @@ impl<R: Runtime> Running<R> {
         let ours = matches!(why, Why::Flushed | Why::Aborted);
         tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
         if let Why::Io(error) = why {
+            self.dispatch.now = self.runtime.now();
             self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
         }
         self.disconnected(retry, ours);
@@ -184,6 +193,9 @@ struct ClientDispatch {
     shared: Arc<Shared>,
     seen: Seen<(), ClientEvent>,
     tap: Tap<ClientEvent>,
+    unheard: Unheard,
+    /// When the last attempt failed, or the last run of events came.
+    now: Instant,
 }
 
 impl ClientDispatch {
@@ -208,7 +220,9 @@ impl ClientDispatch {
         self.tap.refresh(&self.shared.outlet);
         if let ClientEvent::Error(error) = &event {
             if !heard && !self.tap.is_open() {
-                tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, %error, "unheard error");
+                if let Some(unlogged) = self.unheard.count(self.now) {
+                    tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, %error, unlogged, "unheard error");
+                }
             }
         }
         self.tap.push(event);
@@ -225,7 +239,8 @@ impl Dispatch for ClientDispatch {
         self.tap.poll_ready(cx, &self.shared.outlet)
     }
 
-    fn begin(&mut self, _now: Instant) {
+    fn begin(&mut self, now: Instant) {
+        self.now = now;
         self.tap.refresh(&self.shared.outlet);
     }
 

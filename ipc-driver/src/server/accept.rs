@@ -91,6 +91,7 @@ impl<R: Runtime> Accepting<R> {
                 Some(Err(error)) if is_of_one_connection(&error) => {}
                 Some(Err(error)) => {
                     tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
+                    self.shared.handshakes.thin_out();
                     pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
                     paused = true;
                 }

@@ -68,6 +68,15 @@ impl Handshakes {
         (id, cut)
     }
 
+    /// Cuts the older half of those under way: there are no descriptors left for those who come.
+    pub(super) fn thin_out(&self) {
+        let mut state = self.lock();
+        let most = state.running.len();
+        let cut: Vec<_> = (0..most.div_ceil(2)).map_while(|_| state.running.pop_first()).collect();
+        drop(state);
+        cut.into_iter().for_each(|(_, cut)| cut.set(Cut::Crowded(most)));
+    }
+
     fn done(&self, id: u64) {
         let mut state = self.lock();
         state.running.remove(&id);

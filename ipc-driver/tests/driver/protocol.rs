@@ -130,3 +130,21 @@ fn a_crowd_of_errors_that_nobody_hears_is_a_line_in_the_log_and_not_a_flood() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[1].contains("unheard error") && lines[1].contains("unlogged=9999"), "{lines:?}");
 }
+
+#[test]
+fn nor_does_a_server_flood_the_log_of_its_clients() {
+    let runtime = Fake::new(21);
+    let mut listener = listen(&runtime);
+    let client = client(&runtime, config().malformed(OnMalformed::Report));
+    let lines = warnings(|| {
+        runtime.block_on(client.connect()).unwrap();
+        let mut end = runtime.block_on(listener.accept()).unwrap();
+        runtime.block_on(end.send("x\u{c}".repeat(1000).as_bytes())).unwrap();
+        runtime.run();
+        runtime.advance(SECOND);
+        runtime.block_on(end.send(b"x\x0c")).unwrap();
+        runtime.run();
+    });
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].contains("unlogged=999"), "{lines:?}");
+}

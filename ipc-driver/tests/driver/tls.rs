@@ -234,6 +234,22 @@ fn a_few_that_stall_do_not_cut_a_slow_handshake_though_few_connections_are_allow
 }
 
 #[test]
+fn those_that_stall_make_way_when_there_are_no_descriptors_left() {
+    let runtime = Fake::new(1);
+    let (server, client) = pair();
+    let server = serve(&runtime, server);
+    let refused = refusals(&server);
+    let _stalled: Vec<_> = (0..9).map(|_| dial(&runtime)).collect();
+    runtime.run();
+    assert_eq!(refused.len(), 0);
+    runtime.network().fail_accepts(24, 1);
+    let _client = connect(&runtime, client);
+    assert!(matches!(refused.take()[..], [HandshakeError::Crowded(9), .., HandshakeError::Crowded(9)]));
+    assert_eq!(server.refused(), 5);
+    assert!(runtime.elapsed() < SECOND);
+}
+
+#[test]
 fn a_full_server_refuses_before_the_handshake() {
     let runtime = Fake::new(1);
     let (server, client) = pair();
