@@ -298,12 +298,13 @@
 //! have; to read the name in it takes a parser of X.509, such as the crate `x509-parser`.
 //!
 //! A server greets clients beside its connections: a handshake holds no place among `maxConnections`, is cut after
-//! `handshakeTimeout`, and when more than `maxConnections` (1024 at most) are under way the oldest is cut. One that fails
+//! `handshakeTimeout`, and when more than `maxConnections` (but from 128 to 1024) are under way the oldest is cut. One that fails
 //! is a [`ServerEvent::Refused`] and a warning in the log; one that talks in clear to a TLS port, or the reverse, is told what is
 //! wrong on both sides. With TLS 1.3 a server looks at a client's certificate when the client is connected already: one that is
 //! refused sees `connect`, an error that says why, `disconnect`, and tries again, as in node-ipc.
 //!
 //! A peer may end its stream without TLS's farewell, as Node often does: a message cut short is noticed by its missing end.
+//! Raw bytes have none: there, say in your own protocol where something ends.
 //! Sessions are resumed on both sides; a resumed one is not verified again, for half a day at most by a server.
 //! The feature `tls`, on by default, brings rustls and ring; without it, a configuration with `tls` is refused.
 //!
