@@ -45,6 +45,11 @@ impl Entry {
         self.expect.as_ref().is_none_or(|expect| assertion(expect, answer))
     }
 
+    /// Whether it is about the order of what different connections do, which is a matter of chance.
+    pub(crate) fn is_about_chance(&self) -> bool {
+        self.row() == Some("D39")
+    }
+
     /// The row of the page that it names.
     fn row(&self) -> Option<&str> {
         self.why.strip_prefix('[')?.split_once("] ").map(|(row, _)| row)
