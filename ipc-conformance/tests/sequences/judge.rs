@@ -130,10 +130,13 @@ fn ask_once(question: &Question, preset: Preset, entry: Option<&Entry>) -> Verdi
     if let Ok(like) = strictly {
         return Verdict::Like(like);
     }
-    if entry.is_some_and(|entry| entry.holds(&given.shown())) {
+    let loosely = liking(question, &given, Comparison { quick, strict: false });
+    // An entry about the order of what different connections do excuses that order, and nothing else.
+    let excused = |entry: &Entry| entry.holds(&given.shown()) && (loosely.is_ok() || !entry.is_about_chance());
+    if entry.is_some_and(excused) {
         return Verdict::Different;
     }
-    let mut unlike = match liking(question, &given, Comparison { quick, strict: false }) {
+    let mut unlike = match loosely {
         Ok(like) => return Verdict::Like(like),
         Err(unlike) => unlike,
     };
