@@ -5,10 +5,8 @@
 
 #![forbid(unsafe_code)]
 
-pub mod certificates;
 pub mod js;
-pub mod node;
 pub mod peer;
-pub mod process;
 pub mod protocol;
-pub mod wine;
+
+pub use ipc_testkit::{certificates, node, process, wine};

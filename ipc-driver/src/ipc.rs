@@ -4,32 +4,51 @@
 
 use crate::client::Client;
 use crate::error::{ConnectError, ServeError};
-use crate::runtime::Ambient;
+use crate::runtime::{Ambient, Runtime};
 use crate::server::Server;
 use crate::udp::UdpServer;
 use ipc_proto::{Config, Endpoint, EndpointError, Settings};
 use std::collections::HashMap;
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// `ipc.config`, `ipc.of` and `ipc.server` in one value. Several live side by side. Cheap to clone.
-pub struct Ipc<R: Ambient> {
+pub struct Ipc<R: Runtime> {
+    runtime: Where<R>,
     inner: Arc<Mutex<Inner<R>>>,
 }
 
-struct Inner<R: Ambient> {
+/// What clients and servers run on.
+#[derive(Clone)]
+enum Where<R> {
+    Given(R),
+    /// The runtime of whoever asks for a client or a server.
+    Ambient(fn() -> io::Result<R>),
+}
+
+impl<R: Runtime> Where<R> {
+    fn runtime(&self) -> io::Result<R> {
+        match self {
+            Self::Given(runtime) => Ok(runtime.clone()),
+            Self::Ambient(ambient) => ambient(),
+        }
+    }
+}
+
+struct Inner<R: Runtime> {
     config: Config,
     of: HashMap<String, Client<R>>,
     server: Option<Server<R>>,
     udp_server: Option<UdpServer<R>>,
 }
 
-impl<R: Ambient> Clone for Ipc<R> {
+impl<R: Runtime> Clone for Ipc<R> {
     fn clone(&self) -> Self {
-        Self { inner: Arc::clone(&self.inner) }
+        Self { runtime: self.runtime.clone(), inner: Arc::clone(&self.inner) }
     }
 }
 
-impl<R: Ambient> std::fmt::Debug for Ipc<R> {
+impl<R: Runtime> std::fmt::Debug for Ipc<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let inner = self.lock();
         let mut shown = f.debug_struct("Ipc");
@@ -39,10 +58,24 @@ impl<R: Ambient> std::fmt::Debug for Ipc<R> {
 }
 
 impl<R: Ambient> Ipc<R> {
-    /// An instance with this configuration (`new ipc.IPC`).
+    /// An instance with this configuration (`new ipc.IPC`). Its clients and servers run on the runtime in which they are
+    /// asked for.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { inner: Arc::new(Mutex::new(Inner { config, of: HashMap::new(), server: None, udp_server: None })) }
+        Self::on(Where::Ambient(R::ambient), config)
+    }
+}
+
+impl<R: Runtime> Ipc<R> {
+    /// An instance whose clients and servers run on a given runtime, wherever they are asked for.
+    #[must_use]
+    pub fn with_runtime(runtime: R, config: Config) -> Self {
+        Self::on(Where::Given(runtime), config)
+    }
+
+    fn on(runtime: Where<R>, config: Config) -> Self {
+        let inner = Inner { config, of: HashMap::new(), server: None, udp_server: None };
+        Self { runtime, inner: Arc::new(Mutex::new(inner)) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner<R>> {
@@ -111,7 +144,8 @@ impl<R: Ambient> Ipc<R> {
         }
         let settings = crate::host::build(inner.config.clone())?;
         let endpoint = endpoint(&settings)?;
-        let client = Client::at(settings, endpoint)?;
+        let runtime = self.runtime.runtime().map_err(ConnectError::Runtime)?;
+        let client = Client::with_runtime(runtime, settings, endpoint)?;
         let replaced = inner.of.insert(id.to_owned(), client.clone());
         // Its handlers go with it, and what they hold may do anything when it is dropped: not under the lock.
         drop(inner);
@@ -138,7 +172,7 @@ impl<R: Ambient> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve(&self) -> Result<Server<R>, ServeError> {
-        self.set_up(|settings| Endpoint::local(settings, None), Server::at, |inner| &mut inner.server)
+        self.set_up(|settings| Endpoint::local(settings, None), Server::with_runtime, |inner| &mut inner.server)
     }
 
     /// Like [`serve`](Self::serve), at `path` (`ipc.serve(path)`).
@@ -147,7 +181,7 @@ impl<R: Ambient> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve_path(&self, path: &str) -> Result<Server<R>, ServeError> {
-        self.set_up(|settings| Endpoint::at_path(settings, path), Server::at, |inner| &mut inner.server)
+        self.set_up(|settings| Endpoint::at_path(settings, path), Server::with_runtime, |inner| &mut inner.server)
     }
 
     /// Like [`serve`](Self::serve), over TCP (`ipc.serveNet(host, port)`).
@@ -156,7 +190,7 @@ impl<R: Ambient> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve_net(&self, host: Option<&str>, port: Option<u16>) -> Result<Server<R>, ServeError> {
-        self.set_up(|settings| Endpoint::net(settings, host, port), Server::at, |inner| &mut inner.server)
+        self.set_up(|settings| Endpoint::net(settings, host, port), Server::with_runtime, |inner| &mut inner.server)
     }
 
     /// Sets up the UDP server over IPv4 (`ipc.serveNet(host, port, 'udp4')`); [`UdpServer::start`] starts it. It stands
@@ -166,7 +200,7 @@ impl<R: Ambient> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve_udp4(&self, host: Option<&str>, port: Option<u16>) -> Result<UdpServer<R>, ServeError> {
-        self.set_up(|settings| Endpoint::udp4(settings, host, port), UdpServer::at, |inner| &mut inner.udp_server)
+        self.set_up(|settings| Endpoint::udp4(settings, host, port), UdpServer::with_runtime, |inner| &mut inner.udp_server)
     }
 
     /// Like [`serve_udp4`](Self::serve_udp4), over IPv6 (`ipc.serveNet(host, port, 'udp6')`).
@@ -175,20 +209,21 @@ impl<R: Ambient> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve_udp6(&self, host: Option<&str>, port: Option<u16>) -> Result<UdpServer<R>, ServeError> {
-        self.set_up(|settings| Endpoint::udp6(settings, host, port), UdpServer::at, |inner| &mut inner.udp_server)
+        self.set_up(|settings| Endpoint::udp6(settings, host, port), UdpServer::with_runtime, |inner| &mut inner.udp_server)
     }
 
     /// Makes a server and keeps it in its place.
     fn set_up<S: Clone>(
         &self,
         endpoint: impl FnOnce(&Settings) -> Result<Endpoint, EndpointError>,
-        at: impl FnOnce(Settings, Endpoint) -> Result<S, ServeError>,
+        at: impl FnOnce(R, Settings, Endpoint) -> Result<S, ServeError>,
         place: impl FnOnce(&mut Inner<R>) -> &mut Option<S>,
     ) -> Result<S, ServeError> {
         let mut inner = self.lock();
         let settings = crate::host::build(inner.config.clone())?;
         let endpoint = endpoint(&settings)?;
-        let server = at(settings, endpoint)?;
+        let runtime = self.runtime.runtime().map_err(ServeError::Runtime)?;
+        let server = at(runtime, settings, endpoint)?;
         let replaced = place(&mut inner).replace(server.clone());
         // It stops and tells its handlers so: not under the lock.
         drop(inner);

@@ -8,6 +8,8 @@
 #![cfg_attr(windows, deny(unsafe_code))]
 #![warn(missing_docs)]
 
+#[cfg(feature = "async-io")]
+pub mod async_io;
 mod client;
 mod dial;
 mod emit;

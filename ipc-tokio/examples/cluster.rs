@@ -30,7 +30,7 @@ fn main() -> unix::Result<()> {
 
 #[cfg(unix)]
 mod unix {
-    use ipc_conformance::node::{NodeIpc, Version};
+    use ipc_testkit::node::{NodeIpc, Version};
     use ipc_tokio::{Client, Config, Endpoint, Listening, Server};
     use std::collections::BTreeMap;
     use std::error::Error;

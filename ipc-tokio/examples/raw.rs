@@ -10,12 +10,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program, not a library")]
 
-#[path = "support/running.rs"]
-mod running;
-
-use ipc_conformance::node::{NodeIpc, Version};
+use ipc_testkit::node::{NodeIpc, Version};
 use ipc_tokio::{Client, Config, Encoding, Peer, PeerId, Server};
-use running::Running;
+use ipc_testkit::running::Running;
 use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::OsStr;

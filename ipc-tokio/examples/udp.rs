@@ -10,12 +10,9 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program, not a library")]
 
-#[path = "support/running.rs"]
-mod running;
-
-use ipc_conformance::node::{NodeIpc, Version};
+use ipc_testkit::node::{NodeIpc, Version};
 use ipc_tokio::{Config, UdpServer};
-use running::Running;
+use ipc_testkit::running::Running;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::net::{SocketAddr, UdpSocket};

@@ -8,7 +8,7 @@ mod common;
 
 use child::Running;
 use common::soon;
-use ipc_conformance::node::{NodeIpc, Version, or_skip};
+use ipc_testkit::node::{NodeIpc, Version, or_skip};
 use ipc_tokio::{Client, Config, Endpoint, ServeError, Server, Settings};
 use std::process::{Command, Stdio};
 use std::time::Duration;

@@ -118,7 +118,7 @@ fn no_ipv6() -> bool {
     let missing = TcpListener::bind("[::1]:0").is_err();
     if missing {
         let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: IPv6: this machine has no ::1 ***\n");
-        assert!(!ipc_conformance::node::in_ci(), "IPv6 must be tested where CI is set");
+        assert!(!ipc_testkit::node::in_ci(), "IPv6 must be tested where CI is set");
     }
     missing
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Place, soon};
-use ipc_conformance::wine::skip_under_wine;
+use ipc_testkit::wine::skip_under_wine;
 use ipc_tokio::{Client, ClientEvent, Peer, ServeError, Server, ServerEvent};
 use std::io::{ErrorKind, Read, Write};
 use std::sync::Arc;

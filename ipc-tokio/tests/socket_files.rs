@@ -133,7 +133,7 @@ async fn as_nobody(place: &Place) -> Option<String> {
     if fs::metadata("/proc/self").expect("ourselves").uid() != 0 {
         let _ = writeln!(std::io::stderr(), "\n*** NOT TESTED: connections of other users: it takes root ***\n");
         assert!(
-            !ipc_conformance::node::in_ci(),
+            !ipc_testkit::node::in_ci(),
             "connections of other users must be tested where CI is set: it takes root"
         );
         return None;

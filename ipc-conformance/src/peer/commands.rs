@@ -1,4 +1,4 @@
-//! Commands carried out on the handles of `ipc-tokio`.
+//! Commands carried out on the handles of the library.
 
 use super::tls;
 use super::world::{ClientEntry, Handle, Instance, ServerEntry, World, endpoint, refused};
@@ -7,11 +7,13 @@ use crate::protocol::{
     Call, Command, Emit, EmitterId, Family, Handler, NodeConfig, Reply, Resolved, Source, Target, envelope, io_error,
     raw_bytes,
 };
-use ipc_tokio::{Client, ConnectError, EmitError, Peer, ServeError, Server, StopRetrying};
+use ipc_driver::api::{ConnectError, EmitError, Peer, ServeError, StopRetrying};
+use ipc_driver::runtime::Runtime;
+use ipc_driver::{Client, Server};
 
 use std::io::ErrorKind;
 
-impl World {
+impl<R: Runtime> World<R> {
     /// Carries out a command.
     pub(super) fn perform(&self, call: &Call) -> Reply {
         match &call.command {
@@ -69,7 +71,10 @@ impl World {
             Command::DestroySocket(target) => self.with_peer(target, Peer::abort),
             Command::EndSocket(target) => self.with_peer(target, |peer| {
                 let peer = peer.clone();
-                tokio::spawn(async move { peer.close().await });
+                self.runtime().spawn(async move {
+                    // What was cut is told by the event that ends the connection.
+                    let _ = peer.close().await;
+                });
             }),
             Command::PushSocket(target) => {
                 let to = self.lock().dispatcher.target(target);
@@ -87,7 +92,7 @@ impl World {
             }
             Command::NewInstance(members) => {
                 let mut state = self.lock();
-                let mut config = NodeConfig::new(self.options().preset(), ipc_tokio::host());
+                let mut config = NodeConfig::new(self.options().preset(), ipc_driver::api::host());
                 config.assign(members);
                 state.instances.push(Instance::new(config));
                 Reply::Value(Js::Number((state.instances.len() - 1) as f64))
@@ -121,7 +126,7 @@ impl World {
             let mut state = self.lock();
             let instance = &mut state.instances[instance];
             instance.config.assign(members);
-            let clients: Vec<Client> = instance.of.iter().filter_map(|(_, entry)| entry.handle.clone()).collect();
+            let clients: Vec<Client<R>> = instance.of.iter().filter_map(|(_, entry)| entry.handle.clone()).collect();
             (clients, instance.config.retry())
         };
         // The options that node-ipc reads again while a client lives.
@@ -161,7 +166,7 @@ impl World {
             Err(reply) => return reply,
         };
         let made =
-            endpoint(&resolved, &settings).and_then(|endpoint| Client::at(settings, endpoint).map_err(client_thrown));
+            endpoint(&resolved, &settings).and_then(|endpoint| Client::with_runtime(self.runtime().clone(), settings, endpoint).map_err(client_thrown));
         let (made, failure) = match made {
             Ok(client) => (Some(client), None),
             Err(reply) => (None, Some(reply)),
@@ -245,7 +250,7 @@ impl World {
             }
             _ => {
                 let made = endpoint(&entry.resolved, &entry.settings)
-                    .and_then(|endpoint| Server::at(entry.settings.clone(), endpoint).map_err(server_thrown));
+                    .and_then(|endpoint| Server::with_runtime(self.runtime().clone(), entry.settings.clone(), endpoint).map_err(server_thrown));
                 let server = match made {
                     Ok(server) => server,
                     Err(reply) => return reply,
@@ -258,7 +263,7 @@ impl World {
             }
         };
         let world = self.clone();
-        tokio::spawn(async move {
+        self.runtime().spawn(async move {
             if let Err(error) = server.start().await {
                 let error = match error {
                     // libuv's word for a directory that is not there.

@@ -4,12 +4,14 @@ use super::events::{is_unresolved, message, problem};
 use super::world::{Handle, ServerEntry, World, endpoint};
 use crate::js::{Js, JsError, Rinfo, to_number, to_text, truthy};
 use crate::protocol::{EmitterId, Family, Reply, envelope, io_error, raw_bytes};
-use ipc_tokio::{ConnectionError, EmitError, Frame, ServeError, UdpEvent, UdpPeer, UdpServer};
+use ipc_driver::api::{ConnectionError, EmitError, Frame, ServeError, UdpEvent, UdpPeer};
+use ipc_driver::UdpServer;
+use ipc_driver::runtime::Runtime;
 use std::net::{IpAddr, SocketAddr};
 
-impl World {
+impl<R: Runtime> World<R> {
     /// `ipc.server.start()` of a UDP server.
-    pub(super) fn start_datagrams(&self, instance: usize, entry: &ServerEntry, family: Family) -> Reply {
+    pub(super) fn start_datagrams(&self, instance: usize, entry: &ServerEntry<R>, family: Family) -> Reply {
         let server = match &entry.handle {
             Some(Handle::Datagrams(server)) => {
                 server.stop();
@@ -17,7 +19,7 @@ impl World {
             }
             _ => {
                 let made = endpoint(&entry.resolved, &entry.settings).and_then(|endpoint| {
-                    UdpServer::at(entry.settings.clone(), endpoint).map_err(|error| super::commands::thrown(&error))
+                    UdpServer::with_runtime(self.runtime().clone(), entry.settings.clone(), endpoint).map_err(|error| super::commands::thrown(&error))
                 });
                 let server = match made {
                     Ok(server) => server,
@@ -42,7 +44,7 @@ impl World {
         };
         let world = self.clone();
         let emitter = entry.emitter;
-        tokio::spawn(async move {
+        self.runtime().spawn(async move {
             if let Err(error) = server.start().await {
                 let error = match error {
                     ServeError::Listen { source, .. } if is_unresolved(&source) => {
@@ -65,7 +67,7 @@ impl World {
         &self,
         instance: usize,
         emitter: EmitterId,
-        server: &UdpServer,
+        server: &UdpServer<R>,
         family: Family,
     ) -> Reply {
         if !server.is_listening() {
@@ -74,7 +76,7 @@ impl World {
         server.stop();
         if family == Family::V9 {
             let world = self.clone();
-            tokio::spawn(async move {
+            self.runtime().spawn(async move {
                 let gone = [Js::Datagram, Js::Bool(false)];
                 world.event(instance, emitter, &Js::text("socket.disconnected"), &gone);
                 world.event(instance, emitter, &Js::text("close"), &[Js::Undefined]);
@@ -83,7 +85,7 @@ impl World {
         Reply::DONE
     }
 
-    fn listen_to_datagrams(&self, instance: usize, emitter: EmitterId, family: Family, server: &UdpServer) {
+    fn listen_to_datagrams(&self, instance: usize, emitter: EmitterId, family: Family, server: &UdpServer<R>) {
         let world = self.clone();
         server.on_any(move |peer, event| {
             if let Some((event, data)) = message(event) {
@@ -118,7 +120,7 @@ impl World {
     pub(super) fn emit_datagram(
         &self,
         instance: usize,
-        (entry, server): (&ServerEntry, &UdpServer),
+        (entry, server): (&ServerEntry<R>, &UdpServer<R>),
         to: Option<Js>,
         event: &Js,
         data: Option<Js>,
@@ -151,7 +153,7 @@ impl World {
             return sent(server.peer(SocketAddr::new(ip, port)).emit_frame(&frame));
         }
         let (world, server, emitter) = (self.clone(), server.clone(), entry.emitter);
-        tokio::spawn(async move {
+        self.runtime().spawn(async move {
             match server.resolve(&host, port).await {
                 Ok(address) => {
                     let _as_every_datagram_it_may_be_lost = server.peer(address).emit_frame(&frame);
@@ -169,7 +171,7 @@ impl World {
     pub(super) fn frame(
         &self,
         instance: usize,
-        entry: &ServerEntry,
+        entry: &ServerEntry<R>,
         event: &Js,
         data: Option<Js>,
     ) -> Result<Frame, Reply> {

@@ -4,11 +4,13 @@ use super::tls::handshake_error;
 use super::world::World;
 use crate::js::{Js, JsError, Socket};
 use crate::protocol::{EmitterId, Family, incoming, io_error, malformed, untyped_v9};
-use ipc_tokio::{Client, ClientEvent, ConnectionError, Event, Peer, Server, ServerEvent, UnresolvedHost};
+use ipc_driver::api::{ClientEvent, ConnectionError, Event, Peer, ServerEvent, UnresolvedHost};
+use ipc_driver::runtime::Runtime;
+use ipc_driver::{Client, Server};
 
-impl World {
+impl<R: Runtime> World<R> {
     /// Tells everything that happens at a client.
-    pub(super) fn listen_to_client(&self, instance: usize, emitter: EmitterId, family: Family, client: &Client) {
+    pub(super) fn listen_to_client(&self, instance: usize, emitter: EmitterId, family: Family, client: &Client<R>) {
         let world = self.clone();
         client.on_any(move |event| {
             if let Some((event, data)) = message(event) {
@@ -33,7 +35,7 @@ impl World {
     }
 
     /// Tells everything that happens at a server.
-    pub(super) fn listen_to_server(&self, instance: usize, emitter: EmitterId, family: Family, server: &Server) {
+    pub(super) fn listen_to_server(&self, instance: usize, emitter: EmitterId, family: Family, server: &Server<R>) {
         let world = self.clone();
         server.on_any(move |peer, event| {
             if let Some((event, data)) = message(event) {

@@ -1,4 +1,4 @@
-//! Our own peer: the line protocol on top of `ipc-tokio`.
+//! Our own peer: the line protocol on top of our own handles, on the runtime that the options name.
 //!
 //! `world` holds what the peer has, `commands` carries out commands, `events` tells what happens; this file starts and
 //! ends the process. What lines look like and which are due is the business of [`protocol`](crate::protocol).
@@ -13,8 +13,14 @@ use crate::js::Js;
 use crate::protocol::{Arg, Command, Dispatcher};
 use crate::protocol::{Call, Clock, ConnectTo, ConnectToNet, Options, Reply, Role, Serve, ServeNet, Transport};
 use std::io::{self, BufRead, Write};
-use std::time::Duration;
-use tokio::sync::mpsc;
+use ipc_async_std::AsyncStd;
+use ipc_driver::runtime::{Runtime, Timer};
+use ipc_smol::Smol;
+use ipc_tokio::Tokio;
+use smol::channel::Sender;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 use world::World;
 
 /// Runs the peer whose options are the JSON text `argument`; ends the process.
@@ -25,9 +31,6 @@ use world::World;
 pub fn run(argument: &str) -> Result<std::convert::Infallible, String> {
     let clock = Clock::start();
     let options = Options::parse(argument).map_err(|misfit| misfit.0.message.to_text())?;
-    if options.runtime != "tokio" {
-        return Err(format!("runtime {:?} is unknown; this peer runs on \"tokio\"", options.runtime));
-    }
     if let Some(cwd) = &options.cwd {
         std::env::set_current_dir(cwd).map_err(|error| format!("cwd {cwd}: {error}"))?;
     }
@@ -42,14 +45,26 @@ pub fn run(argument: &str) -> Result<std::convert::Infallible, String> {
         hook(panic);
         std::process::exit(70);
     }));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
-    runtime.block_on(live(options, clock))
+    match options.runtime.as_str() {
+        "tokio" => {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+            runtime.block_on(live(Tokio::from(runtime.handle().clone()), options, clock))
+        }
+        "smol" => {
+            let executor = Arc::new(smol::Executor::new());
+            let live = live(Smol::from(Arc::clone(&executor)), options, clock);
+            smol::block_on(executor.run(live))
+        }
+        "async-std" => async_std::task::block_on(live(AsyncStd, options, clock)),
+        other => Err(format!("runtime {other:?} is unknown; this peer runs on \"tokio\", \"smol\" or \"async-std\"")),
+    }
 }
 
-async fn live(options: Options, clock: Clock) -> ! {
+async fn live<R: Runtime>(runtime: R, options: Options, clock: Clock) -> ! {
     let lifetime = options.max_lifetime;
-    let world = World::new(options, clock);
-    let (lines, mut incoming) = mpsc::unbounded_channel();
+    let world = World::new(runtime, options, clock);
+    let (lines, incoming) = smol::channel::unbounded();
     std::thread::spawn(move || read_commands(&lines));
     let watched = world.clone();
     std::thread::spawn(move || {
@@ -59,12 +74,12 @@ async fn live(options: Options, clock: Clock) -> ! {
     });
     set_up(&world);
     loop {
-        let Some(line) = incoming.recv().await else { std::process::exit(0) };
+        let Ok(line) = incoming.recv().await else { std::process::exit(0) };
         match Call::read(&line) {
             Ok(None) => {}
             Ok(Some(call)) => {
                 if matches!(call.command, Ok(Command::Now)) {
-                    catch_up().await;
+                    catch_up(world.runtime()).await;
                 }
                 let reply = world.perform(&call);
                 world.tell(|dispatcher, now| dispatcher.result(&call, &reply, now));
@@ -75,18 +90,19 @@ async fn live(options: Options, clock: Clock) -> ! {
 }
 
 /// Lets every task that has something to read run before we go on.
-async fn catch_up() {
+async fn catch_up(runtime: &impl Runtime) {
+    let mut timer = runtime.timer();
     for _ in 0..3 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        tokio::task::yield_now().await;
+        timer.set(Some(Instant::now() + Duration::from_millis(1)));
+        poll_fn(|cx| timer.poll_expired(cx)).await;
     }
 }
 
 /// Reads stdin on a thread of its own; its end ends the process at once, whatever is going on.
-fn read_commands(lines: &mpsc::UnboundedSender<Vec<u8>>) {
+fn read_commands(lines: &Sender<Vec<u8>>) {
     for line in io::stdin().lock().split(b'\n') {
         let Ok(line) = line else { break };
-        if lines.send(line).is_err() {
+        if lines.send_blocking(line).is_err() {
             break;
         }
     }
@@ -95,7 +111,7 @@ fn read_commands(lines: &mpsc::UnboundedSender<Vec<u8>>) {
 }
 
 /// Does what the options `role`, `transport` and `autostart` ask for.
-fn set_up(world: &World) {
+fn set_up(world: &World<impl Runtime>) {
     let options = world.options();
     let mut unsupported = Vec::new();
     if options.capture_log {

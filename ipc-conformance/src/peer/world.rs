@@ -1,13 +1,15 @@
 //! What a peer has: instances with their clients and servers, sockets by key, and the dispatcher that tells about them.
 //!
-//! One lock protects it all. It is never held while a handle of `ipc-tokio` is called, for that may run handlers, which
+//! One lock protects it all. It is never held while a handle of the library is called, for that may run handlers, which
 //! come back here.
 
 use crate::js::{Js, JsError, JsString, describe, to_number, to_text};
 use crate::protocol::{
     Clock, Dispatcher, EmitterId, Family, Lines, NodeConfig, Options, Reply, Resolved, Stamp, Step, Unsupported,
 };
-use ipc_tokio::{Client, Code, Endpoint, Peer, Server, Settings, UdpServer};
+use ipc_driver::api::{Code, Endpoint, Peer, Settings};
+use ipc_driver::runtime::Runtime;
+use ipc_driver::{Client, Server, UdpServer};
 use std::collections::HashMap;
 use std::io::{self, Stdout};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,19 +18,20 @@ pub(super) type Teller = Dispatcher<Stdout>;
 
 /// The peer. Cheap to clone.
 #[derive(Clone)]
-pub(super) struct World {
-    inner: Arc<Inner>,
+pub(super) struct World<R: Runtime> {
+    inner: Arc<Inner<R>>,
 }
 
-struct Inner {
+struct Inner<R: Runtime> {
+    runtime: R,
     options: Options,
     clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<State<R>>,
 }
 
-pub(super) struct State {
+pub(super) struct State<R: Runtime> {
     pub(super) dispatcher: Teller,
-    pub(super) instances: Vec<Instance>,
+    pub(super) instances: Vec<Instance<R>>,
     /// Every connection a server ever had, by the key that events show.
     pub(super) peers: HashMap<u64, Peer>,
     /// `socket.id` where a program has set it.
@@ -38,28 +41,28 @@ pub(super) struct State {
 }
 
 /// One `ipc` of the program.
-pub(super) struct Instance {
+pub(super) struct Instance<R: Runtime> {
     pub(super) config: NodeConfig,
     /// `ipc.of`, in the order of `connectTo`.
-    pub(super) of: Vec<(JsString, ClientEntry)>,
-    pub(super) server: Option<ServerEntry>,
+    pub(super) of: Vec<(JsString, ClientEntry<R>)>,
+    pub(super) server: Option<ServerEntry<R>>,
 }
 
 /// A client of `ipc.of`. One whose address node-ipc refused stays there without a handle.
 #[derive(Clone)]
-pub(super) struct ClientEntry {
+pub(super) struct ClientEntry<R: Runtime> {
     pub(super) resolved: Resolved,
     pub(super) emitter: EmitterId,
-    pub(super) handle: Option<Client>,
+    pub(super) handle: Option<Client<R>>,
 }
 
 /// `ipc.server`: set up, and with a handle once it was started.
 #[derive(Clone)]
-pub(super) struct ServerEntry {
+pub(super) struct ServerEntry<R: Runtime> {
     pub(super) resolved: Resolved,
     pub(super) emitter: EmitterId,
     pub(super) settings: Settings,
-    pub(super) handle: Option<Handle>,
+    pub(super) handle: Option<Handle<R>>,
     /// How many addresses the program has put into `sockets` of a UDP server.
     pub(super) pushed: usize,
     /// node-ipc 14.0.0 publishes `close` but no `socket.disconnected` for the sockets that `stop` destroys.
@@ -68,15 +71,15 @@ pub(super) struct ServerEntry {
 
 /// A server of either kind.
 #[derive(Clone)]
-pub(super) enum Handle {
-    Streams(Server),
-    Datagrams(UdpServer),
+pub(super) enum Handle<R: Runtime> {
+    Streams(Server<R>),
+    Datagrams(UdpServer<R>),
 }
 
-impl World {
-    pub(super) fn new(options: Options, clock: Clock) -> Self {
+impl<R: Runtime> World<R> {
+    pub(super) fn new(runtime: R, options: Options, clock: Clock) -> Self {
         let dispatcher = Dispatcher::new(&options, Lines::new(io::stdout()));
-        let config = options.instance(ipc_tokio::host());
+        let config = options.instance(ipc_driver::api::host());
         let state = State {
             dispatcher,
             instances: vec![Instance::new(config)],
@@ -84,14 +87,18 @@ impl World {
             socket_ids: HashMap::new(),
             ready_on_start: false,
         };
-        Self { inner: Arc::new(Inner { options, clock, state: Mutex::new(state) }) }
+        Self { inner: Arc::new(Inner { runtime, options, clock, state: Mutex::new(state) }) }
+    }
+
+    pub(super) fn runtime(&self) -> &R {
+        &self.inner.runtime
     }
 
     pub(super) fn options(&self) -> &Options {
         &self.inner.options
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State<R>> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -145,12 +152,12 @@ impl World {
     }
 }
 
-impl Instance {
+impl<R: Runtime> Instance<R> {
     pub(super) fn new(config: NodeConfig) -> Self {
         Self { config, of: Vec::new(), server: None }
     }
 
-    pub(super) fn client(&self, id: &JsString) -> Option<&ClientEntry> {
+    pub(super) fn client(&self, id: &JsString) -> Option<&ClientEntry<R>> {
         self.of.iter().find(|(name, _)| name == id).map(|(_, entry)| entry)
     }
 
@@ -166,14 +173,14 @@ impl Instance {
             Err(Unsupported::Throws(error)) => return Err(error.into()),
         };
         // What is emitted while the socket is down is lost, as everywhere in node-ipc.
-        let config = config.offline(ipc_tokio::Offline::Drop);
-        ipc_tokio::build(config).map_err(|error| JsError::type_error(error.to_string().as_str()).into())
+        let config = config.offline(ipc_driver::api::Offline::Drop);
+        ipc_driver::api::build(config).map_err(|error| JsError::type_error(error.to_string().as_str()).into())
     }
 }
 
 /// The endpoint that a resolved call means.
 pub(super) fn endpoint(resolved: &Resolved, settings: &Settings) -> Result<Endpoint, Reply> {
-    let invalid = |error: ipc_tokio::EndpointError| refused(error.code(), &error);
+    let invalid = |error: ipc_driver::api::EndpointError| refused(error.code(), &error);
     let path = to_text(&resolved.path)?.to_text();
     match &resolved.port {
         None => Endpoint::at_path(settings, &path).map_err(invalid),

@@ -122,7 +122,22 @@ impl<R: Ambient> Server<R> {
     #[cfg(unix)]
     pub async fn take_over(control_path: impl AsRef<Path>, config: Config) -> Result<Self, ServeError> {
         let runtime = R::ambient().map_err(ServeError::Runtime)?;
-        let settings = crate::host::build(config)?;
+        Self::take_over_with(runtime, crate::host::build(config)?, control_path).await
+    }
+}
+
+impl<R: Runtime> Server<R> {
+    /// Like [`take_over`](Self::take_over), on a given runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`take_over`](Self::take_over).
+    #[cfg(unix)]
+    pub async fn take_over_with(
+        runtime: R,
+        settings: Settings,
+        control_path: impl AsRef<Path>,
+    ) -> Result<Self, ServeError> {
         let control = control_path.as_ref().to_owned();
         let at = control.clone();
         let claimed = on_thread("ipc-take-over", move || claim(&at)).await;
@@ -131,9 +146,7 @@ impl<R: Ambient> Server<R> {
         server.shared.gift.set(Given::Claimed(listening, claim));
         Ok(server)
     }
-}
 
-impl<R: Runtime> Server<R> {
     /// Like [`from_listener`](Self::from_listener), on a given runtime.
     ///
     /// # Errors

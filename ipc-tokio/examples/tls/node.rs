@@ -1,7 +1,7 @@
 //! Real node-ipc as the other side, where Node is present.
 
 use super::{PATIENCE, Result};
-use ipc_conformance::node::{NodeIpc, Version};
+use ipc_testkit::node::{NodeIpc, Version};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Stdio;

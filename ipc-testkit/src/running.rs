@@ -1,6 +1,6 @@
 //! A program beside the example: its lines are shown, and waited for.
 
-#![allow(dead_code, reason = "not every example uses everything")]
+#![allow(clippy::print_stdout, reason = "a part of programs")]
 
 use std::error::Error;
 use std::ffi::OsStr;
@@ -16,14 +16,20 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A process whose lines are shown under its name. It ends with this value.
-pub(crate) struct Running {
+#[derive(Debug)]
+pub struct Running {
     name: String,
     child: Child,
     lines: mpsc::Receiver<String>,
 }
 
 impl Running {
-    pub(crate) fn start(name: &str, program: &Path, args: &[&OsStr]) -> Result<Self> {
+    /// Starts `program`, to be shown as `name`.
+    ///
+    /// # Errors
+    ///
+    /// That of the system.
+    pub fn start(name: &str, program: &Path, args: &[&OsStr]) -> Result<Self> {
         let mut child = Command::new(program)
             .args(args)
             .stdin(Stdio::null())
@@ -47,7 +53,11 @@ impl Running {
     }
 
     /// Waits for a line that begins so.
-    pub(crate) fn wait_for(&mut self, start: &str) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// If it does not come in time.
+    pub fn wait_for(&mut self, start: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -60,7 +70,11 @@ impl Running {
     }
 
     /// Waits for a line that begins so, and then for the end, which must be a good one.
-    pub(crate) fn finish(&mut self, last: &str) -> Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// If the line or the end does not come in time, or the end is a bad one.
+    pub fn finish(&mut self, last: &str) -> Result<()> {
         self.wait_for(last)?;
         let deadline = Instant::now() + PATIENCE;
         let status: ExitStatus = loop {

@@ -1,0 +1,134 @@
+//! A connected socket as a stream, and how one is connected.
+
+use super::{Way, poll_io};
+use ::async_io::Async;
+use futures_io::{AsyncRead, AsyncWrite};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+#[cfg(unix)]
+use std::path::Path;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+/// A connected stream of any transport.
+#[derive(Debug)]
+pub struct Stream {
+    socket: Socket,
+    /// The last read gave less than there was room for: nothing is left, and trying again would only cost a system call.
+    /// The reactor reports levels, not edges, so what came since is not missed by waiting.
+    drained: bool,
+}
+
+#[derive(Debug)]
+enum Socket {
+    #[cfg(unix)]
+    Unix(Async<UnixStream>),
+    Tcp(Async<TcpStream>),
+}
+
+/// Runs an expression on whichever socket it is.
+macro_rules! on_socket {
+    ($stream:expr, $socket:ident => $run:expr) => {
+        match &$stream.socket {
+            #[cfg(unix)]
+            Socket::Unix($socket) => $run,
+            Socket::Tcp($socket) => $run,
+        }
+    };
+}
+
+impl Stream {
+    #[cfg(unix)]
+    pub(super) fn unix(stream: UnixStream) -> io::Result<Self> {
+        Ok(Self { socket: Socket::Unix(Async::new(stream)?), drained: false })
+    }
+
+    pub(super) fn tcp(stream: TcpStream) -> io::Result<Self> {
+        // Answers leave in one write anyway; waiting for more would only delay them.
+        let _best_effort = stream.set_nodelay(true);
+        Ok(Self { socket: Socket::Tcp(Async::new(stream)?), drained: false })
+    }
+
+    #[cfg(unix)]
+    pub(super) async fn connect_unix(path: &Path) -> io::Result<Self> {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        begin(&socket, &socket2::SockAddr::unix(path)?)?;
+        let stream = Self::unix(socket.into())?;
+        stream.connected().await?;
+        Ok(stream)
+    }
+
+    /// Connects a socket that is non-blocking and may be bound.
+    pub(super) async fn connect_tcp(socket: socket2::Socket, address: SocketAddr) -> io::Result<Self> {
+        begin(&socket, &address.into())?;
+        let stream = Self::tcp(socket.into())?;
+        stream.connected().await?;
+        Ok(stream)
+    }
+
+    /// Waits for a connection that was begun.
+    async fn connected(&self) -> io::Result<()> {
+        let error = on_socket!(self, socket => {
+            socket.writable().await?;
+            socket.get_ref().take_error()?
+        });
+        error.map_or(Ok(()), Err)
+    }
+
+    fn shutdown(&self) -> io::Result<()> {
+        match on_socket!(self, socket => socket.get_ref().shutdown(Shutdown::Write)) {
+            // The peer has ended the connection as a whole: so has our side.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            done => done,
+        }
+    }
+}
+
+/// Begins to connect a non-blocking socket. A Unix socket whose server has its backlog full fails (`WouldBlock`): there is
+/// nothing to wait for then.
+fn begin(socket: &socket2::Socket, address: &socket2::SockAddr) -> io::Result<()> {
+    match socket.connect(address) {
+        #[cfg(unix)]
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error()) => Ok(()),
+        #[cfg(windows)]
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+        done => done,
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.drained {
+            ready!(on_socket!(self, socket => socket.poll_readable(cx)))?;
+            self.drained = false;
+        }
+        let count = ready!(on_socket!(self, socket => poll_io(socket, Way::Read, cx, |mut socket| socket.read(buffer))))?;
+        self.drained = 0 < count && count < buffer.len();
+        Poll::Ready(Ok(count))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        on_socket!(self, socket => poll_io(socket, Way::Write, cx, |mut socket| socket.write(bytes)))
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        on_socket!(self, socket => poll_io(socket, Way::Write, cx, |mut socket| socket.write_vectored(slices)))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.shutdown())
+    }
+}
