@@ -200,7 +200,11 @@ impl<R: Runtime> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve_udp4(&self, host: Option<&str>, port: Option<u16>) -> Result<UdpServer<R>, ServeError> {
-        self.set_up(|settings| Endpoint::udp4(settings, host, port), UdpServer::with_runtime, |inner| &mut inner.udp_server)
+        self.set_up(
+            |settings| Endpoint::udp4(settings, host, port),
+            UdpServer::with_runtime,
+            |inner| &mut inner.udp_server,
+        )
     }
 
     /// Like [`serve_udp4`](Self::serve_udp4), over IPv6 (`ipc.serveNet(host, port, 'udp6')`).
@@ -209,7 +213,11 @@ impl<R: Runtime> Ipc<R> {
     ///
     /// [`ServeError`].
     pub fn serve_udp6(&self, host: Option<&str>, port: Option<u16>) -> Result<UdpServer<R>, ServeError> {
-        self.set_up(|settings| Endpoint::udp6(settings, host, port), UdpServer::with_runtime, |inner| &mut inner.udp_server)
+        self.set_up(
+            |settings| Endpoint::udp6(settings, host, port),
+            UdpServer::with_runtime,
+            |inner| &mut inner.udp_server,
+        )
     }
 
     /// Makes a server and keeps it in its place.

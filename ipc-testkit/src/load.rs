@@ -111,11 +111,7 @@ impl Load {
         std::future::pending().await
     }
 
-    async fn serve_datagrams<R: Runtime>(
-        self,
-        runtime: R,
-        settings: Settings,
-    ) -> Result<UdpServer<R>, Box<dyn Error>> {
+    async fn serve_datagrams<R: Runtime>(self, runtime: R, settings: Settings) -> Result<UdpServer<R>, Box<dyn Error>> {
         let server = UdpServer::with_runtime(runtime, settings, self.listen)?;
         match self.role.as_str() {
             "echo" => {

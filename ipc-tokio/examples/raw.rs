@@ -11,8 +11,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program, not a library")]
 
 use ipc_testkit::node::{NodeIpc, Version};
-use ipc_tokio::{Client, Config, Encoding, Peer, PeerId, Server};
 use ipc_testkit::running::Running;
+use ipc_tokio::{Client, Config, Encoding, Peer, PeerId, Server};
 use std::collections::HashMap;
 use std::error::Error;
 use std::ffi::OsStr;

@@ -10,8 +10,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program, not a library")]
 
 use ipc_testkit::node::{NodeIpc, Version};
-use ipc_tokio::{Client, Config, Server};
 use ipc_testkit::running::Running;
+use ipc_tokio::{Client, Config, Server};
 use std::error::Error;
 use std::ffi::OsStr;
 use std::net::TcpListener;

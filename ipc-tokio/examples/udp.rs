@@ -11,8 +11,8 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program, not a library")]
 
 use ipc_testkit::node::{NodeIpc, Version};
-use ipc_tokio::{Config, UdpServer};
 use ipc_testkit::running::Running;
+use ipc_tokio::{Config, UdpServer};
 use std::error::Error;
 use std::ffi::OsStr;
 use std::net::{SocketAddr, UdpSocket};

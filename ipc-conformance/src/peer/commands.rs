@@ -165,8 +165,9 @@ impl<R: Runtime> World<R> {
             Ok(settings) => settings,
             Err(reply) => return reply,
         };
-        let made =
-            endpoint(&resolved, &settings).and_then(|endpoint| Client::with_runtime(self.runtime().clone(), settings, endpoint).map_err(client_thrown));
+        let made = endpoint(&resolved, &settings).and_then(|endpoint| {
+            Client::with_runtime(self.runtime().clone(), settings, endpoint).map_err(client_thrown)
+        });
         let (made, failure) = match made {
             Ok(client) => (Some(client), None),
             Err(reply) => (None, Some(reply)),
@@ -249,8 +250,10 @@ impl<R: Runtime> World<R> {
                 server
             }
             _ => {
-                let made = endpoint(&entry.resolved, &entry.settings)
-                    .and_then(|endpoint| Server::with_runtime(self.runtime().clone(), entry.settings.clone(), endpoint).map_err(server_thrown));
+                let made = endpoint(&entry.resolved, &entry.settings).and_then(|endpoint| {
+                    Server::with_runtime(self.runtime().clone(), entry.settings.clone(), endpoint)
+                        .map_err(server_thrown)
+                });
                 let server = match made {
                     Ok(server) => server,
                     Err(reply) => return reply,

@@ -4,8 +4,8 @@ use super::events::{is_unresolved, message, problem};
 use super::world::{Handle, ServerEntry, World, endpoint};
 use crate::js::{Js, JsError, Rinfo, to_number, to_text, truthy};
 use crate::protocol::{EmitterId, Family, Reply, envelope, io_error, raw_bytes};
-use ipc_driver::api::{ConnectionError, EmitError, Frame, ServeError, UdpEvent, UdpPeer};
 use ipc_driver::UdpServer;
+use ipc_driver::api::{ConnectionError, EmitError, Frame, ServeError, UdpEvent, UdpPeer};
 use ipc_driver::runtime::Runtime;
 use std::net::{IpAddr, SocketAddr};
 
@@ -19,7 +19,8 @@ impl<R: Runtime> World<R> {
             }
             _ => {
                 let made = endpoint(&entry.resolved, &entry.settings).and_then(|endpoint| {
-                    UdpServer::with_runtime(self.runtime().clone(), entry.settings.clone(), endpoint).map_err(|error| super::commands::thrown(&error))
+                    UdpServer::with_runtime(self.runtime().clone(), entry.settings.clone(), endpoint)
+                        .map_err(|error| super::commands::thrown(&error))
                 });
                 let server = match made {
                     Ok(server) => server,

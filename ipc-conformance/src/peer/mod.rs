@@ -12,13 +12,13 @@ mod world;
 use crate::js::Js;
 use crate::protocol::{Arg, Command, Dispatcher};
 use crate::protocol::{Call, Clock, ConnectTo, ConnectToNet, Options, Reply, Role, Serve, ServeNet, Transport};
-use std::io::{self, BufRead, Write};
 use ipc_async_std::AsyncStd;
 use ipc_driver::runtime::{Runtime, Timer};
 use ipc_smol::Smol;
 use ipc_tokio::Tokio;
 use smol::channel::Sender;
 use std::future::poll_fn;
+use std::io::{self, BufRead, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use world::World;
@@ -29,8 +29,20 @@ use world::World;
 ///
 /// What is wrong with the argument, or why there is no runtime.
 pub fn run(argument: &str) -> Result<std::convert::Infallible, String> {
+    run_on(None, argument)
+}
+
+/// Like [`run`], on the runtime of this name, whatever the options say.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_on(runtime: Option<&str>, argument: &str) -> Result<std::convert::Infallible, String> {
     let clock = Clock::start();
-    let options = Options::parse(argument).map_err(|misfit| misfit.0.message.to_text())?;
+    let mut options = Options::parse(argument).map_err(|misfit| misfit.0.message.to_text())?;
+    if let Some(runtime) = runtime {
+        options.runtime = runtime.to_owned();
+    }
     if let Some(cwd) = &options.cwd {
         std::env::set_current_dir(cwd).map_err(|error| format!("cwd {cwd}: {error}"))?;
     }

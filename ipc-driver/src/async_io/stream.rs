@@ -105,7 +105,8 @@ impl AsyncRead for Stream {
             ready!(on_socket!(self, socket => socket.poll_readable(cx)))?;
             self.drained = false;
         }
-        let count = ready!(on_socket!(self, socket => poll_io(socket, Way::Read, cx, |mut socket| socket.read(buffer))))?;
+        let count =
+            ready!(on_socket!(self, socket => poll_io(socket, Way::Read, cx, |mut socket| socket.read(buffer))))?;
         self.drained = 0 < count && count < buffer.len();
         Poll::Ready(Ok(count))
     }
