@@ -3,7 +3,7 @@
 //! smol, async-std and many an executor of one's own share async-io's reactor. Whoever has such an executor implements
 //! [`Spawn`] and has a runtime. The reactor needs no set-up: a thread of its own drives it where nobody else does.
 //!
-//! Sockets are made by [`net`](crate::net), as for every adapter; what is here waits for them.
+//! Sockets are made by [`net`], as for every adapter; what is here waits for them.
 
 mod datagrams;
 mod listener;
