@@ -1,10 +1,12 @@
 //! The conformance suite: one line protocol that drives a peer in any language, a peer of our own that speaks it, the
-//! installation of the real node-ipc peers, and the recorded answers of real node-ipc.
+//! installation of the real node-ipc peers, and the recorded answers of real node-ipc; and the behaviour suite, which any adapter
+//! may run.
 //!
 //! Never published: it exists for the tests of this workspace.
 
 #![forbid(unsafe_code)]
 
+pub mod behaviour;
 pub mod js;
 pub mod peer;
 pub mod protocol;
