@@ -261,7 +261,6 @@ impl<T: Timer> OverlappedListener<T> {
     /// # Errors
     ///
     /// As [`PipeListener::poll_accept`].
-    #[expect(clippy::type_complexity, reason = "what a runtime's listener gives, with its stream spelt out")]
     pub fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(PipeStream<Overlapped, T>, Remote)>> {
         let (pipe, claim, remote) = ready!(self.listener.poll_accept(cx))?;
         Poll::Ready(Ok((PipeStream::new(pipe, (self.timer)(), self.blocking, Some(claim)), remote)))

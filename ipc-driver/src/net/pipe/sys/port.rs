@@ -137,9 +137,9 @@ impl Operation {
 
     /// Waits until there is something to read, and reads nothing.
     pub(in crate::net::pipe) fn wait_for_data(&mut self, pipe: &Pipe) -> io::Result<()> {
-        // SAFETY: as for `connect`; no byte of the buffer is asked for, so it may be none.
+        // SAFETY: as for `connect`; the buffer is some of the same memory, of which no byte is asked for.
         self.start(|overlapped| unsafe {
-            ReadFile(raw(pipe.as_handle()), ptr::null_mut(), 0, ptr::null_mut(), overlapped)
+            ReadFile(raw(pipe.as_handle()), overlapped.cast(), 0, ptr::null_mut(), overlapped)
         })
     }
 

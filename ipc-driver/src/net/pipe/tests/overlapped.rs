@@ -489,6 +489,23 @@ fn what_calls_off_all_that_happens_on_a_pipe_does_not_end_its_reading() {
 }
 
 #[test]
+fn a_flush_that_has_ended_disturbs_no_reader() {
+    let [(mut first, _peer), (mut second, mut peer)] = ["flushed", "after"].map(pair);
+    let counts = [(); 2].map(|()| Arc::new(Count::default()));
+    for (pipe, count) in [(&mut first, &counts[0]), (&mut second, &counts[1])] {
+        let waker = Waker::from(Arc::clone(count));
+        assert!(Pin::new(pipe).poll_read(&mut Context::from_waker(&waker), &mut [0; 10]).is_pending());
+    }
+    let (flush, job) = flush::Flush::new(first.as_handle()).expect("a flush");
+    job();
+    drop(flush);
+    // What has happened so far has come out of the port when this has.
+    block_on(write_all(&mut peer, b"hello")).expect("written");
+    until("woken", || counts[1].get() > 0);
+    assert_eq!(counts[0].get(), 0);
+}
+
+#[test]
 fn a_stream_that_closes_reads_what_its_peer_says_to_its_last_words() {
     let (mut server, client) = pair("last-words");
     let mut client = PipeStream::new(client, Clock::default(), blocking, None);
