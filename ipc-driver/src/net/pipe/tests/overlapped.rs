@@ -344,6 +344,20 @@ fn what_is_dropped_while_it_reads_and_writes_leaves_nothing() {
 }
 
 #[test]
+fn what_is_dropped_ends_also_while_somebody_else_has_the_pipe() {
+    let (mut server, _client) = pair("shared");
+    let is_left = server.watch();
+    let other = server.as_handle().try_clone_to_owned().expect("a handle");
+    let waker = Waker::from(Arc::new(Count::default()));
+    let mut cx = Context::from_waker(&waker);
+    assert!(Pin::new(&mut server).poll_read(&mut cx, &mut [0; 10]).is_pending());
+    fill(&mut server, &mut cx, &[1; 60_000]);
+    drop(server);
+    until("memory is left", || !is_left());
+    drop(other);
+}
+
+#[test]
 fn a_task_that_is_dropped_while_it_waits_is_let_go() {
     let (mut server, client) = pair("let-go");
     let count = Arc::new(Count::default());
@@ -507,8 +521,17 @@ fn a_flush_that_has_ended_disturbs_no_reader() {
 
 #[test]
 fn a_stream_that_closes_reads_what_its_peer_says_to_its_last_words() {
+    /// The time has come when somebody says so.
+    struct Told(Arc<AtomicBool>);
+    impl Timer for Told {
+        fn set(&mut self, _deadline: Option<Instant>) {}
+        fn poll_expired(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+            if self.0.load(Ordering::SeqCst) { Poll::Ready(()) } else { Poll::Pending }
+        }
+    }
     let (mut server, client) = pair("last-words");
-    let mut client = PipeStream::new(client, Clock::default(), blocking, None);
+    let silence = Arc::new(AtomicBool::new(false));
+    let mut client = PipeStream::new(client, Told(Arc::clone(&silence)), blocking, None);
     let serving = thread::spawn(move || {
         block_on(async {
             let mut buffer = [0; 10];
@@ -523,17 +546,17 @@ fn a_stream_that_closes_reads_what_its_peer_says_to_its_last_words() {
         poll_fn(|cx| {
             // Reading waits all the time, also while the flush comes to its end.
             while let Poll::Ready(count) = Pin::new(&mut client).poll_read(cx, &mut buffer) {
-                match count.expect("an end is no error") {
-                    0 => break,
-                    count => heard.extend_from_slice(&buffer[..count]),
-                }
+                let count = count.expect("read");
+                assert!(count > 0, "an end, after {heard:?}");
+                heard.extend_from_slice(&buffer[..count]);
             }
+            silence.store(heard == b"goodbye", Ordering::SeqCst);
             Pin::new(&mut client).poll_close(cx)
         })
         .await
         .expect("closed");
+        assert_eq!(read(&mut client, &mut buffer).await.expect("the end"), 0);
     });
-    assert_eq!(heard, b"goodbye");
     drop(client);
     assert_eq!(serving.join().expect("no panic").expect("the end"), 0);
 }
