@@ -28,8 +28,8 @@ const NOTHING_IN_A_ROW: usize = 16;
 /// One task reads and one writes; they may be the same. Writing is ready as soon as a copy is taken, of 64 KiB at most;
 /// what becomes of it is said by the next write, and by [`poll_flush`](AsyncWrite::poll_flush), which is ready when all of it
 /// is in the system's buffer or with the peer. [`poll_close`](AsyncWrite::poll_close) does no more than that, since a pipe
-/// has no half-close; see [`PipeStream`]. Dropping it calls off what is being written. What is read or written is lost with
-/// no dropped future.
+/// has no half-close; see [`PipeStream`]. Dropping it calls off what is being written. Reading is cancel safe: a future
+/// that is dropped before it is ready has taken nothing out of the pipe.
 #[derive(Debug)]
 pub struct Overlapped {
     pipe: Pipe,

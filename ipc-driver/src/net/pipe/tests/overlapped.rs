@@ -562,6 +562,18 @@ fn a_stream_that_closes_reads_what_its_peer_says_to_its_last_words() {
 }
 
 #[test]
+fn an_adapter_may_give_its_futures_to_other_threads() {
+    fn is_send<T: Send>(value: T) -> T {
+        value
+    }
+    let (address, settings) = (address("nobody-at-all"), build(Config::new("w")).expect("settings"));
+    let error = block_on(is_send(connect(&address, Clock::default(), Instant::now, blocking))).expect_err("nobody");
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    let binding = OverlappedListener::bind(&address, &settings, Clock::default, Instant::now, blocking);
+    drop(is_send(block_on(is_send(binding)).expect("bound")));
+}
+
+#[test]
 fn pipes_of_others_and_pipes_that_block_are_refused() {
     let (server, file) = pair_with_a_file("refused");
     let error = Overlapped::new(file.into()).expect_err("it blocks");
