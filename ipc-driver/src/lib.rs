@@ -3,7 +3,7 @@
 //! Users name an adapter (`ipc-tokio` and its siblings) and find everything here re-exported with the runtime filled in.
 //! Authors of an adapter implement [`Runtime`](runtime::Runtime).
 
-// The calls that named pipes need, in `net/pipe/sys.rs`, are the only exception.
+// The calls that named pipes need, in `net/pipe/sys.rs` and `net/pipe/sys/`, are the only exception.
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![cfg_attr(windows, deny(unsafe_code))]
 #![warn(missing_docs)]

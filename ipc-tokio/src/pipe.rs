@@ -3,7 +3,7 @@
 use crate::runtime::Timer;
 use crate::stream::Stream;
 use futures_io::{AsyncRead, AsyncWrite};
-use ipc_driver::net::pipe::{INSTANCES, Job, PipeServer, PipeStream, client_credentials};
+use ipc_driver::net::pipe::{Job, PipeListener, PipeServer, PipeStream};
 use ipc_driver::runtime::Remote;
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -87,55 +87,22 @@ pub(crate) fn client(pipe: OwnedHandle, timer: Timer) -> io::Result<Stream> {
 type Waiting = Pin<Box<dyn Future<Output = io::Result<NamedPipeServer>> + Send>>;
 
 /// The instances of a pipe that wait for clients.
-pub(crate) struct PipeListener {
-    waiting: Vec<Waiting>,
-    server: PipeServer,
+#[derive(Debug)]
+pub(crate) struct Listener {
+    instances: PipeListener<Waiting>,
     handle: Handle,
 }
 
-impl std::fmt::Debug for PipeListener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PipeListener").field("server", &self.server).field("waiting", &self.waiting.len()).finish()
-    }
-}
-
-impl PipeListener {
+impl Listener {
     /// To be called from within the runtime.
     pub(crate) fn new(server: PipeServer, first: OwnedHandle, handle: Handle) -> io::Result<Self> {
-        let mut waiting = Vec::with_capacity(INSTANCES);
-        waiting.push(wait(first)?);
-        while waiting.len() < INSTANCES {
-            waiting.push(wait(server.instance()?)?);
-        }
-        Ok(Self { server, waiting, handle })
+        Ok(Self { instances: PipeListener::new(server, first, wait)?, handle })
     }
 
     pub(crate) fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Remote)>> {
-        // Instances that could not be had when they were needed.
-        while self.waiting.len() < INSTANCES {
-            match self.server.instance().and_then(wait) {
-                Ok(waiting) => self.waiting.push(waiting),
-                Err(error) if self.waiting.is_empty() => return Poll::Ready(Err(error)),
-                Err(_) => break,
-            }
-        }
-        for at in 0..self.waiting.len() {
-            if let Poll::Ready(connected) = self.waiting[at].as_mut().poll(cx) {
-                // The next one is there before this one is handed on, so that no client finds none.
-                match self.server.instance().and_then(wait) {
-                    Ok(next) => self.waiting[at] = next,
-                    // Said by a later call, if it lasts until nobody waits any more.
-                    Err(_) => drop(self.waiting.swap_remove(at)),
-                }
-                let claim = Some(self.server.claim());
-                let timer = Timer::new(self.handle.clone());
-                return Poll::Ready(connected.map(|pipe| {
-                    let remote = Remote::with_credentials(client_credentials(pipe.as_handle()));
-                    (Stream::Pipe(PipeStream::new(End::Server(pipe), timer, blocking, claim)), remote)
-                }));
-            }
-        }
-        Poll::Pending
+        let (pipe, claim, remote) = ready!(self.instances.poll_accept(cx))?;
+        let timer = Timer::new(self.handle.clone());
+        Poll::Ready(Ok((Stream::Pipe(PipeStream::new(End::Server(pipe), timer, blocking, Some(claim))), remote)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Tokio as a runtime of the driver: sockets, timer, tasks. Nothing here knows an event.
 
 #[cfg(windows)]
-use crate::pipe::{self, PipeListener};
+use crate::pipe;
 use crate::stream::Stream;
 use ipc_driver::net;
 use ipc_driver::runtime::{Address, Ambient, DatagramSocket, Listener as Listen, Remote, Runtime, Timer as Time};
@@ -96,7 +96,7 @@ impl Runtime for Tokio {
             let (server, first) =
                 net::pipe::PipeServer::bind(address, settings, &mut self.timer(), Instant::now).await?;
             let _entered = self.handle.enter();
-            let socket = Socket::Pipe(PipeListener::new(server, first, self.handle.clone())?);
+            let socket = Socket::Pipe(pipe::Listener::new(server, first, self.handle.clone())?);
             return Ok(Listener { socket, endpoint: endpoint.clone() });
         }
         let (listening, endpoint) = net::listen(endpoint, addresses, settings)?;
@@ -160,7 +160,7 @@ enum Socket {
         socket: tokio::net::UnixListener,
     },
     #[cfg(windows)]
-    Pipe(PipeListener),
+    Pipe(pipe::Listener),
     Tcp(TcpListener),
 }
 

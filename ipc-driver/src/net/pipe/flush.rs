@@ -52,6 +52,10 @@ impl Flush {
 
 impl Drop for Flush {
     fn drop(&mut self) {
+        if self.shared.done.load(Ordering::SeqCst) {
+            // Calling it off would end what the stream is reading.
+            return;
+        }
         self.shared.called_off.store(true, Ordering::SeqCst);
         sys::cancel(self.shared.pipe.as_handle());
         if self.shared.done.load(Ordering::SeqCst) {

@@ -1,11 +1,17 @@
 //! Named pipes of Windows, ready for an adapter to wrap: who may open them, how their names are guarded, how a client
 //! gets in.
 //!
-//! A pipe is many *instances* of one name, each of which serves one client. How bytes go through an instance that is
-//! connected, and how it ends, is for `stream`; what only unsafe code can ask Windows is in `sys`.
+//! A pipe is many *instances* of one name, each of which serves one client. `listener` has those that wait for one. How
+//! bytes go through an instance that is connected, and how it ends, is for `stream`; what only unsafe code can ask Windows
+//! is in `sys`.
+//!
+//! A runtime that has pipes of its own wraps the handles that it finds here. For others `overlapped` has pipes that need
+//! no runtime: [`connect`] and [`OverlappedListener`] are all that their adapters call.
 
 mod claim;
 mod flush;
+mod listener;
+mod overlapped;
 mod stream;
 mod sys;
 #[cfg(test)]
@@ -13,6 +19,8 @@ mod tests;
 
 pub use claim::Claim;
 pub use flush::Job;
+pub use listener::PipeListener;
+pub use overlapped::{Connecting, Overlapped, OverlappedListener, connect};
 pub use stream::PipeStream;
 
 use crate::runtime::{Credentials, Timer};

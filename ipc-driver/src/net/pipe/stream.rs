@@ -22,7 +22,7 @@ const SILENCE: Duration = Duration::from_millis(50);
 
 /// The most that is handed to the system at once: what fits into an empty pipe leaves at once, whatever becomes of the
 /// connection afterwards.
-const WRITE_AT_MOST: usize = BUFFER as usize;
+pub(super) const WRITE_AT_MOST: usize = BUFFER as usize;
 
 /// Slices of one vectored write.
 const SLICES: usize = 16;
@@ -177,7 +177,7 @@ impl<P: AsHandle, T> Drop for PipeStream<P, T> {
 }
 
 /// Whether the error says that the other end is gone.
-fn is_gone(error: &io::Error) -> bool {
+pub(super) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::BrokenPipe || raw(error) == Some(ERROR_PIPE_NOT_CONNECTED)
 }
 

@@ -1,24 +1,29 @@
-//! The calls of Windows that pipes need and the standard library does not have. The only unsafe code of this crate;
-//! what the calls are for is said in `pipe`.
+//! The calls of Windows that pipes need and the standard library does not have. The only unsafe code of this crate, with
+//! that of `port`, which has the calls that end later; what the calls are for is said in `pipe`.
 #![allow(unsafe_code, reason = "foreign functions; each call says why it is sound")]
+
+pub(super) mod port;
 
 use std::ffi::c_void;
 use std::io;
 use std::os::windows::io::{AsRawHandle, BorrowedHandle, FromRawHandle, OwnedHandle, RawHandle};
 use std::ptr;
-use windows_sys::Win32::Foundation::{HANDLE, INVALID_HANDLE_VALUE, LocalFree};
+use windows_sys::Win32::Foundation::{
+    ERROR_IO_INCOMPLETE, ERROR_IO_PENDING, ERROR_OPERATION_ABORTED, HANDLE, INVALID_HANDLE_VALUE, LocalFree,
+};
 use windows_sys::Win32::Security::Authorization::{
     ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
 use windows_sys::Win32::Security::{PSECURITY_DESCRIPTOR, SECURITY_ATTRIBUTES};
 use windows_sys::Win32::Storage::FileSystem::{
-    FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FILE_TYPE_PIPE, GetFileType, PIPE_ACCESS_DUPLEX,
+    FILE_FLAG_FIRST_PIPE_INSTANCE, FILE_FLAG_OVERLAPPED, FILE_TYPE_PIPE, GetFileType, PIPE_ACCESS_DUPLEX, ReadFile,
 };
-use windows_sys::Win32::System::IO::CancelIoEx;
+use windows_sys::Win32::System::IO::{CancelIoEx, GetOverlappedResult, OVERLAPPED};
 use windows_sys::Win32::System::Pipes::{
     CreateNamedPipeW, GetNamedPipeClientProcessId, PIPE_READMODE_BYTE, PIPE_REJECT_REMOTE_CLIENTS, PIPE_TYPE_BYTE,
     PIPE_UNLIMITED_INSTANCES, PIPE_WAIT, PeekNamedPipe,
 };
+use windows_sys::Win32::System::Threading::CreateEventW;
 
 /// Makes an instance of a byte pipe for overlapped use, both ways, for clients of this machine only. No child process
 /// inherits it.
@@ -71,6 +76,57 @@ pub(super) fn cancel(pipe: BorrowedHandle<'_>) {
     // SAFETY: the handle is open as long as it is borrowed; without an OVERLAPPED no memory is looked at.
     // It fails if there is nothing to end.
     let _nothing_to_end = unsafe { CancelIoEx(raw(pipe), ptr::null()) };
+}
+
+/// An event for [`read_now`], of no name, not set, that is reset by whoever starts to wait for it.
+pub(super) fn event() -> io::Result<OwnedHandle> {
+    // SAFETY: neither attributes nor a name are given.
+    let event = unsafe { CreateEventW(ptr::null(), 1, 0, ptr::null()) };
+    if event.is_null() {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the handle was made just now, and nobody else has it.
+    Ok(unsafe { OwnedHandle::from_raw_handle(event as RawHandle) })
+}
+
+/// Reads what is there from a pipe that was opened for overlapped use: `None` if nothing is. Nobody else may be using the
+/// event.
+pub(super) fn read_now(
+    pipe: BorrowedHandle<'_>,
+    event: BorrowedHandle<'_>,
+    buffer: &mut [u8],
+) -> io::Result<Option<usize>> {
+    let length = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+    // An event whose lowest bit is set keeps the end of this from the completion port that the pipe may have.
+    let event = raw(event).map_addr(|address| address | 1);
+    let mut overlapped = OVERLAPPED { hEvent: event, ..OVERLAPPED::default() };
+    let overlapped = &raw mut overlapped;
+    // SAFETY: the handles are open as long as they are borrowed. Buffer and `overlapped` live, and are not looked at, until
+    // the system is done with them, which is ensured below.
+    let done = unsafe { ReadFile(raw(pipe), buffer.as_mut_ptr(), length, ptr::null_mut(), overlapped) };
+    if done == 0 {
+        let error = io::Error::last_os_error();
+        if super::raw(&error) != Some(ERROR_IO_PENDING) {
+            return Err(error);
+        }
+        // Nothing is there, so it would wait. If something has come just now this ends nothing.
+        // SAFETY: the handle is open, and the read is named by the address of what it was started with.
+        let _nothing_to_end = unsafe { CancelIoEx(raw(pipe), overlapped) };
+    }
+    let mut count = 0;
+    loop {
+        // SAFETY: the handle is open, and all of it outlives the call.
+        if unsafe { GetOverlappedResult(raw(pipe), overlapped, &raw mut count, 1) } != 0 {
+            return Ok(Some(count as usize));
+        }
+        let error = io::Error::last_os_error();
+        match super::raw(&error) {
+            // We must not leave before the system has.
+            Some(ERROR_IO_INCOMPLETE) => {}
+            Some(ERROR_OPERATION_ABORTED) => return Ok(None),
+            _ => return Err(error),
+        }
+    }
 }
 
 /// The process at the other end of a server's instance.

@@ -1,5 +1,7 @@
 //! Names, rights and shares, on pipes that nobody is connected to.
 
+mod overlapped;
+
 use super::*;
 use crate::host::build;
 use ipc_proto::Platform;
