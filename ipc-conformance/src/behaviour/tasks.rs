@@ -24,10 +24,7 @@ impl<T> Joined<T> {
 }
 
 /// Runs a future in the background.
-pub fn spawn<R: Runtime, T: Send + 'static>(
-    runtime: &R,
-    task: impl Future<Output = T> + Send + 'static,
-) -> Joined<T> {
+pub fn spawn<R: Runtime, T: Send + 'static>(runtime: &R, task: impl Future<Output = T> + Send + 'static) -> Joined<T> {
     let (sender, receiver) = oneshot::channel();
     runtime.spawn(async move {
         let _nobody_waits = sender.send(task.await);

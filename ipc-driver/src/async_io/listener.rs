@@ -1,7 +1,11 @@
 //! Listening sockets.
 
+#[cfg(windows)]
+use super::Timer;
 use super::{Stream, Way, poll_io};
 use crate::net;
+#[cfg(windows)]
+use crate::net::pipe::OverlappedListener;
 use crate::runtime::{Listener as Listen, Remote};
 use ::async_io::Async;
 use ipc_proto::Endpoint;
@@ -28,10 +32,17 @@ enum Socket {
         file: Option<net::SocketFile>,
         socket: Async<UnixListener>,
     },
+    #[cfg(windows)]
+    Pipe(OverlappedListener<Timer>),
     Tcp(Async<TcpListener>),
 }
 
 impl Listener {
+    #[cfg(windows)]
+    pub(super) fn pipe(pipe: OverlappedListener<Timer>, endpoint: Endpoint) -> Self {
+        Self { socket: Socket::Pipe(pipe), endpoint }
+    }
+
     pub(super) fn new(listening: net::Listening, endpoint: Endpoint) -> io::Result<Self> {
         let socket = match listening {
             #[cfg(unix)]
@@ -46,7 +57,7 @@ impl Listen for Listener {
     type Stream = Stream;
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Stream, Remote)>> {
-        match &self.socket {
+        match &mut self.socket {
             #[cfg(unix)]
             Socket::Unix { socket, .. } => {
                 let (stream, _) = ready!(poll_io(socket, Way::Read, cx, UnixListener::accept))?;
@@ -54,6 +65,8 @@ impl Listen for Listener {
                 let remote = Remote::with_credentials(net::peer_credentials(&stream).ok());
                 Poll::Ready(Stream::unix(stream).map(|stream| (stream, remote)))
             }
+            #[cfg(windows)]
+            Socket::Pipe(pipe) => pipe.poll_accept(cx).map_ok(|(pipe, remote)| (Stream::pipe(pipe), remote)),
             Socket::Tcp(socket) => {
                 let (stream, address) = ready!(poll_io(socket, Way::Read, cx, TcpListener::accept))?;
                 Poll::Ready(Stream::tcp(stream).map(|stream| (stream, Remote::at(address))))

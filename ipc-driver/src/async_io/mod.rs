@@ -22,6 +22,8 @@ use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::task::{Context, Poll, ready};
+#[cfg(windows)]
+use std::time::Instant;
 
 /// An executor beside async-io's reactor. Cheap to clone; a clone is the same executor.
 ///
@@ -70,13 +72,20 @@ impl<S: Spawn> Runtime for S {
         match address {
             #[cfg(unix)]
             Address::Local(address) => Stream::connect_unix(&net::local_path(address)?).await,
+            #[cfg(windows)]
+            Address::Local(address) => {
+                Ok(Stream::pipe(net::pipe::connect(address, Timer::new(), Instant::now, detach).await?))
+            }
             Address::Tcp(address) => Stream::connect_tcp(net::tcp_socket(*address, settings)?, *address).await,
-            #[cfg_attr(unix, expect(unreachable_patterns, reason = "named pipes are of Windows"))]
-            other => Err(net::unsupported(format_args!("{other:?}"))),
         }
     }
 
     async fn listen(&self, endpoint: &Endpoint, addresses: &[SocketAddr], settings: &Settings) -> io::Result<Listener> {
+        #[cfg(windows)]
+        if let Endpoint::Local(address) = endpoint {
+            let pipe = net::pipe::OverlappedListener::bind(address, settings, Timer::new, Instant::now, detach).await?;
+            return Ok(Listener::pipe(pipe, endpoint.clone()));
+        }
         let (listening, endpoint) = net::listen(endpoint, addresses, settings)?;
         self.adopt(listening, endpoint)
     }
@@ -88,6 +97,12 @@ impl<S: Spawn> Runtime for S {
     fn bind(&self, addresses: &[SocketAddr], _settings: &Settings) -> io::Result<Datagrams> {
         Datagrams::new(net::bind_udp(addresses)?)
     }
+}
+
+/// Runs a job on the threads that may be blocked. (The reactor cannot wait for pipes; `net::pipe` waits for them itself.)
+#[cfg(windows)]
+fn detach(job: net::pipe::Job) {
+    blocking::unblock(job).detach();
 }
 
 /// Which way to wait for.
