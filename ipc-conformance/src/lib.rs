@@ -7,6 +7,7 @@
 
 pub mod certificates;
 pub mod js;
+pub mod matrix;
 pub mod node;
 pub mod peer;
 pub mod process;

@@ -54,6 +54,17 @@ pub struct PeerProcess {
     commands: u64,
 }
 
+/// What a peer has said, readable also after its end.
+#[derive(Clone, Debug)]
+pub struct Transcript(Arc<Heard>);
+
+impl Transcript {
+    /// All lines, and the end of stderr.
+    pub fn show(&self) -> String {
+        self.0.lock().show()
+    }
+}
+
 /// What the reader threads share with the owner.
 #[derive(Debug, Default)]
 struct Heard {
@@ -119,6 +130,11 @@ impl PeerProcess {
         let peer = Self::launch(command, options)?;
         peer.wait_within(0, "ready line", patience, |line| line["ready"] == true)?;
         Ok(peer)
+    }
+
+    /// What it says, for whoever reports on it later.
+    pub fn transcript(&self) -> Transcript {
+        Transcript(Arc::clone(&self.heard))
     }
 
     /// The operating system's id of the process.
