@@ -224,14 +224,24 @@ impl PeerProcess {
     /// # Errors
     ///
     /// [`ProcessError::Refused`] if the result is not `ok`; otherwise as for waiting.
-    pub fn command(&mut self, mut command: Value) -> Result<Value, ProcessError> {
+    pub fn command(&mut self, command: Value) -> Result<Value, ProcessError> {
+        self.command_within(command, PATIENCE)
+    }
+
+    /// The same, but waits for the result for a time of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`PeerProcess::command`].
+    pub fn command_within(&mut self, mut command: Value, patience: Duration) -> Result<Value, ProcessError> {
         self.commands += 1;
         let number = self.commands;
         command["n"] = json!(number);
         let mark = self.mark();
         self.say(&command)?;
         let what = format!("result of {command}");
-        let line = self.wait_for(mark, &what, |line| line["ev"] == "result" && line["n"] == number)?;
+        let is_it = |line: &Value| line["ev"] == "result" && line["n"] == number;
+        let line = self.wait_within(mark, &what, patience, is_it)?;
         if line["ok"] == true {
             Ok(line["value"].clone())
         } else {

@@ -65,13 +65,16 @@ pub fn quick(subjects: &[Subject]) -> Vec<Cell> {
 }
 
 fn quick_pairs(subjects: &[Subject], number: usize) -> Vec<(usize, usize)> {
-    let which = |is: fn(&Subject) -> bool| -> Vec<usize> { (0..subjects.len()).filter(|&at| is(&subjects[at])).collect() };
+    let which =
+        |is: fn(&Subject) -> bool| -> Vec<usize> { (0..subjects.len()).filter(|&at| is(&subjects[at])).collect() };
     let ours = which(Subject::is_rust);
     let node = which(Subject::is_node);
     let others = which(|subject| !subject.is_rust());
     let Some((&first, more)) = ours.split_first() else {
         // Without one of ours, whoever there is.
-        return (0..subjects.len()).flat_map(|server| (0..subjects.len()).map(move |client| (server, client))).collect();
+        return (0..subjects.len())
+            .flat_map(|server| (0..subjects.len()).map(move |client| (server, client)))
+            .collect();
     };
     let mut pairs = vec![(first, first)];
     pairs.extend(others.iter().flat_map(|&other| [(first, other), (other, first)]));
@@ -79,8 +82,10 @@ fn quick_pairs(subjects: &[Subject], number: usize) -> Vec<(usize, usize)> {
         let next = more.get(at + 1).copied().unwrap_or(first);
         pairs.push((one, next));
         if !node.is_empty() {
-            let version = |turn: usize| node[(number + at + turn) % node.len()];
-            pairs.extend([(one, version(0)), (version(1), one)]);
+            // Both roles with all versions, one after the other.
+            let turn = number + at;
+            let version = node[turn / 2 % node.len()];
+            pairs.push(if turn % 2 == 0 { (one, version) } else { (version, one) });
         }
     }
     pairs

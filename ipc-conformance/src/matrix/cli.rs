@@ -56,8 +56,9 @@ impl Arguments {
                 "--subjects" => read.chosen = Some(value()?.split(',').map(|name| name.trim().to_owned()).collect()),
                 "--subject" => {
                     let text = value()?;
-                    let subject = Subject::parse(&text)
-                        .ok_or_else(|| format!("--subject wants NAME=COMMAND, with a NAME of letters, digits and -_., not {text:?}"))?;
+                    let subject = Subject::parse(&text).ok_or_else(|| {
+                        format!("--subject wants NAME=COMMAND, with a NAME of letters, digits and -_., not {text:?}")
+                    })?;
                     read.more.push(subject);
                 }
                 "--jobs" => {
@@ -244,7 +245,9 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for (line, word) in [("--jobs", "wants a value"), ("--jobs 0", "1 to 256"), ("--subject x", "NAME=COMMAND"), ("--all", "--all")] {
+        for (line, word) in
+            [("--jobs", "wants a value"), ("--jobs 0", "1 to 256"), ("--subject x", "NAME=COMMAND"), ("--all", "--all")]
+        {
             assert!(read(line).is_err_and(|error| error.contains(word)), "{line}");
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 use std::fmt::Debug;
+use std::io::ErrorKind;
 
 use crate::process::ProcessError;
 
@@ -48,6 +49,9 @@ impl From<ProcessError> for Failure {
             // Without the lines: the stage has them.
             ProcessError::Timeout { what, after, .. } => Self::Wrong(format!("no {what} within {after:?}")),
             ProcessError::Ended { what, .. } => Self::Wrong(format!("the peer ended before {what} came")),
+            ProcessError::Spawn(error) if error.kind() == ErrorKind::BrokenPipe => {
+                Self::Wrong("the peer ended before it could be told".to_owned())
+            }
             ProcessError::Spawn(error) => Self::Wrong(format!("the peer is not reached: {error}")),
         }
     }

@@ -114,7 +114,11 @@ fn scenarios(page: &mut String, summary: &Summary) {
             row(page, "---", (0..summary.subjects.len() + 2).map(|_| "---".to_owned()));
         }
         let marks = (0..summary.subjects.len()).map(|subject| mark(summary.of_subject(scenario, subject)));
-        row(page, &format!("`{}`", scenario.name), [scenario.about.to_owned(), over(scenario)].into_iter().chain(marks));
+        row(
+            page,
+            &format!("`{}`", scenario.name),
+            [scenario.about.to_owned(), over(scenario)].into_iter().chain(marks),
+        );
     }
 }
 
@@ -146,6 +150,12 @@ fn expected(page: &mut String) {
             over = format!(" over {over}");
         }
         let chance = if defect.flaky { " (by chance it may also pass)" } else { "" };
-        let _ = writeln!(page, "| `{}`{over} | {} | {at} | {}{chance} |", defect.scenario, defect.subjects.join(", "), defect.fact);
+        let _ = writeln!(
+            page,
+            "| `{}`{over} | {} | {at} | {}{chance} |",
+            defect.scenario,
+            defect.subjects.join(", "),
+            defect.fact
+        );
     }
 }

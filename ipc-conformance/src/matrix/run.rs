@@ -129,7 +129,8 @@ fn judge(cell: Cell, subjects: &[Subject]) -> (Verdict, String) {
         (Err(failure @ Failure::Unsupported { .. }), _) => (Verdict::Unsupported(failure), String::new()),
         (Ok(()), None) => (Verdict::Passed, String::new()),
         (Err(failure), None) => (Verdict::Failed(failure), transcript),
-        (Err(failure), Some(defect)) => (Verdict::Defect(defect, failure), String::new()),
+        (Err(failure), Some(defect)) if defect.explains(&failure) => (Verdict::Defect(defect, failure), String::new()),
+        (Err(failure), Some(_)) => (Verdict::Failed(failure), transcript),
         (Ok(()), Some(defect)) if defect.flaky => (Verdict::Passed, String::new()),
         (Ok(()), Some(defect)) => {
             for _ in 1..MISSES {

@@ -72,6 +72,15 @@ impl<'a> Stage<'a> {
     ///
     /// If it does not.
     pub fn server(&self, more: Value) -> Outcome<Actor> {
+        self.server_if_it_will(more)?.ok_or_else(|| Failure::new("it does not start with this configuration"))
+    }
+
+    /// The same, but a server may refuse its configuration.
+    ///
+    /// # Errors
+    ///
+    /// If it neither starts nor refuses.
+    pub fn server_if_it_will(&self, more: Value) -> Outcome<Option<Actor>> {
         self.start("server", more)
     }
 
@@ -81,7 +90,7 @@ impl<'a> Stage<'a> {
     ///
     /// If it does not start.
     pub fn client(&self, more: Value) -> Outcome<Actor> {
-        self.start("client", more)
+        self.start("client", more)?.ok_or_else(|| Failure::new("it does not start with this configuration"))
     }
 
     /// Starts both and waits until both see the connection.
@@ -132,7 +141,7 @@ impl<'a> Stage<'a> {
         shown.collect::<Vec<_>>().join("\n")
     }
 
-    fn start(&self, role: &str, more: Value) -> Outcome<Actor> {
+    fn start(&self, role: &str, more: Value) -> Outcome<Option<Actor>> {
         let serves = role == "server";
         let (subject, other) = if serves { (self.server, self.client) } else { (self.client, self.server) };
         let mut options = self.place.options(role);
@@ -156,9 +165,9 @@ impl<'a> Stage<'a> {
             return Err(Failure::Unsupported { server: serves, what: format!("the option {option}") });
         }
         if ready["failed"] == true || !ready["error"].is_null() {
-            return Err(Failure::new(format!("the {role} does not start: {ready}")));
+            return Ok(None);
         }
-        Ok(Actor { process, serves, patience: self.patience, end: self.end })
+        Ok(Some(Actor { process, serves, patience: self.patience, end: self.end }))
     }
 }
 
@@ -180,7 +189,8 @@ impl Actor {
     /// If it fails.
     pub fn tell(&mut self, command: Value) -> Outcome<Value> {
         let what = command["cmd"].to_string();
-        match self.process.command(command) {
+        let left = self.end.saturating_duration_since(Instant::now());
+        match self.process.command_within(command, left) {
             Ok(value) => Ok(value),
             Err(ProcessError::Refused { error }) if error == "unsupported" => {
                 Err(Failure::Unsupported { server: self.serves, what: format!("the command {what}") })
@@ -245,12 +255,28 @@ impl Actor {
         Ok(self.process.wait_within(mark, what, self.patience.min(left), is_it)?)
     }
 
+    /// Waits for an event for as long as the cell may take: for what is slow in a build without optimization.
+    ///
+    /// # Errors
+    ///
+    /// If none comes in time.
+    pub fn event_at_last(&self, name: &str) -> Outcome<Value> {
+        let left = self.end.saturating_duration_since(Instant::now());
+        Ok(self.process.wait_within(0, &format!("event {name:?}"), left, |line| is_event(line, name))?)
+    }
+
     /// The same for a time of one's own.
     ///
     /// # Errors
     ///
     /// If none comes in time.
-    pub fn wait_for(&self, mark: usize, what: &str, time: Duration, is_it: impl FnMut(&Value) -> bool) -> Outcome<Value> {
+    pub fn wait_for(
+        &self,
+        mark: usize,
+        what: &str,
+        time: Duration,
+        is_it: impl FnMut(&Value) -> bool,
+    ) -> Outcome<Value> {
         Ok(self.process.wait_within(mark, what, time.min(self.patience), is_it)?)
     }
 

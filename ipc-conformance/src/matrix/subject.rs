@@ -49,14 +49,12 @@ pub struct Absent {
 impl Subject {
     /// The subjects that are built in.
     pub fn built_in(peer: &OwnPeer) -> Vec<Self> {
-        let ours = RUNTIMES.into_iter().map(|runtime| Self {
-            name: format!("rust-{runtime}"),
-            kind: Kind::Rust { peer: peer.clone(), runtime },
-        });
-        let node = Version::ALL.into_iter().map(|version| Self {
-            name: format!("node-{version}"),
-            kind: Kind::Node { version, found: None },
-        });
+        let ours = RUNTIMES
+            .into_iter()
+            .map(|runtime| Self { name: format!("rust-{runtime}"), kind: Kind::Rust { peer: peer.clone(), runtime } });
+        let node = Version::ALL
+            .into_iter()
+            .map(|version| Self { name: format!("node-{version}"), kind: Kind::Node { version, found: None } });
         ours.chain(node).collect()
     }
 

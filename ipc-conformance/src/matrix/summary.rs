@@ -89,7 +89,11 @@ impl Summary {
             let this = match &one.verdict {
                 Verdict::Failed(_) | Verdict::Mended(_) => return "FAILED",
                 Verdict::Defect(defect, _) if defect.subjects.contains(&name) => "defect",
-                Verdict::Unsupported(Failure::Unsupported { server: its, .. }) if (*its && server) || (!*its && client) => "unsupported",
+                Verdict::Unsupported(Failure::Unsupported { server: its, .. })
+                    if (*its && server) || (!*its && client) =>
+                {
+                    "unsupported"
+                }
                 Verdict::Passed => "ok",
                 _ => "",
             };

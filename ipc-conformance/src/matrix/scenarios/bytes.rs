@@ -29,22 +29,32 @@ pub(super) const ALL: &[Scenario] = &[
         })
     })
     .with_bytes(),
-    Scenario::new("bytes-frame-and-a-half", STREAMS, "a frame with half of the next arrives, and so does the next", |stage| {
-        with_bystander(stage, |server, wire| {
-            wire.send("{\"type\":\"one\",\"data\":1}\u{c}{\"type\":\"tw")?;
-            sleep(Duration::from_millis(50));
-            wire.send("o\",\"data\":2}\u{c}")?;
-            same("the first", data(&server.event("one")?), &json!(1))?;
-            same("the second", data(&server.event("two")?), &json!(2))
-        })
-    })
+    Scenario::new(
+        "bytes-frame-and-a-half",
+        STREAMS,
+        "a frame with half of the next arrives, and so does the next",
+        |stage| {
+            with_bystander(stage, |server, wire| {
+                wire.send("{\"type\":\"one\",\"data\":1}\u{c}{\"type\":\"tw")?;
+                sleep(Duration::from_millis(50));
+                wire.send("o\",\"data\":2}\u{c}")?;
+                same("the first", data(&server.event("one")?), &json!(1))?;
+                same("the second", data(&server.event("two")?), &json!(2))
+            })
+        },
+    )
     .with_bytes(),
-    Scenario::new("bytes-whole-frame-at-once", LOCAL, "a frame is delivered although the next one has begun", |stage| {
-        with_bystander(stage, |server, wire| {
-            wire.send("{\"type\":\"one\",\"data\":1}\u{c}{\"type\":\"tw")?;
-            same("the first", data(&server.event("one")?), &json!(1))
-        })
-    })
+    Scenario::new(
+        "bytes-whole-frame-at-once",
+        LOCAL,
+        "a frame is delivered although the next one has begun",
+        |stage| {
+            with_bystander(stage, |server, wire| {
+                wire.send("{\"type\":\"one\",\"data\":1}\u{c}{\"type\":\"tw")?;
+                same("the first", data(&server.event("one")?), &json!(1))
+            })
+        },
+    )
     .with_bytes(),
     Scenario::new("bytes-split-in-a-character", LOCAL, "a frame cut in the middle of a character arrives", |stage| {
         with_bystander(stage, |server, wire| {
@@ -57,12 +67,17 @@ pub(super) const ALL: &[Scenario] = &[
         })
     })
     .with_bytes(),
-    Scenario::new("bytes-other-members", LOCAL, "order, blanks and further members of an envelope do not matter", |stage| {
-        with_bystander(stage, |server, wire| {
-            wire.send(" { \"more\" : [1] , \"data\":\n{\"a\":1},\"type\":\"loose\" } \u{c}")?;
-            same("the data", data(&server.event("loose")?), &json!({"a": 1}))
-        })
-    })
+    Scenario::new(
+        "bytes-other-members",
+        LOCAL,
+        "order, blanks and further members of an envelope do not matter",
+        |stage| {
+            with_bystander(stage, |server, wire| {
+                wire.send(" { \"more\" : [1] , \"data\":\n{\"a\":1},\"type\":\"loose\" } \u{c}")?;
+                same("the data", data(&server.event("loose")?), &json!({"a": 1}))
+            })
+        },
+    )
     .with_bytes(),
     Scenario::new("bytes-unicode-escapes", LOCAL, "escapes in names and texts mean what they stand for", |stage| {
         with_bystander(stage, |server, wire| {

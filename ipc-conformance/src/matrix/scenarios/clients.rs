@@ -55,25 +55,30 @@ pub(super) const ALL: &[Scenario] = &[
         client.event("ask")?;
         same("the first's answers", &client.heard("ask"), &vec![json!("first")])
     }),
-    Scenario::new("many-clients-of-one-process", STREAMS, "ten clients of one process each talk by their own id", |stage| {
-        let Pair { mut server, mut client } = stage.echo_pair()?;
-        let ids: Vec<String> = (0..10).map(|n| format!("id {n}")).collect();
-        let options = stage.place.options("client");
-        for id in &ids {
-            let command = if options["path"].is_null() { "connectToNet" } else { "connectTo" };
-            client.tell(json!({"cmd": command, "id": id, "path": options["path"], "host": options["host"], "port": options["port"]}))?;
-        }
-        server.has_sockets(11)?;
-        for id in &ids {
-            client.wait(0, "connect", |line| line["type"] == "connect" && line["id"] == *id)?;
-            client.tell(json!({"cmd": "emit", "id": id, "type": "hello", "data": id}))?;
-        }
-        for id in &ids {
-            let line = client.wait(0, "the echo", |line| line["type"] == "hello" && line["id"] == *id)?;
-            same("whose it is", data(&line), &json!(id))?;
-        }
-        Ok(())
-    }),
+    Scenario::new(
+        "many-clients-of-one-process",
+        STREAMS,
+        "ten clients of one process each talk by their own id",
+        |stage| {
+            let Pair { mut server, mut client } = stage.echo_pair()?;
+            let ids: Vec<String> = (0..10).map(|n| format!("id {n}")).collect();
+            let options = stage.place.options("client");
+            for id in &ids {
+                let command = if options["path"].is_null() { "connectToNet" } else { "connectTo" };
+                client.tell(json!({"cmd": command, "id": id, "path": options["path"], "host": options["host"], "port": options["port"]}))?;
+            }
+            server.has_sockets(11)?;
+            for id in &ids {
+                client.wait(0, "connect", |line| line["type"] == "connect" && line["id"] == *id)?;
+                client.tell(json!({"cmd": "emit", "id": id, "type": "hello", "data": id}))?;
+            }
+            for id in &ids {
+                let line = client.wait(0, "the echo", |line| line["type"] == "hello" && line["id"] == *id)?;
+                same("whose it is", data(&line), &json!(id))?;
+            }
+            Ok(())
+        },
+    ),
     Scenario::new("a-killed-client-disturbs-nobody", STREAMS, "when one client is killed, the others go on", |stage| {
         let Pair { mut server, mut client } = stage.echo_pair()?;
         let mut second = stage.client(json!({}))?;

@@ -11,16 +11,21 @@ use crate::matrix::stage::{Actor, Stage};
 const UDP4: &[Transport] = &[Transport::Udp4];
 
 pub(super) const ALL: &[Scenario] = &[
-    Scenario::new("datagrams-are-answered", DATAGRAMS, "a datagram arrives with its sender, and the answer finds the way back", |stage| {
-        let Ends { mut one, mut two } = Ends::start(stage, json!({}))?;
-        let asked = ask(&mut two, &emit(stage, 0, "ask", &json!({"n": [1]})), &one, "ask")?;
-        same("the data", data(&asked), &json!({"n": [1]}))?;
-        let from = &asked["args"][1];
-        let here = (&json!(stage.transport.host()), &json!(stage.place.ports()[1]));
-        same("the sender", &(&from["address"], &from["port"]), &here)?;
-        let answer = json!({"cmd": "emit", "socket": "last", "type": "answer", "data": "yes é"});
-        same("the answer", data(&ask(&mut one, &answer, &two, "answer")?), &json!("yes é"))
-    }),
+    Scenario::new(
+        "datagrams-are-answered",
+        DATAGRAMS,
+        "a datagram arrives with its sender, and the answer finds the way back",
+        |stage| {
+            let Ends { mut one, mut two } = Ends::start(stage, json!({}))?;
+            let asked = ask(&mut two, &emit(stage, 0, "ask", &json!({"n": [1]})), &one, "ask")?;
+            same("the data", data(&asked), &json!({"n": [1]}))?;
+            let from = &asked["args"][1];
+            let here = (&json!(stage.transport.host()), &json!(stage.place.ports()[1]));
+            same("the sender", &(&from["address"], &from["port"]), &here)?;
+            let answer = json!({"cmd": "emit", "socket": "last", "type": "answer", "data": "yes é"});
+            same("the answer", data(&ask(&mut one, &answer, &two, "answer")?), &json!("yes é"))
+        },
+    ),
     Scenario::new("datagrams-both-ways", DATAGRAMS, "each end can speak first", |stage| {
         let Ends { mut one, mut two } = Ends::start(stage, json!({}))?;
         same("to the second", data(&ask(&mut one, &emit(stage, 1, "down", &json!(1)), &two, "down")?), &json!(1))?;
@@ -48,12 +53,19 @@ pub(super) const ALL: &[Scenario] = &[
         }
         Ok(())
     }),
-    Scenario::new("datagrams-broadcast-to-pushed", DATAGRAMS, "a broadcast reaches the addresses that were added", |stage| {
-        let Ends { mut one, two } = Ends::start(stage, json!({}))?;
-        one.tell(json!({"cmd": "pushSocket", "to": {"address": stage.transport.host(), "port": stage.place.ports()[1]}}))?;
-        let news = json!({"cmd": "broadcast", "type": "news", "data": {"all": true}});
-        same("the news", data(&ask(&mut one, &news, &two, "news")?), &json!({"all": true}))
-    }),
+    Scenario::new(
+        "datagrams-broadcast-to-pushed",
+        DATAGRAMS,
+        "a broadcast reaches the addresses that were added",
+        |stage| {
+            let Ends { mut one, two } = Ends::start(stage, json!({}))?;
+            one.tell(
+                json!({"cmd": "pushSocket", "to": {"address": stage.transport.host(), "port": stage.place.ports()[1]}}),
+            )?;
+            let news = json!({"cmd": "broadcast", "type": "news", "data": {"all": true}});
+            same("the news", data(&ask(&mut one, &news, &two, "news")?), &json!({"all": true}))
+        },
+    ),
     Scenario::new("datagrams-broadcast-to-senders", UDP4, "a broadcast reaches who was heard", |stage| {
         let Ends { mut one, mut two } = Ends::start(stage, json!({}))?;
         ask(&mut two, &emit(stage, 0, "hello", &json!(1)), &one, "hello")?;
@@ -79,11 +91,16 @@ pub(super) const ALL: &[Scenario] = &[
         same("the first", data(&one.event("a")?), &json!(1))
     })
     .with_bytes(),
-    Scenario::new("datagrams-malformed", UDP4, "a datagram that is no JSON is told as an error and harms nobody", |stage| {
-        let Ends { one, mut two } = Ends::start(stage, json!({}))?;
-        from_outside(stage, b"no JSON at all\x0c", &one, "error")?;
-        ask(&mut two, &emit(stage, 0, "still", &json!(1)), &one, "still").map(drop)
-    })
+    Scenario::new(
+        "datagrams-malformed",
+        UDP4,
+        "a datagram that is no JSON is told as an error and harms nobody",
+        |stage| {
+            let Ends { one, mut two } = Ends::start(stage, json!({}))?;
+            from_outside(stage, b"no JSON at all\x0c", &one, "error")?;
+            ask(&mut two, &emit(stage, 0, "still", &json!(1)), &one, "still").map(drop)
+        },
+    )
     .with_bytes(),
     Scenario::new("datagrams-without-type", UDP4, "a datagram without a type harms nobody", |stage| {
         let Ends { one, mut two } = Ends::start(stage, json!({}))?;
@@ -93,14 +110,19 @@ pub(super) const ALL: &[Scenario] = &[
         ask(&mut two, &emit(stage, 0, "still", &json!(1)), &one, "still").map(drop)
     })
     .with_bytes(),
-    Scenario::new("datagrams-of-a-killed-peer", UDP4, "datagrams to a peer that is gone do no harm, and reach its successor", |stage| {
-        let Ends { mut one, mut two } = Ends::start(stage, json!({}))?;
-        two.kill();
-        one.tell(emit(stage, 1, "lost", &json!(1)))?;
-        one.tell(emit(stage, 1, "lost", &json!(2)))?;
-        let again = stage.client(json!({}))?;
-        ask(&mut one, &emit(stage, 1, "hello", &json!(3)), &again, "hello").map(drop)
-    })
+    Scenario::new(
+        "datagrams-of-a-killed-peer",
+        UDP4,
+        "datagrams to a peer that is gone do no harm, and reach its successor",
+        |stage| {
+            let Ends { mut one, mut two } = Ends::start(stage, json!({}))?;
+            two.kill();
+            one.tell(emit(stage, 1, "lost", &json!(1)))?;
+            one.tell(emit(stage, 1, "lost", &json!(2)))?;
+            let again = stage.client(json!({}))?;
+            ask(&mut one, &emit(stage, 1, "hello", &json!(3)), &again, "hello").map(drop)
+        },
+    )
     .that_kills(),
 ];
 

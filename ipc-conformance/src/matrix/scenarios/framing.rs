@@ -10,24 +10,47 @@ pub(super) const ALL: &[Scenario] = &[
     Scenario::new("delimiter-newline", STREAMS, "a line feed delimits, and may stand in texts", |stage| {
         delimited(stage, "\n", "two\nlines\u{c}")
     }),
-    Scenario::new("delimiter-nul", LOCAL, "a NUL delimits, and may stand in texts", |stage| delimited(stage, "\u{0}", "nul \u{0} inside")),
+    Scenario::new("delimiter-nul", LOCAL, "a NUL delimits, and may stand in texts", |stage| {
+        delimited(stage, "\u{0}", "nul \u{0} inside")
+    }),
     Scenario::new("delimiter-bar", LOCAL, "a visible character delimits texts that are without it", |stage| {
         delimited(stage, "|", "no bar in here")
     }),
-    Scenario::new("delimiter-euro", LOCAL, "a character of three bytes delimits", |stage| delimited(stage, "€", "no such sign in here")),
-    Scenario::new("delimiter-of-two", STREAMS, "a delimiter of two characters delimits", |stage| delimited(stage, "\r\n", "one\r\ntwo")),
-    Scenario::new("delimiter-word", LOCAL, "a word delimits", |stage| delimited(stage, "END", "no such word in here")),
-    Scenario::new("delimiter-emoji", LOCAL, "a character outside the basic plane delimits", |stage| delimited(stage, "😀", "none in here")),
-    Scenario::new("delimiter-in-the-payload", LOCAL, "a text with the visible delimiter in it does not cut its frame", |stage| {
-        let Pair { server, mut client } = stage.configured_pair(&json!({"delimiter": "|"}))?;
-        client.emit("text", &json!("a|b"))?;
-        same("the text", data(&server.event("text")?), &json!("a|b"))
+    Scenario::new("delimiter-euro", LOCAL, "a character of three bytes delimits", |stage| {
+        delimited(stage, "€", "no such sign in here")
     }),
-    Scenario::new("encoding-ascii-framed", LOCAL, "with the encoding ascii, framed ASCII arrives", |stage| encoded(stage, "ascii", &json!("plain"))),
-    Scenario::new("encoding-latin1-framed", LOCAL, "with the encoding latin1, framed messages are UTF-8", |stage| encoded(stage, "latin1", &json!("é€"))),
-    Scenario::new("encoding-hex-framed", LOCAL, "with the encoding hex, framed messages are UTF-8", |stage| encoded(stage, "hex", &json!({"a": "é"}))),
-    Scenario::new("encoding-base64-framed", LOCAL, "with the encoding base64, framed messages are UTF-8", |stage| encoded(stage, "base64", &json!([1]))),
-    Scenario::new("encoding-utf16le-framed", LOCAL, "with the encoding utf16le, framed messages are UTF-8", |stage| encoded(stage, "utf16le", &json!([1]))),
+    Scenario::new("delimiter-of-two", STREAMS, "a delimiter of two characters delimits", |stage| {
+        delimited(stage, "\r\n", "one\r\ntwo")
+    }),
+    Scenario::new("delimiter-word", LOCAL, "a word delimits", |stage| delimited(stage, "END", "no such word in here")),
+    Scenario::new("delimiter-emoji", LOCAL, "a character outside the basic plane delimits", |stage| {
+        delimited(stage, "😀", "none in here")
+    }),
+    Scenario::new(
+        "delimiter-in-the-payload",
+        LOCAL,
+        "a text with the visible delimiter in it does not cut its frame",
+        |stage| {
+            let Pair { server, mut client } = stage.configured_pair(&json!({"delimiter": "|"}))?;
+            client.emit("text", &json!("a|b"))?;
+            same("the text", data(&server.event("text")?), &json!("a|b"))
+        },
+    ),
+    Scenario::new("encoding-ascii-framed", LOCAL, "with the encoding ascii, framed ASCII arrives", |stage| {
+        encoded(stage, "ascii", &json!("plain"))
+    }),
+    Scenario::new("encoding-latin1-framed", LOCAL, "with the encoding latin1, framed messages are UTF-8", |stage| {
+        encoded(stage, "latin1", &json!("é€"))
+    }),
+    Scenario::new("encoding-hex-framed", LOCAL, "with the encoding hex, framed messages are UTF-8", |stage| {
+        encoded(stage, "hex", &json!({"a": "é"}))
+    }),
+    Scenario::new("encoding-base64-framed", LOCAL, "with the encoding base64, framed messages are UTF-8", |stage| {
+        encoded(stage, "base64", &json!([1]))
+    }),
+    Scenario::new("encoding-utf16le-framed", LOCAL, "with the encoding utf16le, framed messages are UTF-8", |stage| {
+        encoded(stage, "utf16le", &json!([1]))
+    }),
 ];
 
 /// Both ends use this delimiter, and several texts go there and back.

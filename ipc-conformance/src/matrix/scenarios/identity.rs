@@ -7,13 +7,18 @@ use crate::matrix::scenario::{LOCAL, STREAMS, Scenario};
 use crate::matrix::stage::{Actor, Pair};
 
 pub(super) const ALL: &[Scenario] = &[
-    Scenario::new("data-id-names-the-socket", STREAMS, "an id in a message names its connection, where the server asks for that", |stage| {
-        let Pair { server, mut client } = stage.pair(json!({"config": {"identifyPeer": true}}), json!({}))?;
-        client.emit("hello", &json!({"id": "me", "x": 1}))?;
-        server.event("hello")?;
-        client.tell(json!({"cmd": "disconnect"}))?;
-        gone(&server, &json!("me"))
-    }),
+    Scenario::new(
+        "data-id-names-the-socket",
+        STREAMS,
+        "an id in a message names its connection, where the server asks for that",
+        |stage| {
+            let Pair { server, mut client } = stage.pair(json!({"config": {"identifyPeer": true}}), json!({}))?;
+            client.emit("hello", &json!({"id": "me", "x": 1}))?;
+            server.event("hello")?;
+            client.tell(json!({"cmd": "disconnect"}))?;
+            gone(&server, &json!("me"))
+        },
+    ),
     Scenario::new("no-id-is-false", STREAMS, "who never said an id is told of as false", |stage| {
         let Pair { server, mut client } = stage.plain_pair()?;
         client.emit("hello", &json!({"x": 1}))?;

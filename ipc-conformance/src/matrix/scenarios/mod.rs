@@ -47,3 +47,23 @@ const CHAPTERS: &[(&str, &[Scenario])] = &[
 pub fn all() -> Vec<Scenario> {
     CHAPTERS.iter().flat_map(|(group, scenarios)| scenarios.iter().map(|scenario| scenario.within(group))).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_in_kebab_case() {
+        let mut seen = HashSet::new();
+        for scenario in super::all() {
+            let good = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            assert!(scenario.name.chars().all(good), "{}", scenario.name);
+            assert!(seen.insert(scenario.name), "{} is there twice", scenario.name);
+            assert!(
+                !scenario.transports.is_empty() && !scenario.about.is_empty() && !scenario.group.is_empty(),
+                "{}",
+                scenario.name
+            );
+        }
+    }
+}

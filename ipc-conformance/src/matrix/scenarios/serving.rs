@@ -14,13 +14,20 @@ pub(super) const ALL: &[Scenario] = &[
         client.event("error")?;
         client.never(0, "connect")
     }),
-    Scenario::new("stop-leaves-no-doubt", STREAMS, "after stop a connection lives on and is answered, or is told to have ended", |stage| {
-        let Pair { mut server, mut client } = stage.pair(json!({"echo": true}), json!({"config": {"stopRetrying": true}}))?;
-        server.tell(json!({"cmd": "stop"}))?;
-        client.emit("still", &json!("there?"))?;
-        let told = client.wait(0, "an answer or the end", |line| line["type"] == "still" || line["type"] == "disconnect")?;
-        holds("the answer is what was asked", told["type"] == "disconnect" || *data(&told) == json!("there?"))
-    }),
+    Scenario::new(
+        "stop-leaves-no-doubt",
+        STREAMS,
+        "after stop a connection lives on and is answered, or is told to have ended",
+        |stage| {
+            let Pair { mut server, mut client } =
+                stage.pair(json!({"echo": true}), json!({"config": {"stopRetrying": true}}))?;
+            server.tell(json!({"cmd": "stop"}))?;
+            client.emit("still", &json!("there?"))?;
+            let told = client
+                .wait(0, "an answer or the end", |line| line["type"] == "still" || line["type"] == "disconnect")?;
+            holds("the answer is what was asked", told["type"] == "disconnect" || *data(&told) == json!("there?"))
+        },
+    ),
     Scenario::new("server-starts-again", STREAMS, "a server that was stopped serves again after start", |stage| {
         let mut server = stage.server(json!({}))?;
         server.tell(json!({"cmd": "stop"}))?;
@@ -32,26 +39,36 @@ pub(super) const ALL: &[Scenario] = &[
         client.emit("hello", &json!(1))?;
         server.event("hello").map(drop)
     }),
-    Scenario::new("stop-removes-the-socket-file", LOCAL, "a local server that stops takes its socket file along", |stage| {
-        let mut server = stage.server(json!({}))?;
-        let there = || stage.place.path().symlink_metadata().is_ok();
-        holds("there is a socket file while it serves", cfg!(windows) || there())?;
-        server.tell(json!({"cmd": "stop"}))?;
-        for _ in 0..100 {
-            if !there() {
-                return Ok(());
+    Scenario::new(
+        "stop-removes-the-socket-file",
+        LOCAL,
+        "a local server that stops takes its socket file along",
+        |stage| {
+            let mut server = stage.server(json!({}))?;
+            let there = || stage.place.path().symlink_metadata().is_ok();
+            holds("there is a socket file while it serves", cfg!(windows) || there())?;
+            server.tell(json!({"cmd": "stop"}))?;
+            for _ in 0..100 {
+                if !there() {
+                    return Ok(());
+                }
+                std::thread::sleep(std::time::Duration::from_millis(5));
             }
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-        holds("the socket file is gone", false)
-    }),
-    Scenario::new("a-stale-file-is-replaced", LOCAL, "the socket file of a killed server does not keep the next one out", |stage| {
-        let mut first = stage.server(json!({}))?;
-        first.kill();
-        let Pair { server, mut client } = stage.plain_pair()?;
-        client.emit("hello", &json!(1))?;
-        server.event("hello").map(drop)
-    })
+            holds("the socket file is gone", false)
+        },
+    ),
+    Scenario::new(
+        "a-stale-file-is-replaced",
+        LOCAL,
+        "the socket file of a killed server does not keep the next one out",
+        |stage| {
+            let mut first = stage.server(json!({}))?;
+            first.kill();
+            let Pair { server, mut client } = stage.plain_pair()?;
+            client.emit("hello", &json!(1))?;
+            server.event("hello").map(drop)
+        },
+    )
     .that_kills(),
     Scenario::new("a-full-server-refuses", STREAMS, "a client too many is sent away and not heard", |stage| {
         let Pair { mut server, client: _client } = stage.pair(json!({"config": {"maxConnections": 1}}), json!({}))?;

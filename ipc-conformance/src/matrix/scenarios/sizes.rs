@@ -11,7 +11,9 @@ const MIB: usize = 1_024 * KIB;
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario::new("size-1-kib", LOCAL, "a message of 1 KiB goes there and back", |stage| there_and_back(stage, KIB)),
-    Scenario::new("size-64-kib", STREAMS, "a message of 64 KiB goes there and back", |stage| there_and_back(stage, 64 * KIB)),
+    Scenario::new("size-64-kib", STREAMS, "a message of 64 KiB goes there and back", |stage| {
+        there_and_back(stage, 64 * KIB)
+    }),
     Scenario::new("size-1-mib", SECURED, "a message of 1 MiB goes there and back", |stage| there_and_back(stage, MIB)),
     Scenario::new("size-16-mib", LOCAL, "a message of 16 MiB, all in all, goes there and back", |stage| {
         // With its envelope, its delimiter and its name it is not over 16 MiB.
@@ -28,14 +30,19 @@ pub(super) const ALL: &[Scenario] = &[
         same("what comes back", &client.events("around", 8)?, &there)?;
         same("the last one", &there[7]["utf16_length"], &json!(65_537 - 28))
     }),
-    Scenario::new("size-of-wide-characters", STREAMS, "a large text of characters of two bytes arrives whole", |stage| {
-        let Pair { server, mut client } = stage.echo_pair()?;
-        client.emit("large", &json!({"$t": "repeat", "s": "0123456789é", "n": 200_000, "suffix": "end"}))?;
-        let there = server.event("large")?;
-        let lengths = (&data(&there)["utf16_length"], &data(&there)["utf8_length"]);
-        same("lengths", &lengths, &(&json!(2_200_003), &json!(2_400_003)))?;
-        same("what comes back", data(&client.event("large")?), data(&there))
-    }),
+    Scenario::new(
+        "size-of-wide-characters",
+        STREAMS,
+        "a large text of characters of two bytes arrives whole",
+        |stage| {
+            let Pair { server, mut client } = stage.echo_pair()?;
+            client.emit("large", &json!({"$t": "repeat", "s": "0123456789é", "n": 200_000, "suffix": "end"}))?;
+            let there = server.event("large")?;
+            let lengths = (&data(&there)["utf16_length"], &data(&there)["utf8_length"]);
+            same("lengths", &lengths, &(&json!(2_200_003), &json!(2_400_003)))?;
+            same("what comes back", data(&client.event("large")?), data(&there))
+        },
+    ),
     Scenario::new("size-from-the-server", STREAMS, "the server sends 1 MiB without being asked", |stage| {
         let Pair { mut server, client } = stage.plain_pair()?;
         server.emit_to(0, "large", &repeated("s", MIB))?;
@@ -50,11 +57,11 @@ fn repeated(text: &str, times: usize) -> Value {
 fn there_and_back(stage: &Stage<'_>, size: usize) -> Outcome {
     let Pair { server, mut client } = stage.echo_pair()?;
     client.emit("sized", &repeated("z", size))?;
-    let there = server.event("sized")?;
+    let there = server.event_at_last("sized")?;
     if size > 2_048 {
         same("its length", &data(&there)["utf16_length"], &json!(size))?;
     } else {
         same("its length", &data(&there).as_str().map(str::len), &Some(size))?;
     }
-    same("what comes back", data(&client.event("sized")?), data(&there))
+    same("what comes back", data(&client.event_at_last("sized")?), data(&there))
 }

@@ -8,17 +8,32 @@ use crate::matrix::scenario::{LOCAL, SECURED, STREAMS, Scenario};
 use crate::matrix::stage::{Pair, Stage};
 
 pub(super) const ALL: &[Scenario] = &[
-    Scenario::new("text-unicode", SECURED, "letters, ideographs, emoji, marks and right-to-left text arrive", |stage| {
-        let texts = ["Grüße, Ålesund", "漢字かな交じり文", "😀👨‍👩‍👧‍👦🏳️‍🌈", "e\u{301}\u{327}", "שלום مرحبا", "\u{10ffff}\u{e000}\u{fffd}"];
-        round_trip(stage, &texts.map(|text| json!(text)))
-    }),
+    Scenario::new(
+        "text-unicode",
+        SECURED,
+        "letters, ideographs, emoji, marks and right-to-left text arrive",
+        |stage| {
+            let texts = [
+                "Grüße, Ålesund",
+                "漢字かな交じり文",
+                "😀👨‍👩‍👧‍👦🏳️‍🌈",
+                "e\u{301}\u{327}",
+                "שלום مرحبا",
+                "\u{10ffff}\u{e000}\u{fffd}",
+            ];
+            round_trip(stage, &texts.map(|text| json!(text)))
+        },
+    ),
     Scenario::new("text-escapes", STREAMS, "quotes, backslashes and every control character arrive", |stage| {
         let controls: String = (0..32).chain(127..160).filter_map(char::from_u32).collect();
         round_trip(stage, &[json!("\"\\/"), json!("\\u0041\\n"), json!(controls), json!("\u{2028}\u{2029}\u{feff}")])
     }),
-    Scenario::new("text-delimiter-inside", STREAMS, "a text that contains the delimiter does not cut its frame", |stage| {
-        round_trip(stage, &[json!("\u{c}"), json!("one\u{c}two\u{c}\u{c}"), json!({"\u{c}key": ["\u{c}"]})])
-    }),
+    Scenario::new(
+        "text-delimiter-inside",
+        STREAMS,
+        "a text that contains the delimiter does not cut its frame",
+        |stage| round_trip(stage, &[json!("\u{c}"), json!("one\u{c}two\u{c}\u{c}"), json!({"\u{c}key": ["\u{c}"]})]),
+    ),
     Scenario::new("text-lone-surrogates", LOCAL, "halves of surrogate pairs arrive in keys and in texts", |stage| {
         let halves = |units: &[u32]| json!({"$t": "utf16", "units": units});
         let value = json!({"$t": "object", "entries": [["$t", 1], [halves(&[0xd800]), halves(&[0xdc00, 65])]]});
@@ -28,7 +43,10 @@ pub(super) const ALL: &[Scenario] = &[
         round_trip(stage, &[json!("\u{feff}text"), json!(["\u{feff}"])])
     }),
     Scenario::new("names-unicode", STREAMS, "event names may be any text", |stage| {
-        names(stage, &["grüße", "名前", "😀", "with space", "tab\there", "a.b.c", "form\u{c}feed", "quote\"", "back\\slash"])
+        names(
+            stage,
+            &["grüße", "名前", "😀", "with space", "tab\there", "a.b.c", "form\u{c}feed", "quote\"", "back\\slash"],
+        )
     }),
     Scenario::new("names-long", LOCAL, "an event name of 1000 characters arrives", |stage| {
         names(stage, &["n".repeat(1_000).as_str(), "é".repeat(500).as_str()])

@@ -7,18 +7,38 @@ use crate::matrix::scenario::{EVERY_STREAM, LOCAL, STREAMS, Scenario};
 use crate::matrix::stage::{Pair, Stage};
 
 pub(super) const ALL: &[Scenario] = &[
-    Scenario::new("values-mixed", EVERY_STREAM, "values of every kind in one message come back as they went", |stage| {
-        let text = "é€😀\u{c}\n\"\\\u{0}\u{7f}\u{2028}";
-        round_trip(stage, &[json!({"z": [1, -2.5, 1e21, true, false, null], "1": {"deep": [[[]], {}]}, "text": text})])
-    }),
+    Scenario::new(
+        "values-mixed",
+        EVERY_STREAM,
+        "values of every kind in one message come back as they went",
+        |stage| {
+            let text = "é€😀\u{c}\n\"\\\u{0}\u{7f}\u{2028}";
+            round_trip(
+                stage,
+                &[json!({"z": [1, -2.5, 1e21, true, false, null], "1": {"deep": [[[]], {}]}, "text": text})],
+            )
+        },
+    ),
     Scenario::new("values-booleans", LOCAL, "true and false arrive, alone and inside", |stage| {
         round_trip(stage, &[json!(true), json!(false), json!([true, false]), json!({"yes": true, "no": false})])
     }),
     Scenario::new("values-integers", STREAMS, "integers arrive exactly, up to 2^53 on either side of 0", |stage| {
-        round_trip(stage, &[json!(0), json!(1), json!(-1), json!(65_536), json!([9_007_199_254_740_991_i64, -9_007_199_254_740_991_i64])])
+        round_trip(
+            stage,
+            &[
+                json!(0),
+                json!(1),
+                json!(-1),
+                json!(65_536),
+                json!([9_007_199_254_740_991_i64, -9_007_199_254_740_991_i64]),
+            ],
+        )
     }),
     Scenario::new("values-fractions", LOCAL, "fractions arrive to the last bit", |stage| {
-        round_trip(stage, &[json!(0.1), json!(-2.5), json!(1e-7), json!([3.141_592_653_589_793, 5e-324, 0.300_000_000_000_000_04])])
+        round_trip(
+            stage,
+            &[json!(0.1), json!(-2.5), json!(1e-7), json!([3.141_592_653_589_793, 5e-324, 0.300_000_000_000_000_04])],
+        )
     }),
     Scenario::new("values-big-numbers", LOCAL, "numbers beyond integers arrive as the doubles they are", |stage| {
         round_trip(stage, &[json!(1e21), json!([1.797_693_134_862_315_7e308, -1e300, 1.234_567_890_123_456_7e25])])
@@ -30,7 +50,9 @@ pub(super) const ALL: &[Scenario] = &[
         round_trip(stage, &[json!([null]), json!({"a": null}), json!([null, [null, {"b": null}]])])
     }),
     Scenario::new("values-null", STREAMS, "null alone arrives as null", |stage| one_way(stage, &json!(null))),
-    Scenario::new("values-empty-string", STREAMS, "an empty text alone arrives as one", |stage| one_way(stage, &json!(""))),
+    Scenario::new("values-empty-string", STREAMS, "an empty text alone arrives as one", |stage| {
+        one_way(stage, &json!(""))
+    }),
     Scenario::new("values-absent", STREAMS, "an emit without data arrives as an empty object", |stage| {
         let Pair { server, mut client } = stage.plain_pair()?;
         client.tell(json!({"cmd": "emit", "type": "nothing"}))?;
@@ -62,7 +84,8 @@ pub(super) const ALL: &[Scenario] = &[
     }),
     Scenario::new("values-key-order", LOCAL, "keys stay in order, after those that look like integers", |stage| {
         let Pair { server, mut client } = stage.echo_pair()?;
-        client.emit("keys", &json!({"$t": "object", "entries": [["z", 1], ["10", 2], ["a", 3], ["2", 4], ["é", 5]]}))?;
+        client
+            .emit("keys", &json!({"$t": "object", "entries": [["z", 1], ["10", 2], ["a", 3], ["2", 4], ["é", 5]]}))?;
         let expected = json!(r#"{"2":4,"10":2,"z":1,"a":3,"é":5}"#);
         same("to the server", &server.event("keys")?["data_json"], &expected)?;
         same("back to the client", &client.event("keys")?["data_json"], &expected)
