@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::place::merge;
 use crate::node::{NodeIpc, Version};
 use crate::process::PeerProcess;
 
@@ -141,7 +140,10 @@ impl Subject {
                     _ if serves => "v9",
                     _ => "v14_fast",
                 };
-                merge(&mut options, json!({"runtime": runtime, "preset": preset}));
+                options["runtime"] = (*runtime).into();
+                if options["preset"].is_null() {
+                    options["preset"] = preset.into();
+                }
             }
             Kind::Node { version, .. } => options["version"] = version.as_str().into(),
             Kind::Other { .. } => {}

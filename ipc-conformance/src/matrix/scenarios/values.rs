@@ -110,8 +110,8 @@ pub(super) fn round_trip(stage: &Stage<'_>, values: &[Value]) -> Outcome {
 
 /// A value goes to the server.
 fn one_way(stage: &Stage<'_>, value: &Value) -> Outcome {
-    // As today's line sends it; older ones do not know the option.
-    let Pair { server, mut client } = stage.pair(json!({}), json!({"config": {"parser": "fast"}}))?;
+    // Whoever can also do as an older line did is to do as today's does.
+    let Pair { server, mut client } = stage.pair(json!({}), json!({"preset": "v14_fast"}))?;
     client.emit("value", value)?;
     same("the data", data(&server.event("value")?), value)
 }
