@@ -8,6 +8,7 @@
 
 pub mod behaviour;
 pub mod js;
+pub mod matrix;
 pub mod peer;
 pub mod protocol;
 

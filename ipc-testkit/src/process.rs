@@ -14,7 +14,6 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Why a peer did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ProcessError {
     /// The command could not be started.
     #[error("the peer does not start: {0}")]
@@ -52,6 +51,17 @@ pub struct PeerProcess {
     stdin: Option<ChildStdin>,
     heard: Arc<Heard>,
     commands: u64,
+}
+
+/// What a peer has said, readable also after its end.
+#[derive(Clone, Debug)]
+pub struct Transcript(Arc<Heard>);
+
+impl Transcript {
+    /// All lines, and the end of stderr.
+    pub fn show(&self) -> String {
+        self.0.lock().show()
+    }
 }
 
 /// What the reader threads share with the owner.
@@ -119,6 +129,11 @@ impl PeerProcess {
         let peer = Self::launch(command, options)?;
         peer.wait_within(0, "ready line", patience, |line| line["ready"] == true)?;
         Ok(peer)
+    }
+
+    /// What it says, for whoever reports on it later.
+    pub fn transcript(&self) -> Transcript {
+        Transcript(Arc::clone(&self.heard))
     }
 
     /// The operating system's id of the process.
@@ -208,14 +223,24 @@ impl PeerProcess {
     /// # Errors
     ///
     /// [`ProcessError::Refused`] if the result is not `ok`; otherwise as for waiting.
-    pub fn command(&mut self, mut command: Value) -> Result<Value, ProcessError> {
+    pub fn command(&mut self, command: Value) -> Result<Value, ProcessError> {
+        self.command_within(command, PATIENCE)
+    }
+
+    /// The same, but waits for the result for a time of one's own.
+    ///
+    /// # Errors
+    ///
+    /// As [`PeerProcess::command`].
+    pub fn command_within(&mut self, mut command: Value, patience: Duration) -> Result<Value, ProcessError> {
         self.commands += 1;
         let number = self.commands;
         command["n"] = json!(number);
         let mark = self.mark();
         self.say(&command)?;
         let what = format!("result of {command}");
-        let line = self.wait_for(mark, &what, |line| line["ev"] == "result" && line["n"] == number)?;
+        let is_it = |line: &Value| line["ev"] == "result" && line["n"] == number;
+        let line = self.wait_within(mark, &what, patience, is_it)?;
         if line["ok"] == true {
             Ok(line["value"].clone())
         } else {

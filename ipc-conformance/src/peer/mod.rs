@@ -29,20 +29,8 @@ use world::World;
 ///
 /// What is wrong with the argument, or why there is no runtime.
 pub fn run(argument: &str) -> Result<std::convert::Infallible, String> {
-    run_on(None, argument)
-}
-
-/// Like [`run`], on the runtime of this name, whatever the options say.
-///
-/// # Errors
-///
-/// As [`run`].
-pub fn run_on(runtime: Option<&str>, argument: &str) -> Result<std::convert::Infallible, String> {
     let clock = Clock::start();
-    let mut options = Options::parse(argument).map_err(|misfit| misfit.0.message.to_text())?;
-    if let Some(runtime) = runtime {
-        options.runtime = runtime.to_owned();
-    }
+    let options = Options::parse(argument).map_err(|misfit| misfit.0.message.to_text())?;
     if let Some(cwd) = &options.cwd {
         std::env::set_current_dir(cwd).map_err(|error| format!("cwd {cwd}: {error}"))?;
     }
