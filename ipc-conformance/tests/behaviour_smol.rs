@@ -17,7 +17,7 @@ mod own_executor {
         type Runtime = Smol;
 
         fn runtime(&self) -> Smol {
-            Smol::from(Arc::clone(&self.0))
+            Smol::from(&self.0)
         }
 
         fn block_on<F: Future>(&self, future: F) -> F::Output {

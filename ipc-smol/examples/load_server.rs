@@ -19,5 +19,5 @@ fn main() -> Result<(), Box<dyn Error>> {
         let executor = Arc::clone(&executor);
         std::thread::spawn(move || smol::block_on(executor.run(std::future::pending::<()>())));
     }
-    smol::block_on(executor.run(load.serve(Smol::from(Arc::clone(&executor)))))
+    smol::block_on(executor.run(load.serve(Smol::from(&executor))))
 }

@@ -146,7 +146,7 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let root = format!("{}/", folder.path().display());
 //! let executor = Arc::new(smol::Executor::new());
-//! let ipc = Ipc::with_runtime(Smol::from(Arc::clone(&executor)), Config::new("world").socket_root(root));
+//! let ipc = Ipc::with_runtime(Smol::from(&executor), Config::new("world").socket_root(root));
 //! smol::block_on(executor.run(async {
 //!     let server = ipc.serve()?;
 //!     server.on("ping", |peer, n: u64| peer.emit("pong", &(n + 1)));
@@ -168,8 +168,8 @@
 //! global executor and a main thread that sits in `block_on`, that one waits for the sockets and wakes the other for every message.
 //! `emit` and everything else that does not wait may be called from any thread; the futures may be polled by any executor.
 //!
-//! When an executor is dropped its tasks are dropped with it, and so are the connections: call [`Client::close`] or
-//! [`Server::shutdown`] first.
+//! An executor of your own is not kept alive by handles. When it is dropped its tasks are dropped with it, and so are the connections:
+//! call [`Client::close`] or [`Server::shutdown`] first.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

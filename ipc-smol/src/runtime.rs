@@ -6,9 +6,12 @@ use smol::Executor;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// An executor for tasks: smol's global one, or one of your own.
+///
+/// One of your own is not kept alive. When it is dropped its tasks are dropped with it, connections end, and handles say so
+/// (`EmitError::Closed`), as they do when a Tokio runtime is shut down.
 ///
 /// ```
 /// use ipc_smol::{Config, Endpoint, Server, Smol};
@@ -18,7 +21,7 @@ use std::sync::Arc;
 /// let executor = Arc::new(smol::Executor::new());
 /// let settings = ipc_smol::build(Config::new("world"))?;
 /// let endpoint = Endpoint::net(&settings, Some("127.0.0.1"), Some(0))?;
-/// let server = Server::with_runtime(Smol::from(Arc::clone(&executor)), settings, endpoint)?;
+/// let server = Server::with_runtime(Smol::from(&executor), settings, endpoint)?;
 /// // Its tasks run while somebody runs the executor, here this thread.
 /// smol::block_on(executor.run(server.start()))?;
 /// # Ok(())
@@ -32,7 +35,8 @@ pub struct Smol {
 #[derive(Clone)]
 enum Where {
     Global,
-    Shared(Arc<Executor<'static>>),
+    /// Its tasks have this in them: holding it would keep both for ever.
+    Shared(Weak<Executor<'static>>),
     Static(&'static Executor<'static>),
 }
 
@@ -45,9 +49,9 @@ impl Smol {
     }
 }
 
-impl From<Arc<Executor<'static>>> for Smol {
-    fn from(executor: Arc<Executor<'static>>) -> Self {
-        Self { executor: Where::Shared(executor) }
+impl From<&Arc<Executor<'static>>> for Smol {
+    fn from(executor: &Arc<Executor<'static>>) -> Self {
+        Self { executor: Where::Shared(Arc::downgrade(executor)) }
     }
 }
 
@@ -77,7 +81,11 @@ impl Spawn for Smol {
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         match &self.executor {
             Where::Global => smol::spawn(task).detach(),
-            Where::Shared(executor) => executor.spawn(task).detach(),
+            Where::Shared(executor) => match executor.upgrade() {
+                Some(executor) => executor.spawn(task).detach(),
+                // As if it had been spawned just before.
+                None => drop(task),
+            },
             Where::Static(executor) => executor.spawn(task).detach(),
         }
     }

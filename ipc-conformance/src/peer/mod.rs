@@ -53,7 +53,7 @@ pub fn run(argument: &str) -> Result<std::convert::Infallible, String> {
         }
         "smol" => {
             let executor = Arc::new(smol::Executor::new());
-            let live = live(Smol::from(Arc::clone(&executor)), options, clock);
+            let live = live(Smol::from(&executor), options, clock);
             smol::block_on(executor.run(live))
         }
         "async-std" => async_std::task::block_on(live(AsyncStd, options, clock)),
