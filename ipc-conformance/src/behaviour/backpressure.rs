@@ -133,7 +133,7 @@ pub async fn answers_of_a_handler_are_not_refused_while_their_asker_reads_late<R
 /// Many that wait for room: each gets its turn.
 pub async fn many_waiting_senders_are_all_woken<R: Runtime>(stage: Stage<R>) {
     const SENDERS: usize = 16;
-    const EACH: usize = 50;
+    const EACH: usize = 20;
     let server = stage.server();
     let (sender, mut seen) = channel();
     server.on("n", move |_, (one, n, _): (usize, usize, String)| sender.send((one, n)));

@@ -145,10 +145,10 @@ pub async fn a_busy_peer_leaves_others_and_timers_their_turn<R: Runtime>(stage: 
     let busy = stage.connected().await;
     let flooding = busy.clone();
     let flood = stage.spawn(async move {
-        let ballast = "x".repeat(10_000);
+        let ballast = "x".repeat(50_000);
         while flooding.send("flood", &ballast).await.is_ok() {}
     });
-    stage.until("the flood", || reads.load(Ordering::Relaxed) > 100).await;
+    stage.until("the flood", || reads.load(Ordering::Relaxed) > 20).await;
     let calm = stage.client();
     let (sender, mut back) = channel();
     calm.on("message", move |n: u32| sender.send(n));
