@@ -36,6 +36,7 @@ pub async fn a_local_peer_comes_with_its_user_group_and_process<R: Runtime>(stag
     server.start().await.expect("started");
     let client = stage.client();
     soon("connect", client.connect()).await.expect("it is our own process");
+    stage.until("the peer", || !server.is_empty()).await;
     let folder = std::fs::metadata(stage.path("")).expect("our folder");
     let seen = seen.lock().expect("not poisoned").clone();
     let [Remote { address: None, credentials: Some(credentials), .. }] = seen.as_slice() else { panic!("{seen:?}") };
@@ -45,7 +46,6 @@ pub async fn a_local_peer_comes_with_its_user_group_and_process<R: Runtime>(stag
     if cfg!(any(target_os = "linux", target_os = "macos")) {
         assert_eq!(credentials.pid, Some(std::process::id()));
     }
-    stage.until("the peer", || !server.is_empty()).await;
     assert_eq!(server.peers()[0].remote(), &seen[0]);
     assert_eq!(server.refused(), 0);
 }

@@ -133,6 +133,9 @@ macro_rules! unix_behaviours {
                 #[cfg(target_os = "linux")] a_server_too_busy_to_answer_is_alive_and_holds_up_nobody
                 of_servers_that_start_at_once_on_the_socket_of_a_dead_one_exactly_one_listens
             }
+            ending {
+                a_close_that_cannot_flush_says_how_much_was_lost
+            }
             admission {
                 a_local_peer_comes_with_its_user_group_and_process
             }
