@@ -84,12 +84,9 @@ fn servers_end_with_their_runtime_and_do_not_start_again() {
     let server = block_on(answering(&stage));
     let client = block_on(stage.connected());
     let settings = ipc_tokio::build(stage.config()).expect("settings");
-    let udp = UdpServer::with_runtime(
-        tokio_of(&runtime),
-        settings,
-        Endpoint::Udp4 { host: "127.0.0.1".into(), port: 0 },
-    )
-    .expect("a server");
+    let udp =
+        UdpServer::with_runtime(tokio_of(&runtime), settings, Endpoint::Udp4 { host: "127.0.0.1".into(), port: 0 })
+            .expect("a server");
     block_on(udp.start()).expect("started");
     let peer = udp.peer(udp.local_address().expect("an address"));
     block_on(ask(&client));

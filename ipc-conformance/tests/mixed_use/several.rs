@@ -50,6 +50,22 @@ fn a_runtime_is_named_from_within_another() {
 }
 
 #[test]
+fn handles_are_awaited_on_the_thread_of_another_runtime() {
+    let (runtime, own) = (multi_thread(), Own::start().expect("a runtime"));
+    let (theirs, ours) = (stage(&tokio_of(&runtime)), stage(&own));
+    own.block_on(async {
+        let server = answering(&theirs).await;
+        ask(&theirs.connected().await).await;
+        drop(server);
+    });
+    runtime.block_on(async {
+        let server = answering(&ours).await;
+        ask(&ours.connected().await).await;
+        drop(server);
+    });
+}
+
+#[test]
 fn a_local_set_uses_handles_like_any_task() {
     let runtime = current_thread();
     let stage = stage(&tokio_of(&runtime));

@@ -81,7 +81,8 @@ fn handles_go_from_thread_to_thread_and_end_on_any() {
             assert_eq!(seen.next("an event").await, expected);
         }
         loop {
-            if let ServerEvent::Disconnected { had_error, .. } = soon("the end", events.recv()).await.expect("an event") {
+            if let ServerEvent::Disconnected { had_error, .. } = soon("the end", events.recv()).await.expect("an event")
+            {
                 assert!(!had_error);
                 break;
             }

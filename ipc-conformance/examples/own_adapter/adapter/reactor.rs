@@ -71,14 +71,9 @@ impl Reactor {
             for event in events.iter() {
                 let waiting = lock(&self.waiting).get(&event.key).cloned();
                 let Some(waiting) = waiting else { continue };
-                let (reader, writer) = {
-                    let mut waiting = lock(&waiting);
-                    // An event is told once; what is waited for still is asked for when its task has run.
-                    (
-                        event.readable.then(|| waiting.reader.take()).flatten(),
-                        event.writable.then(|| waiting.writer.take()).flatten(),
-                    )
-                };
+                // Both, whichever it is about: the poller tells of a socket once, and then wants to be asked again. Whoever is
+                // woken for nothing asks.
+                let Waiting { reader, writer } = std::mem::take(&mut *lock(&waiting));
                 reader.into_iter().chain(writer).for_each(Waker::wake);
             }
             self.expire();
@@ -152,14 +147,17 @@ impl<S: AsSource> Source<S> {
                 done => return Poll::Ready(done),
             }
         }
-        // What has become ready since is told at once: the poller looks at the socket, not at changes.
-        let mut waiting = lock(&self.waiting);
-        match direction {
-            Direction::Read => waiting.reader = Some(cx.waker().clone()),
-            Direction::Write => waiting.writer = Some(cx.waker().clone()),
-        }
-        // With the lock, so that of two calls the later one has the last word. It does not block.
-        self.reactor.poller.modify(&self.socket, waiting.interest(self.key))?;
+        let interest = {
+            let mut waiting = lock(&self.waiting);
+            match direction {
+                Direction::Read => waiting.reader = Some(cx.waker().clone()),
+                Direction::Write => waiting.writer = Some(cx.waker().clone()),
+            }
+            waiting.interest(self.key)
+        };
+        // After the waker is in its place. What has become ready since is told at once: the poller looks at the socket, not at
+        // changes. Only the task of this socket calls this, so the latest interest is the last to be said.
+        self.reactor.poller.modify(&self.socket, interest)?;
         Poll::Pending
     }
 }
