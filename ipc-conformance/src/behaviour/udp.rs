@@ -85,7 +85,8 @@ pub async fn servers_speak_to_each_other_over_ipv6<R: Runtime>(stage: Stage<R>) 
     let Some(two) = udp6(&stage, "::1").await else { return };
     exchange(&one, &two, address(&two)).await;
     assert!(address(&one).is_ipv6());
-    let error = one.emit_to("127.0.0.1:9".parse().expect("an address"), "hello", "you").unwrap_err();
+    let error =
+        one.emit_to("127.0.0.1:9".parse().expect("an address"), "hello", "you").expect_err("of the other family");
     assert!(matches!(error, EmitError::Address { .. }), "{error}");
 }
 
@@ -115,7 +116,7 @@ pub async fn the_largest_datagram_arrives_whole_and_a_larger_one_is_refused<R: R
     two.start().await.expect("started");
     let text = "x".repeat(MAX_DATAGRAM - 23);
     one.emit_to(address(&two), "m", &text).expect("65,507 bytes");
-    let error = one.emit_to(address(&two), "m", &format!("{text}x")).unwrap_err();
+    let error = one.emit_to(address(&two), "m", &format!("{text}x")).expect_err("too large");
     assert!(matches!(error, EmitError::TooLarge { length: 65_508, limit: 65_507 }), "{error}");
     loop {
         if let UdpEvent::Message(peer, message) = soon("the datagram", events.recv()).await.expect("an event") {
@@ -176,7 +177,7 @@ pub async fn a_port_in_use_is_an_error_and_is_free_after_a_stop<R: Runtime>(stag
     one.start().await.expect("started");
     let port = address(&one).port();
     let two = at(&stage, "127.0.0.1", port, config());
-    let error = two.start().await.unwrap_err();
+    let error = two.start().await.expect_err("in use");
     assert!(matches!(&error, ServeError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse), "{error}");
     soon("shutdown", one.shutdown(Duration::from_secs(5))).await;
     two.start().await.expect("the port is free");
