@@ -105,6 +105,15 @@ macro_rules! stream_behaviours {
 macro_rules! local_behaviours {
     ($transport:ident) => {
         $crate::listed_behaviours! { $transport
+            contract {
+                timers_fire_when_they_are_due_and_never_while_they_are_stopped
+                a_task_that_gives_way_is_run_again_and_others_are_meanwhile
+                a_vectored_write_takes_more_than_its_first_slice
+                #[cfg(unix)]
+                closing_a_stream_ends_one_direction_only
+                a_stream_is_waited_for_in_both_directions_at_once
+                a_handler_that_panics_ends_its_own_connection_only
+            }
             instances {
                 handles_are_made_without_naming_a_runtime
                 instances_side_by_side_do_not_know_each_other
@@ -177,6 +186,13 @@ macro_rules! linux_behaviours {
 macro_rules! tcp_behaviours {
     ($transport:ident) => {
         $crate::listed_behaviours! { $transport
+            contract {
+                a_vectored_write_takes_more_than_its_first_slice
+                #[cfg(unix)]
+                closing_a_stream_ends_one_direction_only
+                a_stream_is_waited_for_in_both_directions_at_once
+                a_handler_that_panics_ends_its_own_connection_only
+            }
             addresses {
                 #[cfg(target_os = "linux")] a_client_comes_from_the_address_it_is_told_to
                 a_client_comes_from_the_port_it_is_told_to_also_when_it_returns

@@ -43,6 +43,7 @@ pub mod abstract_names;
 pub mod addresses;
 pub mod admission;
 pub mod backpressure;
+pub mod contract;
 pub mod crowd;
 pub mod ending;
 pub mod exchange;
