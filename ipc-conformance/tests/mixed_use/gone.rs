@@ -3,6 +3,7 @@
 use super::{answering, ask, multi_thread, stage, tokio_of};
 use ipc_conformance::behaviour::{block_on, soon, unblock};
 use ipc_tokio::{ConnectError, EmitError, Endpoint, UdpServer};
+use std::cell::Cell;
 use std::time::Duration;
 
 #[test]
@@ -61,6 +62,13 @@ fn whoever_waits_when_a_runtime_ends_is_told() {
             }
         }
     });
+    // Until it stands still: with the sockets full, and the queue.
+    let (seen, stood) = (Cell::new(0), Cell::new(0));
+    block_on(other.until("a full queue", || {
+        let pending = client.pending();
+        stood.set(if pending > 50_000 && seen.replace(pending) == pending { stood.get() + 1 } else { 0 });
+        stood.get() == 100
+    }));
     let mut heard = client.events();
     let hearing = unblock(move || while block_on(heard.recv()).is_some() {});
     runtime.shutdown_timeout(Duration::from_secs(20));
