@@ -1,8 +1,8 @@
 //! A runtime that is shut down while handles of it live: nothing hangs, nothing panics, and every call says that it is over.
 
 use super::{answering, ask, multi_thread, stage, tokio_of};
-use ipc_conformance::behaviour::{block_on, soon, unblock};
-use ipc_tokio::{ConnectError, EmitError, Endpoint, UdpServer};
+use ipc_conformance::behaviour::{Stage, Transport, block_on, soon, unblock};
+use ipc_tokio::{ConnectError, EmitError, Endpoint, ServeError, UdpServer};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn a_client_ends_with_its_runtime() {
         assert!(matches!(client.emit("n", &1), Err(EmitError::Closed)));
         assert!(matches!(soon("send", client.send("n", &1)).await, Err(EmitError::Closed)));
         // It was connected once, which is what `connect` waits for.
-        let _connected_before = soon("connect", client.connect()).await;
+        soon("connect", client.connect()).await.expect("it was connected");
         soon("close", client.close()).await.expect("nothing was queued");
         soon("the end", client.destroyed()).await;
         client.disconnect();
@@ -98,20 +98,24 @@ fn servers_end_with_their_runtime_and_do_not_start_again() {
     block_on(udp.start()).expect("started");
     let peer = udp.peer(udp.local_address().expect("an address"));
     block_on(ask(&client));
+    let local = Stage::new(tokio_of(&runtime), Transport::Local);
+    let in_a_file = block_on(answering(&local));
     drop(runtime);
     block_on(async {
-        // The sockets are closed, and their addresses free.
-        assert!(!stage.is_served());
+        // The sockets are closed, their addresses free, and their files gone.
+        assert!(!stage.is_served() && !local.is_served());
+        assert!(!in_a_file.is_listening());
         assert!(server.is_empty() && !udp.is_listening());
         assert!(matches!(peer.emit("n", &1), Err(EmitError::Closed)));
         let outcome = server.broadcast("news", "nobody").expect("encoded");
         assert_eq!(outcome.queued, 0);
         soon("shutdown", server.shutdown(Duration::from_secs(20))).await;
         soon("shutdown", udp.shutdown(Duration::from_secs(20))).await;
-        let error = soon("start", server.start()).await.expect_err("there is no runtime any more").to_string();
-        assert!(error.contains("shut"), "{error}");
-        let error = soon("start", udp.start()).await.expect_err("there is no runtime any more").to_string();
-        assert!(error.contains("shut"), "{error}");
+        for error in [soon("start", server.start()).await, soon("start", udp.start()).await] {
+            let error = error.expect_err("there is no runtime any more");
+            assert!(matches!(&error, ServeError::Listen { .. }), "{error:?}");
+            assert!(error.to_string().contains("shut"), "{error}");
+        }
         assert!(!server.is_listening() && !udp.is_listening());
     });
 }
