@@ -1,7 +1,8 @@
 //! The async half of the ipc crates, written once for any runtime.
 //!
 //! Users name an adapter (`ipc-tokio` and its siblings) and find everything here re-exported with the runtime filled in.
-//! Authors of an adapter implement [`Runtime`](runtime::Runtime).
+//! Authors of an adapter implement [`Runtime`](runtime::Runtime); `docs/writing-an-adapter.md` in the repository has the pitfalls, a worked
+//! example, and the suite that tests an adapter.
 
 // The calls that named pipes need, in `net/pipe/sys.rs` and `net/pipe/sys/`, are the only exception.
 #![cfg_attr(not(windows), forbid(unsafe_code))]

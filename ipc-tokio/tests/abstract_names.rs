@@ -1,4 +1,4 @@
-//! Abstract names of Linux: sockets without a file, among ourselves and with real node-ipc.
+//! Abstract names of Linux with real node-ipc. (Among ourselves: the behaviour suite.)
 
 #![cfg(target_os = "linux")]
 
@@ -9,7 +9,7 @@ mod common;
 use child::Running;
 use common::soon;
 use ipc_testkit::node::{NodeIpc, Version, or_skip};
-use ipc_tokio::{Client, Config, Endpoint, ServeError, Server, Settings};
+use ipc_tokio::{Client, Config, Endpoint, Server, Settings};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -41,48 +41,6 @@ async fn ask(at: &Endpoint) -> String {
     let text = soon("an answer", answer.recv()).await.expect("an answer");
     soon("close", client.close()).await.expect("closed");
     text
-}
-
-#[tokio::test]
-async fn a_name_without_a_file_is_served_and_free_again_when_its_server_stops() {
-    let at = endpoint("plain");
-    let first = server(&at);
-    first.start().await.expect("started");
-    assert_eq!(first.local_endpoint(), at);
-    assert_eq!(ask(&at).await, "hello world!");
-    assert!(!std::path::Path::new(&name("plain")).exists());
-    let seen = first.refused();
-    assert_eq!(seen, 0);
-
-    let ServeError::Listen { source, .. } = server(&at).start().await.expect_err("taken") else { panic!() };
-    assert_eq!(source.kind(), std::io::ErrorKind::AddrInUse);
-
-    first.shutdown(Duration::from_secs(5)).await;
-    // A program that another test is about to start holds a copy of every descriptor for a moment.
-    soon("free again", async {
-        while server(&at).start().await.is_err() {
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_filter_stands_in_for_the_mode_that_a_name_does_not_have() {
-    let at = endpoint("filtered");
-    let server = server(&at);
-    server.accept_if(ipc_tokio::same_user_or_root);
-    server.start().await.expect("started");
-    assert_eq!(ask(&at).await, "hello world!");
-}
-
-#[tokio::test]
-async fn a_listener_on_a_name_is_served_under_that_name() {
-    use std::os::linux::net::SocketAddrExt;
-    let address = std::os::unix::net::SocketAddr::from_abstract_name(name("given")).expect("a name");
-    let listener = std::os::unix::net::UnixListener::bind_addr(&address).expect("bound");
-    let server = Server::from_listener(listener, Config::new("world")).expect("a server");
-    assert_eq!(server.local_endpoint(), endpoint("given"));
 }
 
 /// node-ipc 14.0.0, which runs on Node 22. (Node 20 fills a name up with NULs to the whole length of an address, and

@@ -1,4 +1,5 @@
-//! A restart without a gap: the listening socket goes from process to process while clients come and go.
+//! A restart without a gap: the listening socket goes from process to process while clients come and go. (Within one process: the
+//! behaviour suite.)
 
 #![cfg(unix)]
 
@@ -8,7 +9,7 @@ mod common;
 
 use child::{Running, say};
 use common::{Place, soon};
-use ipc_tokio::{Client, Config, Endpoint, HandOverError, ServeError, Server, ServerEvent, TlsOptions};
+use ipc_tokio::{Client, Config, Endpoint, Server, TlsOptions};
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -221,138 +222,6 @@ async fn a_server_that_dies_while_it_is_relieved_leaves_its_socket_to_the_next()
     assert_eq!(ask(place.client()).await, Ok(std::process::id()));
     new.shutdown(PATIENCE).await;
     assert!(!place.socket().exists(), "and so is its file");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_offer_that_is_withdrawn_is_not_taken() {
-    let place = Place::new();
-    let server = place.server();
-    answering(&server);
-    server.start().await.expect("started");
-    let control = place.path("control");
-    let offering = tokio::spawn({
-        let (server, control) = (server.clone(), control.clone());
-        async move { server.hand_over(control).await }
-    });
-    until(|| control.exists()).await;
-    let taker = Server::take_over(&control, place.config()).await.expect("claimed");
-    offering.abort();
-    assert!(offering.await.expect_err("aborted").is_cancelled());
-    until(|| !control.exists()).await;
-    let error = taker.start().await.expect_err("the other serves on");
-    assert!(matches!(&error, ServeError::TakeOver { .. }), "{error}");
-    assert!(error.to_string().contains("withdrawn"), "{error}");
-    assert!(matches!(taker.start().await, Err(ServeError::Used { .. })));
-    drop(taker);
-    ask(place.client()).await.expect("it does");
-    assert!(place.socket().exists());
-
-    // Stopping it withdraws the offer as well.
-    let offering = tokio::spawn({
-        let (server, control) = (server.clone(), control.clone());
-        async move { server.hand_over(control).await }
-    });
-    until(|| control.exists()).await;
-    server.stop();
-    let error = soon("withdrawn", offering).await.expect("a task").expect_err("stopped");
-    assert!(matches!(error, HandOverError::Stopped), "{error}");
-    assert!(!control.exists() && !place.socket().exists());
-    assert!(matches!(server.hand_over(&control).await, Err(HandOverError::NotListening)));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_is_relieved_within_one_process_too_and_its_peers_stay() {
-    let place = Place::new();
-    let old = place.server();
-    answering(&old);
-    old.start().await.expect("started");
-    let inode = std::fs::metadata(place.socket()).expect("there").ino();
-    let mut events = old.events();
-    let (sender, mut answers) = tokio::sync::mpsc::unbounded_channel();
-    let guest = place.client();
-    guest.on("pid", move |pid: u32| sender.send(pid));
-    guest.connect().await.expect("connected");
-
-    let control = place.path("control");
-    let offering = tokio::spawn({
-        let (old, control) = (old.clone(), control.clone());
-        async move { old.hand_over(control).await }
-    });
-    until(|| control.exists()).await;
-    let new = Server::take_over(&control, place.config()).await.expect("claimed");
-    assert_eq!(new.local_endpoint(), old.local_endpoint());
-    assert!(old.is_listening() && !new.is_listening());
-    new.start().await.expect("taken");
-    soon("hand over", offering).await.expect("a task").expect("handed over");
-    assert!(!old.is_listening() && new.is_listening());
-    assert!(!control.exists());
-
-    guest.emit("who", &1).expect("emitted");
-    assert_eq!(soon("answer", answers.recv()).await, Some(std::process::id()));
-    assert_eq!((old.len(), new.len()), (1, 0));
-    let newcomer = place.client();
-    newcomer.connect().await.expect("connected");
-    until(|| new.len() == 1).await;
-    assert_eq!(old.len(), 1);
-    drop(old);
-    loop {
-        if let ServerEvent::Stopped = soon("stopped", events.recv()).await.expect("an event") {
-            break;
-        }
-    }
-    assert_eq!(std::fs::metadata(place.socket()).expect("still there").ino(), inode);
-    new.shutdown(PATIENCE).await;
-    assert!(!place.socket().exists());
-}
-
-#[tokio::test]
-async fn where_nobody_offers_a_socket_the_error_says_so() {
-    let place = Place::new();
-    let error = Server::take_over(place.path("control"), place.config()).await.expect_err("nobody is there");
-    let ServeError::TakeOver { source, .. } = &error else { panic!("{error}") };
-    assert_eq!(source.kind(), std::io::ErrorKind::NotFound);
-
-    // Somebody listens there who has never heard of this.
-    for answer in ["", "S", "What?", "Yes"] {
-        let path = place.path(&format!("stranger{answer}"));
-        let stranger = std::os::unix::net::UnixListener::bind(&path).expect("bound");
-        let talking = std::thread::spawn(move || {
-            use std::io::Write;
-            let (mut stream, _) = stranger.accept().expect("accepted");
-            stream.write_all(answer.as_bytes()).expect("written");
-        });
-        let error = Server::take_over(path, place.config()).await.expect_err("that is no offer");
-        assert!(matches!(error, ServeError::TakeOver { .. }), "{error}");
-        talking.join().expect("done");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_was_shut_down_has_withdrawn_its_offer() {
-    for _ in 0..20 {
-        let place = Place::new();
-        let server = place.server();
-        server.start().await.expect("started");
-        let control = place.path("control");
-        tokio::select! {
-            outcome = server.hand_over(&control) => panic!("nobody takes it: {outcome:?}"),
-            () = until(|| control.exists()) => {}
-        }
-        server.shutdown(PATIENCE).await;
-        assert!(!control.exists(), "a program may end here");
-    }
-}
-
-#[tokio::test]
-async fn a_control_path_that_is_too_long_is_refused_with_the_limit() {
-    let place = Place::new();
-    let server = place.server();
-    server.start().await.expect("started");
-    let control = place.path(&"x".repeat(200));
-    let limit = ipc_tokio::Platform::current().local_address_limit().to_string();
-    let offered = server.hand_over(&control).await.expect_err("too long").to_string();
-    let taken = Server::take_over(&control, place.config()).await.expect_err("too long").to_string();
-    assert!(offered.contains(&limit) && taken.contains(&limit), "{offered}; {taken}");
 }
 
 async fn until(condition: impl Fn() -> bool) {

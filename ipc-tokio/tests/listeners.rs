@@ -1,4 +1,4 @@
-//! Servers on sockets that were opened elsewhere: in this process, by a parent, by the convention of systemd.
+//! Servers on sockets that were opened elsewhere: by a parent, by the convention of systemd. (In this process: the behaviour suite.)
 
 #![cfg(unix)]
 
@@ -10,10 +10,8 @@ use child::{Running, say};
 use common::{Place, soon};
 use ipc_tokio::{Client, Config, Endpoint, Listening, ServeError, Server};
 use std::collections::BTreeSet;
-use std::net::TcpListener;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -80,76 +78,6 @@ async fn serve(server: Server) {
     server.start().await.expect("started");
     say(format_args!("serving {}", server.local_endpoint()));
     std::future::pending::<()>().await;
-}
-
-#[tokio::test]
-async fn a_unix_listener_of_the_standard_library_is_served_and_its_file_left_alone() {
-    let place = Place::new();
-    let listener = UnixListener::bind(place.socket()).expect("bound");
-    let server = Server::from_listener(listener, place.config()).expect("a server");
-    assert_eq!(server.local_endpoint().to_string(), format!("unix:{}", place.socket().display()));
-    answering(&server);
-    server.start().await.expect("started");
-    assert_eq!(ask(&server.local_endpoint()).await, std::process::id());
-    server.shutdown(Duration::from_secs(5)).await;
-    assert!(std::fs::symlink_metadata(place.socket()).expect("still there").file_type().is_socket());
-    assert!(UnixStream::connect(place.socket()).is_err(), "and nobody listens");
-
-    let error = server.start().await.expect_err("the socket is gone");
-    assert!(matches!(&error, ServeError::Used { .. }), "{error}");
-    assert!(error.to_string().contains("new server"), "{error}");
-}
-
-#[tokio::test]
-async fn a_file_that_is_asked_for_is_removed() {
-    let place = Place::new();
-    let listener = Listening::from(UnixListener::bind(place.socket()).expect("bound")).owning_file().expect("a file");
-    let server = Server::from_listener(listener, place.config()).expect("a server");
-    server.start().await.expect("started");
-    server.shutdown(Duration::from_secs(5)).await;
-    assert!(!place.socket().exists());
-}
-
-#[tokio::test]
-async fn a_tcp_listener_of_the_standard_library_is_served() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bound");
-    let port = listener.local_addr().expect("an address").port();
-    let server = Server::from_listener(listener, Config::new("world")).expect("a server");
-    assert_eq!(server.local_endpoint().port(), Some(port));
-    answering(&server);
-    server.start().await.expect("started");
-    assert_eq!(ask(&server.local_endpoint()).await, std::process::id());
-}
-
-#[tokio::test]
-async fn a_descriptor_is_what_it_turns_out_to_be() {
-    let place = Place::new();
-    let tcp = OwnedFd::from(TcpListener::bind("[::1]:0").or_else(|_| TcpListener::bind("127.0.0.1:0")).expect("bound"));
-    let server = Server::from_fd(tcp, Config::new("world")).expect("a server");
-    answering(&server);
-    server.start().await.expect("started");
-    assert_eq!(ask(&server.local_endpoint()).await, std::process::id());
-
-    let refused = |fd: OwnedFd| match Server::from_fd(fd, Config::new("world")).expect_err("no listener") {
-        ServeError::Given(error) => error.to_string(),
-        other => panic!("{other:?}"),
-    };
-    let file = std::fs::File::create(place.path("file")).expect("a file");
-    assert!(refused(file.into()).contains("no socket"));
-    let (one, _other) = UnixStream::pair().expect("a pair");
-    assert!(refused(one.into()).contains("does not listen"));
-    let datagrams = UnixDatagram::bind(place.path("datagrams")).expect("bound");
-    assert!(refused(datagrams.into()).contains("SOCK_STREAM"));
-    // Its address is what it is bound to, not what it may be used for.
-    let bound = socket_that_does_not_listen(&place);
-    assert!(refused(bound).contains("does not listen"));
-}
-
-fn socket_that_does_not_listen(place: &Place) -> OwnedFd {
-    let socket = tokio::net::UnixSocket::new_stream().expect("a socket");
-    socket.bind(place.path("bound")).expect("bound");
-    let fd = socket.as_fd().try_clone_to_owned();
-    fd.expect("a descriptor")
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ pub async fn sending_waits_for_a_slow_reader_and_a_dropped_send_has_sent_nothing
 
 /// Requests that come faster than their answers are read: nothing is refused, the server reads more slowly.
 pub async fn answers_of_a_handler_are_not_refused_while_their_asker_reads_late<R: Runtime>(stage: Stage<R>) {
-    const QUESTIONS: u32 = 300;
+    const QUESTIONS: u32 = 150;
     let server = stage.server_with(stage.config().max_pending_bytes(500_000));
     let ballast = "y".repeat(20_000);
     server.on("question", move |peer, n: u32| peer.emit("answer", &(n, &ballast)));
@@ -132,8 +132,8 @@ pub async fn answers_of_a_handler_are_not_refused_while_their_asker_reads_late<R
 
 /// Many that wait for room: each gets its turn.
 pub async fn many_waiting_senders_are_all_woken<R: Runtime>(stage: Stage<R>) {
-    const SENDERS: usize = 16;
-    const EACH: usize = 50;
+    const SENDERS: usize = 10;
+    const EACH: usize = 20;
     let server = stage.server();
     let (sender, mut seen) = channel();
     server.on("n", move |_, (one, n, _): (usize, usize, String)| sender.send((one, n)));

@@ -89,16 +89,33 @@ pub async fn an_end_that_cannot_flush_says_how_much_was_lost<R: Runtime>(stage: 
     let unread = server.events();
     server.start().await.expect("started");
     let ballast = "x".repeat(1_000_000);
-    let client = stage.connected().await;
-    for n in 0..14 {
+    let client = stage.client_with(stage.client_config().max_pending_bytes(64 << 20));
+    soon("connect", client.connect()).await.expect("connected");
+    for n in 0..30 {
         client.emit("n", &(n, &ballast)).expect("there is room");
     }
     let error = soon("close", client.close_within(Duration::from_millis(100))).await.expect_err("nobody reads");
-    assert!((1..=14).contains(&error.unsent.messages), "{error:?}");
+    assert!((1..=30).contains(&error.unsent.messages), "{error:?}");
     assert!(error.unsent.bytes > 0, "{error:?}");
     assert!(error.to_string().contains("unsent"), "{error}");
     drop(unread);
     server.abort();
+}
+
+/// The same with a peer that takes nothing at all, on a socket of the standard library.
+#[cfg(unix)]
+pub async fn a_close_that_cannot_flush_says_how_much_was_lost<R: Runtime>(stage: Stage<R>) {
+    let listener = std::os::unix::net::UnixListener::bind(stage.socket()).expect("bound");
+    let client = stage.connected().await;
+    let accepting = super::unblock(move || listener.accept().expect("accepted"));
+    let (_never_read, _) = soon("accept", accepting.join()).await;
+    let ballast = "x".repeat(1_000_000);
+    for n in 0..10 {
+        client.emit("n", &(n, &ballast)).expect("there is room");
+    }
+    let error = soon("close", client.close_within(Duration::from_millis(100))).await.expect_err("nobody reads");
+    assert!((5..=10).contains(&error.unsent.messages), "{error:?}");
+    assert!(error.unsent.bytes > 5_000_000, "{error:?}");
 }
 
 /// `ipc.disconnect(id)`.

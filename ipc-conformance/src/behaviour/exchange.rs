@@ -45,7 +45,8 @@ pub async fn events_without_a_handler_come_by_the_stream<R: Runtime>(stage: Stag
     let Some(ClientEvent::Message(answer)) = soon("an answer", heard.recv()).await else { panic!("no answer") };
     assert_eq!((answer.name(), answer.data::<u8>().ok()), ("answer", Some(3)));
     soon("close", client.close()).await.expect("sent");
-    assert!(matches!(soon("the end", heard.recv()).await, Some(ClientEvent::Disconnected { retry_in: None, .. })));
+    let end = soon("the end", heard.recv()).await;
+    assert!(matches!(&end, Some(ClientEvent::Disconnected { retry_in: None, .. })), "{end:?}");
     assert!(matches!(soon("the end", heard.recv()).await, Some(ClientEvent::Destroyed)));
     assert!(soon("the end of the stream", heard.recv()).await.is_none());
     let Some(S::Disconnected { peer: gone, had_error, unsent, .. }) = soon("gone", events.recv()).await else {

@@ -1,4 +1,4 @@
-//! The list of all behaviours, as a macro that makes tests of them.
+//! The list of all behaviours, as macros that make tests of them.
 
 /// Makes one `#[test]` for each behaviour, in modules named after the transport it is played over. `$subject` is an expression
 /// for a [`Subject`](crate::behaviour::Subject), evaluated anew for every test.
@@ -9,19 +9,31 @@ macro_rules! behaviour_tests {
             $subject
         }
 
-        #[doc = "Behaviours of streams, over a local socket."]
+        /// Over a Unix socket, or a named pipe on Windows.
         mod local {
             $crate::stream_behaviours!(Local);
+            $crate::local_behaviours!(Local);
+            #[cfg(unix)]
+            $crate::unix_behaviours!(Local);
+            #[cfg(target_os = "linux")]
+            $crate::linux_behaviours!(Local);
         }
 
-        #[doc = "Behaviours of streams, over TCP."]
+        /// Over TCP.
         mod tcp {
             $crate::stream_behaviours!(Tcp);
+            $crate::tcp_behaviours!(Tcp);
         }
 
-        #[doc = "Behaviours of streams, over TLS."]
+        /// Over TLS.
         mod tls {
             $crate::stream_behaviours!(Tls);
+            $crate::tls_behaviours!(Tls);
+        }
+
+        /// Over UDP.
+        mod udp {
+            $crate::udp_behaviours!(Udp);
         }
     };
 }
@@ -82,6 +94,169 @@ macro_rules! stream_behaviours {
                 a_disconnect_ends_at_once_and_both_sides_hear_of_it
                 an_abort_of_one_peer_leaves_the_others
                 ends_from_both_sides_at_once_are_ends
+            }
+        }
+    };
+}
+
+/// Those of local sockets.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! local_behaviours {
+    ($transport:ident) => {
+        $crate::listed_behaviours! { $transport
+            contract {
+                timers_fire_when_they_are_due_and_never_while_they_are_stopped
+                a_task_that_gives_way_is_run_again_and_others_are_meanwhile
+                a_vectored_write_takes_more_than_its_first_slice
+                #[cfg(unix)]
+                closing_a_stream_ends_one_direction_only
+                a_stream_is_waited_for_in_both_directions_at_once
+                a_handler_that_panics_ends_its_own_connection_only
+            }
+            instances {
+                handles_are_made_without_naming_a_runtime
+                instances_side_by_side_do_not_know_each_other
+                a_changed_configuration_ends_the_waiting_of_its_clients
+                an_instance_keeps_its_udp_server_beside_the_other
+            }
+        }
+    };
+}
+
+/// Those of local sockets on Unix.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! unix_behaviours {
+    ($transport:ident) => {
+        $crate::listed_behaviours! { $transport
+            socket_files {
+                a_socket_file_is_for_its_owner_unless_the_configuration_opens_it
+                a_socket_file_has_the_mode_and_the_group_that_are_asked_for
+                a_missing_socket_root_is_made_for_us_alone
+                the_socket_of_a_dead_server_is_replaced_and_that_of_a_live_one_is_not
+                only_sockets_are_ever_removed
+                without_unlink_nothing_is_removed_before_serving
+                a_secure_socket_root_is_made_for_us_alone
+                a_path_that_is_too_long_is_refused_with_the_limit
+                #[cfg(target_os = "linux")] a_server_too_busy_to_answer_is_alive_and_holds_up_nobody
+                of_servers_that_start_at_once_on_the_socket_of_a_dead_one_exactly_one_listens
+            }
+            ending {
+                a_close_that_cannot_flush_says_how_much_was_lost
+            }
+            admission {
+                a_local_peer_comes_with_its_user_group_and_process
+            }
+            listeners {
+                a_unix_listener_of_the_standard_library_is_served_and_its_file_left_alone
+                a_file_that_is_asked_for_is_removed
+                a_tcp_listener_of_the_standard_library_is_served
+                a_descriptor_is_what_it_turns_out_to_be
+            }
+            handover {
+                an_offer_that_is_withdrawn_is_not_taken
+                a_server_is_relieved_within_one_process_too_and_its_peers_stay
+                where_nobody_offers_a_socket_the_error_says_so
+                a_server_that_was_shut_down_has_withdrawn_its_offer
+                a_control_path_that_is_too_long_is_refused_with_the_limit
+            }
+        }
+    };
+}
+
+/// Those of local sockets on Linux.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! linux_behaviours {
+    ($transport:ident) => {
+        $crate::listed_behaviours! { $transport
+            abstract_names {
+                a_name_without_a_file_is_served_and_free_again_when_its_server_stops
+                a_filter_stands_in_for_the_mode_that_a_name_does_not_have
+                a_listener_on_a_name_is_served_under_that_name
+            }
+        }
+    };
+}
+
+/// Those of TCP.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tcp_behaviours {
+    ($transport:ident) => {
+        $crate::listed_behaviours! { $transport
+            contract {
+                a_vectored_write_takes_more_than_its_first_slice
+                #[cfg(unix)]
+                closing_a_stream_ends_one_direction_only
+                a_stream_is_waited_for_in_both_directions_at_once
+                a_handler_that_panics_ends_its_own_connection_only
+            }
+            addresses {
+                #[cfg(target_os = "linux")] a_client_comes_from_the_address_it_is_told_to
+                a_client_comes_from_the_port_it_is_told_to_also_when_it_returns
+                a_local_port_that_is_taken_is_the_error_of_the_attempt
+                an_address_that_is_not_of_this_machine_is_the_error_of_the_attempt
+                ipv6_is_served_and_reached
+                a_name_is_reached_over_the_family_that_is_asked_for
+                a_lookup_of_ones_own_finds_the_server_behind_addresses_that_do_not_answer
+            }
+            protocol {
+                a_frame_that_is_no_event_is_reported_or_ends_the_connection_as_configured
+                a_message_that_is_never_finished_ends_the_connection_in_time
+                a_message_larger_than_allowed_is_refused_by_both_sides
+                bytes_that_come_one_by_one_are_the_same_events
+                a_peer_that_has_ended_its_side_is_still_answered
+                half_a_message_is_no_event
+            }
+            admission {
+                whoever_the_filter_refuses_never_becomes_a_peer_and_the_reason_is_told_here_only
+                a_filter_that_panics_lets_nobody_in_and_harms_nobody_else
+                without_credentials_the_own_user_is_not_known
+                a_full_server_tells_whom_it_has_no_room_for
+            }
+        }
+    };
+}
+
+/// Those of TLS.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tls_behaviours {
+    ($transport:ident) => {
+        $crate::listed_behaviours! { $transport
+            secure {
+                events_go_both_ways_by_name_and_by_address
+                configurations_of_rustls_take_the_place_of_options
+                a_handshake_that_is_broken_off_is_told_and_leaves_nothing
+                both_sides_of_a_misunderstanding_are_told
+                certificates_that_are_not_trusted_are_refused_with_the_reason
+                a_server_that_asks_for_certificates_knows_its_clients_by_them
+            }
+        }
+    };
+}
+
+/// Those of UDP.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! udp_behaviours {
+    ($transport:ident) => {
+        $crate::listed_behaviours! { $transport
+            udp {
+                servers_speak_to_each_other_over_ipv4
+                servers_speak_to_each_other_over_ipv6
+                #[cfg(not(windows))] a_server_on_all_addresses_of_ipv6_is_reached_over_ipv4_too
+                the_host_of_node_ipc_for_udp4_may_be_that_of_ipv6
+                the_largest_datagram_arrives_whole_and_a_larger_one_is_refused
+                raw_bytes_of_every_encoding_go_out_and_in_as_they_are
+                nobody_at_the_other_end_neither_ends_nor_spins_the_socket
+                an_address_that_cannot_be_reached_is_an_error_event
+                a_port_in_use_is_an_error_and_is_free_after_a_stop
+                events_of_many_tasks_all_leave_when_send_waits_for_room
+                a_broadcast_goes_to_whoever_was_heard_or_added
+                emits_of_plain_threads_leave_and_those_without_a_socket_are_refused
             }
         }
     };

@@ -38,16 +38,31 @@ mod stage;
 mod tasks;
 mod watchdog;
 
+#[cfg(target_os = "linux")]
+pub mod abstract_names;
+pub mod addresses;
+pub mod admission;
 pub mod backpressure;
+pub mod contract;
 pub mod crowd;
 pub mod ending;
 pub mod exchange;
 pub mod formats;
+#[cfg(unix)]
+pub mod handover;
+pub mod instances;
 pub mod life;
+#[cfg(unix)]
+pub mod listeners;
+pub mod protocol;
+pub mod secure;
+#[cfg(unix)]
+pub mod socket_files;
+pub mod udp;
 
 pub use channel::{Closed, Receiver, Sender, channel};
 pub use stage::{Stage, Transport};
-pub use tasks::{Either, Joined, first_of, spawn, unblock, within};
+pub use tasks::{Either, Joined, block_on, first_of, spawn, unblock, within};
 pub use watchdog::soon;
 
 use ipc_driver::runtime::Ambient;

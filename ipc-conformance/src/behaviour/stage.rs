@@ -61,6 +61,12 @@ impl<R: Runtime> Stage<R> {
         Self { runtime, transport, endpoint, folder, _port: port }
     }
 
+    /// Another one, like this and with nothing on it.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self::new(self.runtime.clone(), self.transport)
+    }
+
     /// The runtime under test.
     pub fn runtime(&self) -> &R {
         &self.runtime

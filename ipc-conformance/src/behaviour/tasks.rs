@@ -4,7 +4,8 @@ use futures_channel::oneshot;
 use ipc_driver::runtime::{Runtime, Timer};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
-use std::task::Poll;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -75,4 +76,25 @@ pub(super) async fn sleep<R: Runtime>(runtime: &R, duration: Duration) {
     let mut timer = runtime.timer();
     timer.set(Some(runtime.now() + duration));
     poll_fn(|cx| timer.poll_expired(cx)).await;
+}
+
+/// Runs a future on this thread, which knows no runtime: it sleeps until it is woken.
+pub fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(thread::Thread);
+
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(output) => return output,
+            Poll::Pending => thread::park(),
+        }
+    }
 }

@@ -1,27 +1,21 @@
 //! Who is let in: credentials of local peers, the accept filter, and what is told of those who stay outside.
+#![allow(missing_docs, reason = "the name of a behaviour says what it is")]
 
-mod common;
-
-#[cfg(unix)]
-use common::Place;
-use common::soon;
-use ipc_tokio::{Client, Config, ConnectionError, Refusal, Remote, Server, ServerEvent};
+use super::{Either, Stage, channel, first_of, soon, unblock};
+use ipc_driver::runtime::Runtime;
+use ipc_driver::{ConnectionError, Refusal, Remote, Server, ServerEvent, same_user_or_root};
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-fn over_tcp(config: Config) -> Server {
-    Server::net(Some("127.0.0.1"), Some(0), config).expect("a server")
-}
-
 /// Connects and reads to the end, which comes at once for one who is refused.
-async fn refused_over_tcp(server: &Server) {
+async fn refused_over_tcp<R: Runtime>(server: &Server<R>) {
     let port = server.local_endpoint().port().expect("a port");
-    let read = tokio::task::spawn_blocking(move || {
+    let read = unblock(move || {
         let mut stream = std::net::TcpStream::connect(("127.0.0.1", port))?;
         stream.read(&mut [0; 1])
     });
-    match soon("the end", read).await.expect("joined") {
+    match soon("the end", read.join()).await {
         Ok(0) => {}
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
         other => panic!("it was let in: {other:?}"),
@@ -29,22 +23,21 @@ async fn refused_over_tcp(server: &Server) {
 }
 
 #[cfg(unix)]
-#[tokio::test]
-async fn a_local_peer_comes_with_its_user_group_and_process() {
-    let place = Place::new();
-    let server = place.server();
+pub async fn a_local_peer_comes_with_its_user_group_and_process<R: Runtime>(stage: Stage<R>) {
+    let server = stage.server();
     let seen = Arc::new(Mutex::new(Vec::new()));
     server.accept_if({
         let seen = Arc::clone(&seen);
         move |remote: &Remote| {
             seen.lock().expect("not poisoned").push(remote.clone());
-            ipc_tokio::same_user_or_root(remote)
+            same_user_or_root(remote)
         }
     });
     server.start().await.expect("started");
-    let client = place.client();
+    let client = stage.client();
     soon("connect", client.connect()).await.expect("it is our own process");
-    let folder = std::fs::metadata(place.path("")).expect("our folder");
+    stage.until("the peer", || !server.is_empty()).await;
+    let folder = std::fs::metadata(stage.path("")).expect("our folder");
     let seen = seen.lock().expect("not poisoned").clone();
     let [Remote { address: None, credentials: Some(credentials), .. }] = seen.as_slice() else { panic!("{seen:?}") };
     use std::os::unix::fs::MetadataExt;
@@ -53,19 +46,14 @@ async fn a_local_peer_comes_with_its_user_group_and_process() {
     if cfg!(any(target_os = "linux", target_os = "macos")) {
         assert_eq!(credentials.pid, Some(std::process::id()));
     }
-    soon("the peer", async {
-        while server.is_empty() {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
     assert_eq!(server.peers()[0].remote(), &seen[0]);
     assert_eq!(server.refused(), 0);
 }
 
-#[tokio::test]
-async fn whoever_the_filter_refuses_never_becomes_a_peer_and_the_reason_is_told_here_only() {
-    let server = over_tcp(Config::new("world"));
+pub async fn whoever_the_filter_refuses_never_becomes_a_peer_and_the_reason_is_told_here_only<R: Runtime>(
+    stage: Stage<R>,
+) {
+    let server = stage.server();
     server.accept_if(|remote: &Remote| match remote.address {
         Some(address) if address.ip().is_loopback() => Err(format!("no {} today", address.ip())),
         _ => Ok(()),
@@ -88,14 +76,13 @@ async fn whoever_the_filter_refuses_never_becomes_a_peer_and_the_reason_is_told_
 
     // Another filter holds from now on.
     server.accept_if(|_: &Remote| true);
-    let client = Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("me")).expect("a client");
+    let client = stage.client();
     soon("connect", client.connect()).await.expect("connected");
     assert!(matches!(soon("connected", events.recv()).await, Some(ServerEvent::Connected(_))));
 }
 
-#[tokio::test]
-async fn a_filter_that_panics_lets_nobody_in_and_harms_nobody_else() {
-    let server = over_tcp(Config::new("world"));
+pub async fn a_filter_that_panics_lets_nobody_in_and_harms_nobody_else<R: Runtime>(stage: Stage<R>) {
+    let server = stage.server();
     let angry = Arc::new(std::sync::atomic::AtomicBool::new(true));
     server.accept_if({
         let angry = Arc::clone(&angry);
@@ -107,26 +94,24 @@ async fn a_filter_that_panics_lets_nobody_in_and_harms_nobody_else() {
     server.start().await.expect("started");
     refused_over_tcp(&server).await;
     angry.store(false, std::sync::atomic::Ordering::SeqCst);
-    let client = Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("me")).expect("a client");
+    let client = stage.client();
     soon("connect", client.connect()).await.expect("the server lives");
     assert_eq!(server.refused(), 1);
 }
 
-#[tokio::test]
-async fn without_credentials_the_own_user_is_not_known() {
-    let server = over_tcp(Config::new("world"));
-    server.accept_if(ipc_tokio::same_user_or_root);
-    let (sender, mut reasons) = tokio::sync::mpsc::unbounded_channel();
-    server.on_refused(move |_, error| drop(sender.send(error.to_string())));
+pub async fn without_credentials_the_own_user_is_not_known<R: Runtime>(stage: Stage<R>) {
+    let server = stage.server();
+    server.accept_if(same_user_or_root);
+    let (sender, mut reasons) = channel();
+    server.on_refused(move |_, error| sender.tell(error.to_string()));
     server.start().await.expect("started");
     refused_over_tcp(&server).await;
     let reason = soon("refused", reasons.recv()).await.expect("a reason");
     assert!(reason.contains("does not say which user"), "{reason}");
 }
 
-#[tokio::test]
-async fn a_full_server_tells_whom_it_has_no_room_for() {
-    let server = over_tcp(Config::new("world").max_connections(0).event_queue(1));
+pub async fn a_full_server_tells_whom_it_has_no_room_for<R: Runtime>(stage: Stage<R>) {
+    let server = stage.server_with(stage.config().max_connections(0).event_queue(1));
     let mut events = server.events();
     server.start().await.expect("started");
     let (first, second) = (refused_over_tcp(&server), refused_over_tcp(&server));
@@ -135,9 +120,9 @@ async fn a_full_server_tells_whom_it_has_no_room_for() {
     assert!(matches!(soon("started", events.recv()).await, Some(ServerEvent::Started(_))));
     let mut second = std::pin::pin!(second);
     for _ in 0..2 {
-        let event = tokio::select! {
-            event = soon("refused", events.recv()) => event,
-            () = &mut second => soon("refused", events.recv()).await,
+        let event = match first_of(soon("refused", events.recv()), &mut second).await {
+            Either::First(event) => event,
+            Either::Second(()) => soon("refused", events.recv()).await,
         };
         let Some(ServerEvent::Refused { error, .. }) = event else { panic!("{event:?}") };
         assert!(matches!(error, ConnectionError::Refused(Refusal::Full { limit: 0 })), "{error}");
