@@ -174,9 +174,10 @@ fn matrix(arguments: Arguments) -> io::Result<ExitCode> {
     if let Some(file) = &arguments.junit {
         std::fs::write(file, junit::xml(&summary))?;
     }
-    let page = arguments.report.or_else(|| (full && summary.absent.is_empty()).then(page_of_record));
+    let complete = full && summary.absent.is_empty();
+    let page = arguments.report.or_else(|| complete.then(page_of_record));
     if let Some(file) = page {
-        std::fs::write(&file, report::page(&summary))?;
+        std::fs::write(&file, report::page(&summary, complete))?;
         println!("written: {}", file.display());
     }
     println!("written: {}", json.display());

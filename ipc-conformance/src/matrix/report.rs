@@ -47,9 +47,12 @@ fn numbers(tally: &Tally) -> String {
 }
 
 /// The page.
-pub fn page(summary: &Summary) -> String {
+pub fn page(summary: &Summary, full: bool) -> String {
     let tally = summary.tally();
     let mut page = String::from(HEAD);
+    if !full {
+        page.push_str("**This is the page of a part: not every cell was played, or not every subject took part.**\n\n");
+    }
     let _ = write!(
         page,
         "In all: **{} scenarios, {} cells: {} passed, {} expected defects of node-ipc, {} unsupported, {} failed.**\n\n",

@@ -12,7 +12,7 @@ use super::subject::Subject;
 use crate::process::{PeerProcess, ProcessError, Transcript};
 
 /// How long a cell may take, all in all.
-const WHOLE: Duration = Duration::from_secs(40);
+const WHOLE: Duration = Duration::from_secs(60);
 /// How long nothing must happen to be believed.
 const SILENCE: Duration = Duration::from_millis(300);
 /// How long a peer may take to start on a busy machine.
@@ -145,7 +145,7 @@ impl<'a> Stage<'a> {
         let serves = role == "server";
         let (subject, other) = if serves { (self.server, self.client) } else { (self.client, self.server) };
         let mut options = self.place.options(role);
-        merge(&mut options, json!({"maxLifetimeMs": 2 * WHOLE.as_millis() as u64}));
+        merge(&mut options, json!({"maxLifetimeMs": WHOLE.as_millis() as u64 + 30_000}));
         merge(&mut options, more);
         let options = subject.options(options, serves, other);
         let process = PeerProcess::launch(subject.command(), &options)?;
@@ -255,7 +255,7 @@ impl Actor {
         Ok(self.process.wait_within(mark, what, self.patience.min(left), is_it)?)
     }
 
-    /// Waits for an event for as long as the cell may take: for what is slow in a build without optimization.
+    /// Waits for an event for as long as the cell may take: 9.2.1 and 12.0.0 need seconds for a message of many megabytes.
     ///
     /// # Errors
     ///

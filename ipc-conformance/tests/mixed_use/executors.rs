@@ -96,6 +96,8 @@ fn an_executor_that_is_dropped_ends_its_connections() {
         let error = soon("connect", waiting.connect()).await.expect_err("there is nobody to run it");
         assert!(matches!(error, ConnectError::GaveUp { .. }), "{error}");
         soon("shutdown", server.shutdown(Duration::from_secs(20))).await;
+        soon("start", server.start()).await.expect("it can listen");
+        assert!(!server.is_listening() && !mine.is_served());
         while stranger.is_connected() {
             std::thread::yield_now();
         }

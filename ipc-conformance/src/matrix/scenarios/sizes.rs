@@ -8,6 +8,8 @@ use crate::matrix::stage::{Pair, Stage};
 
 const KIB: usize = 1_024;
 const MIB: usize = 1_024 * KIB;
+/// With its envelope, its delimiter and its name it is not over 16 MiB.
+const HUGE: usize = 16 * MIB - 100;
 
 pub(super) const ALL: &[Scenario] = &[
     Scenario::new("size-1-kib", LOCAL, "a message of 1 KiB goes there and back", |stage| there_and_back(stage, KIB)),
@@ -15,9 +17,15 @@ pub(super) const ALL: &[Scenario] = &[
         there_and_back(stage, 64 * KIB)
     }),
     Scenario::new("size-1-mib", SECURED, "a message of 1 MiB goes there and back", |stage| there_and_back(stage, MIB)),
-    Scenario::new("size-16-mib", LOCAL, "a message of 16 MiB, all in all, goes there and back", |stage| {
-        // With its envelope, its delimiter and its name it is not over 16 MiB.
-        there_and_back(stage, 16 * MIB - 100)
+    Scenario::new("size-16-mib-up", LOCAL, "a message of 16 MiB, all in all, reaches the server", |stage| {
+        let Pair { server, mut client } = stage.plain_pair()?;
+        client.emit("sized", &repeated("z", HUGE))?;
+        same("its length", &data(&server.event_at_last("sized")?)["utf16_length"], &json!(HUGE))
+    }),
+    Scenario::new("size-16-mib-down", LOCAL, "a message of 16 MiB, all in all, reaches the client", |stage| {
+        let Pair { mut server, client } = stage.plain_pair()?;
+        server.emit_to(0, "sized", &repeated("z", HUGE))?;
+        same("its length", &data(&client.event_at_last("sized")?)["utf16_length"], &json!(HUGE))
     }),
     Scenario::new("size-around-chunks", LOCAL, "messages around the sizes of common buffers arrive", |stage| {
         let Pair { server, mut client } = stage.echo_pair()?;
