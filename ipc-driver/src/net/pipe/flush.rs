@@ -52,11 +52,12 @@ impl Flush {
 
 impl Drop for Flush {
     fn drop(&mut self) {
-        self.shared.called_off.store(true, Ordering::SeqCst);
-        sys::cancel(self.shared.pipe.as_handle());
         if self.shared.done.load(Ordering::SeqCst) {
+            // Nothing is to be called off, and what is still being read must not be: it would end with an error.
             return;
         }
+        self.shared.called_off.store(true, Ordering::SeqCst);
+        sys::cancel(self.shared.pipe.as_handle());
         // It may have begun between its look at the flag and our call, and not have heard it; or it is just ending.
         let shared = Arc::clone(&self.shared);
         let asking = move || {
