@@ -71,9 +71,9 @@ pub mod api {
     pub use crate::udp::{UdpCounters, UdpEvent, UdpPeer};
     pub use ipc_proto::{
         Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, EmitError, Empty, EncodeError,
-        Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, MAX_DATAGRAM, Message,
-        Offline, OnMalformed, Parser, PeerId, PeerRemoval, Platform, ProtocolError, Settings, StopRetrying, TlsOptions,
-        Unsent,
+        Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, LocalAddress,
+        MAX_DATAGRAM, Message, Offline, OnMalformed, Parser, PeerId, PeerRemoval, Platform, ProtocolError, Settings,
+        StopRetrying, TlsOptions, Unsent,
     };
     /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
     #[cfg(feature = "tls")]
