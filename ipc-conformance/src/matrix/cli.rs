@@ -82,9 +82,12 @@ impl Arguments {
 }
 
 /// Runs the command. `words` are its arguments, without its own name.
-pub fn main(mut words: impl Iterator<Item = String>) -> ExitCode {
+pub fn main(words: impl Iterator<Item = String>) -> ExitCode {
+    let mut words = words.peekable();
     match words.next().as_deref() {
         Some("peer") => peer(words.next()),
+        Some("--help" | "help") => help(),
+        Some("matrix") if words.peek().is_some_and(|word| word == "--help") => help(),
         Some("matrix") => match Arguments::read(words) {
             Ok(arguments) => matrix(arguments).unwrap_or_else(|error| {
                 eprintln!("ipc-conformance: {error}");
@@ -95,15 +98,16 @@ pub fn main(mut words: impl Iterator<Item = String>) -> ExitCode {
                 ExitCode::from(64)
             }
         },
-        Some("--help" | "help") => {
-            print!("{USAGE}");
-            ExitCode::SUCCESS
-        }
         _ => {
             eprint!("{USAGE}");
             ExitCode::from(64)
         }
     }
+}
+
+fn help() -> ExitCode {
+    print!("{USAGE}");
+    ExitCode::SUCCESS
 }
 
 /// Our own peer.
