@@ -74,7 +74,8 @@ pub(super) const ALL: &[Scenario] = &[
     ),
 ];
 
-/// With these members of `tls` more, unless the server will not have them, the client is disconnected, and the server hears nothing that it emits.
+/// With these members of `tls` more, unless the server will not have them, the client is disconnected, and the server hears nothing
+/// that it emits.
 fn refused(stage: &Stage<'_>, server: Value, client: Value) -> Outcome {
     // A server may see by itself that nobody would believe it, and not start.
     let Some(server) = stage.server_if_it_will(json!({"config": {"tls": server}}))? else { return Ok(()) };
