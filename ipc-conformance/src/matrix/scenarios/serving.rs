@@ -11,8 +11,9 @@ pub(super) const ALL: &[Scenario] = &[
         let mut server = stage.server(json!({}))?;
         server.tell(json!({"cmd": "stop"}))?;
         let client = stage.client(json!({}))?;
+        // The system may have queued it just before; then it is cut off, and its next attempt fails.
         client.event("error")?;
-        client.never(0, "connect")
+        server.never(0, "connect")
     }),
     Scenario::new(
         "stop-leaves-no-doubt",
