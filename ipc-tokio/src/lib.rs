@@ -663,8 +663,10 @@
 //! # Runtimes
 //!
 //! Current-thread and multi-thread runtimes both work; I/O and time must be enabled, and this crate asks Tokio for `net`, `rt`
-//! and `time` only. Handles are made inside a runtime, or for a given one by `Client::with_runtime` and
-//! `Server::with_runtime` with [`Tokio`]`::from(handle)`. Every connection is one task.
+//! and `time` only. Handles are made inside a runtime, or for a given one by `with_runtime` of [`Client`], [`Server`],
+//! [`UdpServer`] and [`Ipc`] with [`Tokio`]`::from(handle)`. Every connection is one task. A handle may be used on any thread, with
+//! another runtime or none; `docs/runtimes.md` in the repository has every mixture that is tested, and what handles say when
+//! their runtime has ended. `ipc-smol` and `ipc-async-std` have the same API.
 //!
 //! # What is not there yet
 //!
