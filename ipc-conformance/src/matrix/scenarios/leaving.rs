@@ -1,6 +1,6 @@
 //! Connections end: by a client's wish, by the server's, or because a process is gone.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::matrix::failure::{Outcome, data, same};
 use crate::matrix::scenario::{LOCAL, SECURED, STREAMS, Scenario, Transport};
@@ -46,6 +46,29 @@ pub(super) const ALL: &[Scenario] = &[
             client.emit("hello", &json!("again"))?;
             same("the greeting", data(&server.event("hello")?), &json!("again"))
         },
+    ),
+    Scenario::new(
+        "a-last-word-before-disconnecting",
+        STREAMS,
+        "what is emitted just before disconnect arrives",
+        |stage| {
+            let Pair { server, mut client } = stage.plain_pair()?;
+            let last = json!({"cmd": "emit", "id": "peer", "type": "last", "data": "bye"});
+            client.tell(json!({"cmd": "batch", "list": [last, {"cmd": "disconnect"}]}))?;
+            same("the last word", data(&server.event("last")?), &json!("bye"))
+        },
+    ),
+    Scenario::new(
+        "a-last-word-before-dropping",
+        STREAMS,
+        "what a server emits just before it destroys a socket arrives",
+        |stage| last_word(stage, "destroySocket", &json!("bye")),
+    ),
+    Scenario::new(
+        "all-words-before-ending",
+        SECURED,
+        "a megabyte that a server emits just before it ends a socket arrives",
+        |stage| last_word(stage, "endSocket", &json!({"$t": "repeat", "s": "0123456789abcdef", "n": 65_536})),
     ),
     Scenario::new("an-unknown-id-disconnects", LOCAL, "to disconnect an id that never was does no harm", |stage| {
         let Pair { server, mut client } = stage.plain_pair()?;
@@ -111,4 +134,18 @@ fn comes_back_after(stage: &Stage<'_>, command: &str) -> Outcome {
     same("its number", &data(&server.event_after(there, "connect")?)["n"], &json!(1))?;
     client.emit("hello", &json!("again"))?;
     same("the greeting", data(&server.event("hello")?), &json!("again"))
+}
+
+/// What a server says in the same turn in which it closes a socket comes before the end.
+fn last_word(stage: &Stage<'_>, close: &str, word: &Value) -> Outcome {
+    let Pair { mut server, client } = stage.plain_pair()?;
+    let last = json!({"cmd": "emit", "socket": 0, "type": "last", "data": word});
+    server.tell(json!({"cmd": "batch", "list": [last, {"cmd": close, "socket": 0}]}))?;
+    let heard = client.event("last")?;
+    if let Some(units) = word["n"].as_u64() {
+        same("its length", &data(&heard)["utf16_length"], &json!(16 * units))?;
+    } else {
+        same("the last word", data(&heard), word)?;
+    }
+    client.event("disconnect").map(drop)
 }
