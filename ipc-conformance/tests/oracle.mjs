@@ -1,7 +1,7 @@
 // The JavaScript side of tests/javascript.rs: one question a line on stdin, one answer a line on stdout.
 // A question is {"op": …}; texts travel as UTF-16 units, so that lone surrogates survive.
 import readline from 'node:readline';
-import {decode, encode, jsonText} from '../node/codec.mjs';
+import {decode, encode, jsonText} from '../../ipc-testkit/node/codec.mjs';
 
 const text = (units) => { let s = ''; for (let i = 0; i < units.length; i += 4096) s += String.fromCharCode(...units.slice(i, i + 4096)); return s; };
 const units = (s) => Array.from({length: s.length}, (_, i) => s.charCodeAt(i));
