@@ -25,8 +25,8 @@ impl Cell {
     }
 }
 
-/// The transports on which a scenario can be played on this system.
-fn transports(scenario: &Scenario) -> impl Iterator<Item = Transport> {
+/// The transports on which a scenario can be played on this system. Maybe none.
+pub fn transports(scenario: &Scenario) -> impl Iterator<Item = Transport> {
     // The runner's own end writes to sockets, not to named pipes.
     let no_pipe = scenario.bytes && cfg!(windows);
     scenario.transports.iter().copied().filter(move |transport| !(no_pipe && *transport == Transport::Unix))
