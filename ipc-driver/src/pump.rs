@@ -4,6 +4,7 @@
 //! knows neither client nor server: what a received event means is for its [`Dispatch`], what is to be sent for its
 //! [`Link`].
 
+use crate::counters::{Received as Report, Tally};
 use crate::link::{CloseOrder, Link};
 use crate::runtime::{Runtime, Timer};
 use crate::scratch;
@@ -26,6 +27,9 @@ pub(crate) trait Dispatch {
 
     /// Takes one event.
     fn received(&mut self, received: Received<'_>);
+
+    /// What has become of the events so far.
+    fn tally(&self) -> Tally;
 }
 
 /// Why a connection ended.
@@ -101,9 +105,14 @@ impl<R: Runtime> Pump<R> {
         }
     }
 
-    /// What was taken from the queue and not written.
-    pub(crate) fn into_transmit(self) -> Transmit {
-        self.transmit
+    /// What was taken from the queue and not written, and what was counted.
+    pub(crate) fn end(self, dispatch: &impl Dispatch) -> (Transmit, Report) {
+        let report = self.report(dispatch);
+        (self.transmit, report)
+    }
+
+    fn report(&self, dispatch: &impl Dispatch) -> Report {
+        Report { inbound: self.inbound.counters(), tally: dispatch.tally() }
     }
 
     /// Ready when the connection has ended; the stream is to be dropped then.
@@ -113,7 +122,8 @@ impl<R: Runtime> Pump<R> {
             if order == CloseOrder::Abort {
                 // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
                 if self.broken.is_none() {
-                    let _best_effort = self.poll_write(cx, link);
+                    let report = self.report(dispatch);
+                    let _best_effort = self.poll_write(cx, link, &report);
                 }
                 return Poll::Ready(Why::Aborted);
             }
@@ -129,15 +139,16 @@ impl<R: Runtime> Pump<R> {
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
             };
+            let report = self.report(dispatch);
             let congested = link.is_congested();
             if self.broken.is_some() {
                 // Counted as unsent in the end; in the queue it would keep us from going to sleep.
-                link.poll_transmit(&mut self.transmit);
+                link.poll_transmit(&report, &mut self.transmit);
                 if !self.deferred && (self.eof || !read && !self.awaits_end()) {
                     return Poll::Ready(self.why_broken());
                 }
             } else {
-                match self.poll_write(cx, link) {
+                match self.poll_write(cx, link, &report) {
                     Poll::Ready(Ok(())) => {
                         if let Poll::Ready(why) = self.poll_end(cx, order) {
                             return Poll::Ready(why);
@@ -313,9 +324,9 @@ impl<R: Runtime> Pump<R> {
     }
 
     /// Writes what is queued. Ready once nothing is left.
-    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link, report: &Report) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_IN_A_ROW {
-            if !link.poll_transmit(&mut self.transmit) {
+            if !link.poll_transmit(report, &mut self.transmit) {
                 if self.unflushed {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
                     self.unflushed = false;

@@ -3,7 +3,7 @@
 //! Events are lent from the caller's own read buffer, so a small event costs no allocation and no copy. The clock is
 //! used for one thing, the time an unfinished message may take. It sends nothing and knows no peer.
 
-use crate::{Decoder, Event, Malformed, OnMalformed, ProtocolError, Rules, Settings, envelope};
+use crate::{Decoder, Event, InboundCounters, Malformed, OnMalformed, ProtocolError, Rules, Settings, envelope};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,7 @@ pub struct Inbound {
     /// peer is not to blame for what we do not read.
     started: Option<Instant>,
     failed: bool,
+    counters: InboundCounters,
 }
 
 enum Framing {
@@ -52,7 +53,13 @@ impl Inbound {
                 malformed: settings.config().malformed,
             }
         };
-        Self { framing, timeout: settings.message_timeout(), started: None, failed: false }
+        Self {
+            framing,
+            timeout: settings.message_timeout(),
+            started: None,
+            failed: false,
+            counters: InboundCounters::default(),
+        }
     }
 
     /// The next event out of `input`, which is advanced past what was used.
@@ -62,7 +69,10 @@ impl Inbound {
     /// [`defer`](Self::defer) and come back with an empty `input` later. After [`Received::Failed`] it takes
     /// everything and returns nothing.
     pub fn poll_event<'s, 'i: 's>(&'s mut self, now: Instant, input: &mut &'i [u8]) -> Option<Received<'s>> {
+        let counters = &mut self.counters;
+        let offered = input.len();
         if self.failed {
+            counters.bytes += offered as u64;
             *input = &[];
             return None;
         }
@@ -73,27 +83,50 @@ impl Inbound {
                 }
                 *lent = !deferred.is_empty();
                 let bytes = if *lent { deferred } else { std::mem::take(input) };
-                (!bytes.is_empty()).then_some(Received::Raw(bytes))
+                counters.bytes += (offered - input.len()) as u64;
+                if bytes.is_empty() {
+                    return None;
+                }
+                counters.frame_bytes += bytes.len() as u64;
+                counters.events += 1;
+                Some(Received::Raw(bytes))
             }
             Framing::Framed { decoder, rules, malformed } => {
+                let delimiter = decoder.delimiter_length();
                 if decoder.buffered() == 0 || self.started.is_none() {
                     // Whatever stays unfinished after this call began to arrive now.
                     self.started = Some(now);
                 }
                 let frame = match decoder.next_frame(input) {
-                    Ok(frame) => frame?,
+                    Ok(frame) => {
+                        counters.bytes += (offered - input.len()) as u64;
+                        frame?
+                    }
                     Err(error) => {
                         self.failed = true;
+                        counters.bytes += offered as u64;
                         *input = &[];
+                        counters.failed += 1;
+                        counters.malformed.count(&error);
                         return Some(Received::Failed(Malformed::new(error, "".into())));
                     }
                 };
                 self.started = Some(now);
+                counters.frame_bytes += (frame.len() + delimiter) as u64;
                 Some(match envelope::parse(frame, rules) {
-                    Ok(event) => Received::Event(event),
-                    Err(report) if *malformed == OnMalformed::Report => Received::Malformed(report),
+                    Ok(event) => {
+                        counters.events += 1;
+                        Received::Event(event)
+                    }
                     Err(report) => {
+                        counters.malformed.count(report.error());
+                        if *malformed == OnMalformed::Report {
+                            return Some(Received::Malformed(report));
+                        }
+                        counters.failed += 1;
                         self.failed = true;
+                        counters.bytes += input.len() as u64;
+                        *input = &[];
                         Received::Failed(report)
                     }
                 })
@@ -105,6 +138,7 @@ impl Inbound {
     /// [`poll_event`](Self::poll_event), read nothing more: what is kept here has no other bound, and the time an
     /// unfinished message may take stands still.
     pub fn defer(&mut self, input: &[u8]) {
+        self.counters.bytes += input.len() as u64;
         if self.failed {
             return;
         }
@@ -132,7 +166,9 @@ impl Inbound {
     /// `count` bytes were read into [`read_buffer`](Self::read_buffer).
     pub fn read_done(&mut self, count: usize) {
         if let Framing::Framed { decoder, .. } = &mut self.framing {
+            let before = decoder.buffered();
             decoder.read_done(count);
+            self.counters.bytes += (decoder.buffered() - before) as u64;
         }
     }
 
@@ -177,7 +213,16 @@ impl Inbound {
             return None;
         }
         self.failed = true;
-        Some(Malformed::new(ProtocolError::MessageTimeout { after }, "".into()))
+        let error = ProtocolError::MessageTimeout { after };
+        self.counters.failed += 1;
+        self.counters.malformed.count(&error);
+        Some(Malformed::new(error, "".into()))
+    }
+
+    /// What was counted since the connection began.
+    #[must_use]
+    pub fn counters(&self) -> InboundCounters {
+        self.counters
     }
 
     /// Whether the peer broke the protocol, so that nothing more will come out.

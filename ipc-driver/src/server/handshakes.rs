@@ -163,7 +163,7 @@ pub(super) fn greet<R: Runtime>(
             Ok(Err(error)) => error,
             Err(Cut::Crowded(most)) => crowded(most),
             // Nobody wonders.
-            Err(Cut::Stopped) => return,
+            Err(Cut::Stopped) => return shared.door.count_stopped(),
         };
         refuse(&runtime, &shared, remote, ConnectionError::Handshake(Arc::new(error)));
     });

@@ -12,6 +12,7 @@ mod handshakes;
 mod refuse;
 mod serve;
 
+use crate::counters::ServerCounters;
 use crate::error::{ConnectionError, ServeError};
 use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
@@ -34,7 +35,7 @@ use ipc_proto::{Config, EmitError, Endpoint, Frame, Message, PeerId, Settings, U
 use refuse::Door;
 use serde::Serialize;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -126,6 +127,9 @@ pub(crate) struct Shared {
     /// Connections that have ended and whose last events wait for room in the stream.
     leaving: AtomicUsize,
     door: Door,
+    /// How often accepting failed, and how often because the connection was gone.
+    accept_errors: AtomicU64,
+    aborted: AtomicU64,
     unheard: Unheard,
     gift: Gift,
     #[cfg(unix)]
@@ -248,6 +252,8 @@ impl<R: Runtime> Server<R> {
             handshakes: Handshakes::default(),
             leaving: AtomicUsize::new(0),
             door: Door::default(),
+            accept_errors: AtomicU64::new(0),
+            aborted: AtomicU64::new(0),
             unheard: Unheard::default(),
             gift: Gift::default(),
             #[cfg(unix)]
@@ -376,6 +382,28 @@ impl<R: Runtime> Server<R> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What was counted since the server was made, by itself and by all its connections, present and past. Each connection
+    /// is in it once, whenever it ends.
+    #[must_use]
+    pub fn counters(&self) -> ServerCounters {
+        let shared = &self.shared;
+        let (ipc_proto::ServerCounters { accepted, ended, .. }, (mut traffic, peers)) = {
+            let core = shared.lock_core();
+            (core.counters(), shared.peers.counted())
+        };
+        for peer in &*peers {
+            traffic += peer.counters();
+        }
+        ServerCounters {
+            accepted,
+            connected: accepted - ended,
+            refused: shared.door.refused(),
+            accept_errors: shared.accept_errors.load(Ordering::Relaxed),
+            aborted: shared.aborted.load(Ordering::Relaxed),
+            traffic,
+        }
     }
 
     /// Queues an event for one peer (`ipc.server.emit(socket, name, data)`).

@@ -10,6 +10,7 @@ mod task;
 pub use event::{UdpCounters, UdpEvent};
 pub use peer::UdpPeer;
 
+use crate::counters::{Linked, Tally};
 use crate::error::{ConnectionError, ServeError};
 use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
@@ -63,6 +64,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Counted {
     sent: AtomicU64,
+    sent_bytes: AtomicU64,
     failed: AtomicU64,
     unsent: AtomicU64,
     unreachable: AtomicU64,
@@ -356,9 +358,18 @@ impl<R: Runtime> UdpServer<R> {
     /// What was counted since the server was made.
     #[must_use]
     pub fn counters(&self) -> UdpCounters {
-        let Counted { sent, failed, unsent, unreachable } = &self.shared.counted;
+        let Counted { sent, sent_bytes, failed, unsent, unreachable } = &self.shared.counted;
+        let Linked { sent: mut queued, report: Tally { unhandled, handler_errors }, closed, waits } =
+            self.shared.link.counters();
+        queued.refused.closed += closed;
+        queued.refused.full = queued.refused.full.saturating_sub(waits);
         UdpCounters {
             received: self.shared.lock_core().counters(),
+            queued,
+            waits,
+            unhandled,
+            handler_errors,
+            sent_bytes: sent_bytes.load(Ordering::Relaxed),
             sent: sent.load(Ordering::Relaxed),
             failed: failed.load(Ordering::Relaxed),
             unsent: unsent.load(Ordering::Relaxed),

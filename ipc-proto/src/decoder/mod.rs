@@ -100,6 +100,12 @@ impl Decoder {
         self.end - self.start
     }
 
+    /// Bytes of the delimiter, which is not a part of the frames that are given.
+    #[inline]
+    pub(crate) fn delimiter_length(&self) -> usize {
+        self.delimiter.as_bytes().len()
+    }
+
     /// Keeps input that is not to be decoded now, however many frames it has; they come first at the next
     /// [`next_frame`](Self::next_frame). For a caller that has to stop, because its own queue is full.
     pub fn defer(&mut self, rest: &[u8]) {
