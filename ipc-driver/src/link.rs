@@ -225,6 +225,12 @@ impl<Q: Queue> Link<Q> {
         }
     }
 
+    /// Refuses an emit because there is no queue, where such emits are to be counted.
+    pub(crate) fn refuse(&self) -> Result<(), EmitError> {
+        self.lock().counted.closed += 1;
+        Err(EmitError::Closed)
+    }
+
     /// Registers a task that waits for room while there is no connection.
     pub(crate) fn wait(&self, cx: &Context<'_>, ticket: &mut Ticket) {
         let mut state = self.lock();

@@ -294,8 +294,9 @@ impl<R: Runtime> Server<R> {
         tracing::info!(target: "ipc", %endpoint, "listening");
         #[cfg(unix)]
         let requests = shared.handing.begin(&listener);
-        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
+        // Before handlers run: should one panic, it sees to it that the server has stopped.
         let accepting = Accepting::new(self.runtime.clone(), Arc::clone(shared), socket);
+        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
         #[cfg(unix)]
         let accepting = accepting.answering(requests);
         self.runtime.spawn(accepting.run(listener));
@@ -348,6 +349,7 @@ impl<R: Runtime> Server<R> {
         if let Some(socket) = socket {
             socket.stopped.wait().await;
         }
+        self.shared.handshakes.idle().await;
         // A program that ends after this leaves no control socket behind.
         #[cfg(unix)]
         self.shared.handing.withdrawn().await;

@@ -178,8 +178,10 @@ impl<R: Runtime> UdpServer<R> {
         let place = Socket::new(endpoint.clone());
         starting.done(place.clone());
         tracing::info!(target: "ipc", %endpoint, "receiving");
+        // Before handlers run: should one panic, it sees to it that the server has stopped.
+        let exchange = Exchange::new(self.runtime.clone(), Arc::clone(shared), socket, place);
         shared.lifecycle(&UdpEvent::Started(endpoint));
-        self.runtime.spawn(Exchange::new(self.runtime.clone(), Arc::clone(shared), socket, place).run());
+        self.runtime.spawn(exchange.run());
         Ok(())
     }
 
@@ -345,7 +347,7 @@ impl<R: Runtime> UdpServer<R> {
             queued = outbound.broadcast(frame, &addresses)?;
             Ok(())
         };
-        self.shared.link.emit(emit).unwrap_or(Err(EmitError::Closed))?;
+        self.shared.link.emit(emit).unwrap_or_else(|| self.shared.link.refuse())?;
         Ok(Broadcast { queued, full: addresses.len() - queued, closed: 0 })
     }
 
