@@ -26,6 +26,8 @@ pub mod host;
 mod ipc;
 mod latch;
 mod link;
+#[cfg(feature = "metrics")]
+mod metrics;
 pub mod net;
 mod peer;
 mod pump;

@@ -138,6 +138,8 @@ impl<R: Runtime> Running<R> {
                 core.disconnect();
             }
             core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
+            drop(core);
+            tracing::debug!(target: "ipc", endpoint = %shared.endpoint, counters = ?shared.counters(), "counted so far");
         }
     }
 }

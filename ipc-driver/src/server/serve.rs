@@ -176,7 +176,7 @@ impl ServerDispatch {
             core.handle_disconnected(peer.id());
             let _reported_by_the_caller = core.poll_event();
         }
-        tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, "disconnected");
+        tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, ?counters, "disconnected");
         let claimed_id = peer.claimed_id();
         ServerEvent::Disconnected { peer, claimed_id, had_error, unsent }
     }

@@ -360,23 +360,7 @@ impl<R: Runtime> UdpServer<R> {
     /// What was counted since the server was made.
     #[must_use]
     pub fn counters(&self) -> UdpCounters {
-        let Counted { sent, sent_bytes, failed, unsent, unreachable } = &self.shared.counted;
-        let Linked { sent: mut queued, report: Tally { unhandled, handler_errors }, closed, waits } =
-            self.shared.link.counters();
-        queued.refused.closed += closed;
-        queued.refused.full = queued.refused.full.saturating_sub(waits);
-        UdpCounters {
-            received: self.shared.lock_core().counters(),
-            queued,
-            waits,
-            unhandled,
-            handler_errors,
-            sent_bytes: sent_bytes.load(Ordering::Relaxed),
-            sent: sent.load(Ordering::Relaxed),
-            failed: failed.load(Ordering::Relaxed),
-            unsent: unsent.load(Ordering::Relaxed),
-            unreachable: unreachable.load(Ordering::Relaxed),
-        }
+        self.shared.counters()
     }
 
     handler_methods!(UdpPeer);
@@ -411,6 +395,26 @@ impl Shared {
 
     fn peer(&self, address: SocketAddr) -> UdpPeer {
         UdpPeer { address, link: Arc::clone(&self.link) }
+    }
+
+    fn counters(&self) -> UdpCounters {
+        let Counted { sent, sent_bytes, failed, unsent, unreachable } = &self.counted;
+        let Linked { sent: mut queued, report: Tally { unhandled, handler_errors }, closed, waits } =
+            self.link.counters();
+        queued.refused.closed += closed;
+        queued.refused.full = queued.refused.full.saturating_sub(waits);
+        UdpCounters {
+            received: self.lock_core().counters(),
+            queued,
+            waits,
+            unhandled,
+            handler_errors,
+            sent_bytes: sent_bytes.load(Ordering::Relaxed),
+            sent: sent.load(Ordering::Relaxed),
+            failed: failed.load(Ordering::Relaxed),
+            unsent: unsent.load(Ordering::Relaxed),
+            unreachable: unreachable.load(Ordering::Relaxed),
+        }
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {

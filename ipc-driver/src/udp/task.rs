@@ -312,7 +312,7 @@ impl<R: Runtime> Exchange<R> {
         }
         // If nobody ordered it: the runtime has ended, or a handler of ours panicked.
         self.place.stop.set(());
-        tracing::debug!(target: "ipc", endpoint = %self.place.endpoint, unsent = self.unsent.messages, "stopped");
+        tracing::debug!(target: "ipc", endpoint = %self.place.endpoint, unsent = self.unsent.messages, counters = ?shared.counters(), "stopped");
         true
     }
 }
