@@ -336,11 +336,13 @@ impl<Q: Queue> Link<Q> {
         waiting.wake();
     }
 
-    /// For the task: leaves its report, moves what is queued to `transmit`, wakes who waits for room, and tells whether
-    /// there is something to write.
-    pub(crate) fn poll_transmit(&self, report: &Q::Report, transmit: &mut Q::Transmit) -> bool {
+    /// For the task: moves what is queued to `transmit`, wakes who waits for room, and tells whether there is something to
+    /// write. Where there is something new to report, that is left here.
+    pub(crate) fn poll_transmit(&self, news: Option<Q::Report>, transmit: &mut Q::Transmit) -> bool {
         let mut state = self.lock();
-        state.report = *report;
+        if let Some(report) = news {
+            state.report = report;
+        }
         let Some(outbound) = state.outbound.as_mut() else { return false };
         let writable = outbound.poll_transmit(transmit);
         let (pending, limit) = (outbound.pending(), outbound.limit());

@@ -83,6 +83,8 @@ pub(crate) struct Pump<R: Runtime> {
     /// Writing failed. What has arrived before is still read.
     broken: Option<io::Error>,
     unflushed: bool,
+    /// Something was counted that the link does not know.
+    unreported: bool,
     sync: bool,
 }
 
@@ -101,6 +103,7 @@ impl<R: Runtime> Pump<R> {
             deferred: false,
             broken: None,
             unflushed: false,
+            unreported: false,
             sync,
         }
     }
@@ -109,6 +112,11 @@ impl<R: Runtime> Pump<R> {
     pub(crate) fn end(self, dispatch: &impl Dispatch) -> (Transmit, Report) {
         let report = self.report(dispatch);
         (self.transmit, report)
+    }
+
+    /// What was counted, if there is anything new.
+    fn news(&mut self, dispatch: &impl Dispatch) -> Option<Report> {
+        std::mem::take(&mut self.unreported).then(|| self.report(dispatch))
     }
 
     fn report(&self, dispatch: &impl Dispatch) -> Report {
@@ -122,8 +130,7 @@ impl<R: Runtime> Pump<R> {
             if order == CloseOrder::Abort {
                 // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
                 if self.broken.is_none() {
-                    let report = self.report(dispatch);
-                    let _best_effort = self.poll_write(cx, link, &report);
+                    let _best_effort = self.poll_write(cx, link, dispatch);
                 }
                 return Poll::Ready(Why::Aborted);
             }
@@ -139,16 +146,16 @@ impl<R: Runtime> Pump<R> {
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
             };
-            let report = self.report(dispatch);
             let congested = link.is_congested();
             if self.broken.is_some() {
                 // Counted as unsent in the end; in the queue it would keep us from going to sleep.
-                link.poll_transmit(&report, &mut self.transmit);
+                let news = self.news(dispatch);
+                link.poll_transmit(news, &mut self.transmit);
                 if !self.deferred && (self.eof || !read && !self.awaits_end()) {
                     return Poll::Ready(self.why_broken());
                 }
             } else {
-                match self.poll_write(cx, link, &report) {
+                match self.poll_write(cx, link, dispatch) {
                     Poll::Ready(Ok(())) => {
                         if let Poll::Ready(why) = self.poll_end(cx, order) {
                             return Poll::Ready(why);
@@ -302,6 +309,7 @@ impl<R: Runtime> Pump<R> {
             }
         }
         let now = self.runtime.now();
+        self.unreported = true;
         link.dispatch(|| {
             dispatch.begin(now);
             loop {
@@ -324,9 +332,10 @@ impl<R: Runtime> Pump<R> {
     }
 
     /// Writes what is queued. Ready once nothing is left.
-    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link, report: &Report) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &impl Dispatch) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_IN_A_ROW {
-            if !link.poll_transmit(report, &mut self.transmit) {
+            let news = self.news(dispatch);
+            if !link.poll_transmit(news, &mut self.transmit) {
                 if self.unflushed {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
                     self.unflushed = false;

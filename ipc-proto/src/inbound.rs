@@ -32,7 +32,12 @@ pub struct Inbound {
     /// peer is not to blame for what we do not read.
     started: Option<Instant>,
     failed: bool,
+    /// Apart from `bytes` and `frame_bytes`, which are put together when they are asked for.
     counters: InboundCounters,
+    /// Bytes of the frames that were looked at, without delimiters; of a raw connection, bytes handed out.
+    text_bytes: u64,
+    /// Bytes that came when the protocol was broken for good.
+    skipped: u64,
 }
 
 enum Framing {
@@ -59,6 +64,8 @@ impl Inbound {
             started: None,
             failed: false,
             counters: InboundCounters::default(),
+            text_bytes: 0,
+            skipped: 0,
         }
     }
 
@@ -70,9 +77,8 @@ impl Inbound {
     /// everything and returns nothing.
     pub fn poll_event<'s, 'i: 's>(&'s mut self, now: Instant, input: &mut &'i [u8]) -> Option<Received<'s>> {
         let counters = &mut self.counters;
-        let offered = input.len();
         if self.failed {
-            counters.bytes += offered as u64;
+            self.skipped += input.len() as u64;
             *input = &[];
             return None;
         }
@@ -83,28 +89,23 @@ impl Inbound {
                 }
                 *lent = !deferred.is_empty();
                 let bytes = if *lent { deferred } else { std::mem::take(input) };
-                counters.bytes += (offered - input.len()) as u64;
                 if bytes.is_empty() {
                     return None;
                 }
-                counters.frame_bytes += bytes.len() as u64;
+                self.text_bytes += bytes.len() as u64;
                 counters.events += 1;
                 Some(Received::Raw(bytes))
             }
             Framing::Framed { decoder, rules, malformed } => {
-                let delimiter = decoder.delimiter_length();
                 if decoder.buffered() == 0 || self.started.is_none() {
                     // Whatever stays unfinished after this call began to arrive now.
                     self.started = Some(now);
                 }
                 let frame = match decoder.next_frame(input) {
-                    Ok(frame) => {
-                        counters.bytes += (offered - input.len()) as u64;
-                        frame?
-                    }
+                    Ok(frame) => frame?,
                     Err(error) => {
                         self.failed = true;
-                        counters.bytes += offered as u64;
+                        self.skipped += input.len() as u64;
                         *input = &[];
                         counters.failed += 1;
                         counters.malformed.count(&error);
@@ -112,7 +113,7 @@ impl Inbound {
                     }
                 };
                 self.started = Some(now);
-                counters.frame_bytes += (frame.len() + delimiter) as u64;
+                self.text_bytes += frame.len() as u64;
                 Some(match envelope::parse(frame, rules) {
                     Ok(event) => {
                         counters.events += 1;
@@ -125,7 +126,7 @@ impl Inbound {
                         }
                         counters.failed += 1;
                         self.failed = true;
-                        counters.bytes += input.len() as u64;
+                        self.skipped += input.len() as u64;
                         *input = &[];
                         Received::Failed(report)
                     }
@@ -138,8 +139,8 @@ impl Inbound {
     /// [`poll_event`](Self::poll_event), read nothing more: what is kept here has no other bound, and the time an
     /// unfinished message may take stands still.
     pub fn defer(&mut self, input: &[u8]) {
-        self.counters.bytes += input.len() as u64;
         if self.failed {
+            self.skipped += input.len() as u64;
             return;
         }
         self.started = None;
@@ -166,9 +167,7 @@ impl Inbound {
     /// `count` bytes were read into [`read_buffer`](Self::read_buffer).
     pub fn read_done(&mut self, count: usize) {
         if let Framing::Framed { decoder, .. } = &mut self.framing {
-            let before = decoder.buffered();
             decoder.read_done(count);
-            self.counters.bytes += (decoder.buffered() - before) as u64;
         }
     }
 
@@ -222,7 +221,16 @@ impl Inbound {
     /// What was counted since the connection began.
     #[must_use]
     pub fn counters(&self) -> InboundCounters {
-        self.counters
+        let (delimiter, kept) = match &self.framing {
+            Framing::Framed { decoder, .. } => (decoder.delimiter_length(), decoder.buffered() + decoder.lost()),
+            Framing::Raw { deferred, lent: false } => (0, deferred.len()),
+            Framing::Raw { .. } => (0, 0),
+        };
+        // Of these two no frame was ever whole.
+        let malformed = &self.counters.malformed;
+        let frames = self.counters.events + malformed.total() - malformed.frame_too_large - malformed.message_timeout;
+        let frame_bytes = self.text_bytes + frames * delimiter as u64;
+        InboundCounters { bytes: frame_bytes + kept as u64 + self.skipped, frame_bytes, ..self.counters }
     }
 
     /// Whether the peer broke the protocol, so that nothing more will come out.

@@ -146,8 +146,7 @@ impl Outbound {
     ///
     /// As [`emit`](Self::emit); [`EmitError::WrongMode`] on a framed connection.
     pub fn emit_raw(&mut self, bytes: &[u8]) -> Result<(), EmitError> {
-        let outcome = if self.raw { self.append_bytes(bytes) } else { Err(FRAMED) };
-        self.counted(outcome)
+        if self.raw { self.append_bytes(bytes) } else { Err(self.refuse(FRAMED)) }
     }
 
     /// Queues a frame that was encoded once for many connections. Large ones are shared, not copied.
@@ -156,16 +155,11 @@ impl Outbound {
     ///
     /// As [`emit`](Self::emit); [`EmitError::WrongMode`] if the frame was made for other settings.
     pub fn emit_frame(&mut self, frame: &Frame) -> Result<(), EmitError> {
-        let outcome = self.append_frame(frame);
-        self.counted(outcome)
-    }
-
-    fn append_frame(&mut self, frame: &Frame) -> Result<(), EmitError> {
-        frame.check(self.raw, self.encoder.delimiter())?;
+        frame.check(self.raw, self.encoder.delimiter()).map_err(|refusal| self.refuse(refusal))?;
         if self.sync.is_some() || frame.bytes.len() <= COPY_BELOW {
             return self.append_bytes(&frame.bytes);
         }
-        self.check_room(frame.bytes.len())?;
+        self.check_room(frame.bytes.len()).map_err(|refusal| self.refuse(refusal))?;
         let pending = self.pending();
         self.counters.take(frame.bytes.len(), pending);
         self.queued += frame.bytes.len();
@@ -376,22 +370,20 @@ impl Outbound {
         &mut self,
         encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EmitError> {
-        let outcome = if self.raw { Err(RAW) } else { self.append(encode) };
-        self.counted(outcome)
+        if self.raw { Err(self.refuse(RAW)) } else { self.append(encode) }
     }
 
     /// Counts a refusal.
-    fn counted(&mut self, outcome: Result<(), EmitError>) -> Result<(), EmitError> {
-        if let Err(error) = &outcome {
-            self.counters.refused.count(error);
-        }
-        outcome
+    #[cold]
+    fn refuse(&mut self, refusal: EmitError) -> EmitError {
+        self.counters.refused.count(&refusal);
+        refusal
     }
 
     fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), EmitError> {
         if bytes.is_empty() {
             // In `sync` mode nothing would ever answer it.
-            return if self.closed { Err(EmitError::Closed) } else { Ok(()) };
+            return if self.closed { Err(self.refuse(EmitError::Closed)) } else { Ok(()) };
         }
         self.append(|_, out| {
             out.extend_from_slice(bytes);
@@ -405,7 +397,7 @@ impl Outbound {
         encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EmitError> {
         if self.closed {
-            return Err(EmitError::Closed);
+            return Err(self.refuse(EmitError::Closed));
         }
         if self.sync.as_ref().is_some_and(|sync| sync.waiting_for_answer) {
             return self.hold(encode);
@@ -431,7 +423,7 @@ impl Outbound {
                 // What was refused may have been large; an idle connection does not keep its room.
                 out.shrink_to(SPARE_MAX);
             }
-            return Err(refusal);
+            return Err(self.refuse(refusal));
         }
         if let Some(sync) = &mut self.sync {
             sync.waiting_for_answer = true;
@@ -444,8 +436,8 @@ impl Outbound {
         encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EmitError> {
         let mut message = Vec::new();
-        encode(&self.encoder, &mut message)?;
-        self.check_room(message.len())?;
+        encode(&self.encoder, &mut message).map_err(|error| self.refuse(error.into()))?;
+        self.check_room(message.len()).map_err(|refusal| self.refuse(refusal))?;
         let pending = self.pending();
         self.counters.take(message.len(), pending);
         if let Some(sync) = &mut self.sync {

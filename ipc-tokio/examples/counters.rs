@@ -60,7 +60,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let (there, here) = (server.counters(), client.counters());
-    println!("server | accepted {}, refused {}, connected now {}", there.accepted, there.refused.total(), there.connected);
+    println!(
+        "server | accepted {}, refused {}, connected now {}",
+        there.accepted,
+        there.refused.total(),
+        there.connected
+    );
     show("server", &there.traffic);
     println!("client | {} attempts, {} connections", here.attempts, here.connections);
     show("client", &here.traffic);
