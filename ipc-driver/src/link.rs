@@ -337,12 +337,10 @@ impl<Q: Queue> Link<Q> {
     }
 
     /// For the task: moves what is queued to `transmit`, wakes who waits for room, and tells whether there is something to
-    /// write. Where there is something new to report, that is left here.
-    pub(crate) fn poll_transmit(&self, news: Option<Q::Report>, transmit: &mut Q::Transmit) -> bool {
+    /// write. `report` brings what the task has counted up to date, where there is something new.
+    pub(crate) fn poll_transmit(&self, report: impl FnOnce(&mut Q::Report), transmit: &mut Q::Transmit) -> bool {
         let mut state = self.lock();
-        if let Some(report) = news {
-            state.report = report;
-        }
+        report(&mut state.report);
         let Some(outbound) = state.outbound.as_mut() else { return false };
         let writable = outbound.poll_transmit(transmit);
         let (pending, limit) = (outbound.pending(), outbound.limit());

@@ -110,17 +110,19 @@ impl<R: Runtime> Pump<R> {
 
     /// What was taken from the queue and not written, and what was counted.
     pub(crate) fn end(self, dispatch: &impl Dispatch) -> (Transmit, Report) {
-        let report = self.report(dispatch);
+        let report = Report { inbound: self.inbound.counters(), tally: dispatch.tally() };
         (self.transmit, report)
     }
 
-    /// What was counted, if there is anything new.
-    fn news(&mut self, dispatch: &impl Dispatch) -> Option<Report> {
-        std::mem::take(&mut self.unreported).then(|| self.report(dispatch))
-    }
-
-    fn report(&self, dispatch: &impl Dispatch) -> Report {
-        Report { inbound: self.inbound.counters(), tally: dispatch.tally() }
+    /// Takes what is queued, and reports what was counted.
+    fn poll_transmit(&mut self, link: &Link, dispatch: &impl Dispatch) -> bool {
+        let Self { inbound, transmit, unreported, .. } = self;
+        let report = |report: &mut Report| {
+            if std::mem::take(unreported) {
+                *report = Report { inbound: inbound.counters(), tally: dispatch.tally() };
+            }
+        };
+        link.poll_transmit(report, transmit)
     }
 
     /// Ready when the connection has ended; the stream is to be dropped then.
@@ -149,8 +151,7 @@ impl<R: Runtime> Pump<R> {
             let congested = link.is_congested();
             if self.broken.is_some() {
                 // Counted as unsent in the end; in the queue it would keep us from going to sleep.
-                let news = self.news(dispatch);
-                link.poll_transmit(news, &mut self.transmit);
+                self.poll_transmit(link, dispatch);
                 if !self.deferred && (self.eof || !read && !self.awaits_end()) {
                     return Poll::Ready(self.why_broken());
                 }
@@ -334,8 +335,7 @@ impl<R: Runtime> Pump<R> {
     /// Writes what is queued. Ready once nothing is left.
     fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &impl Dispatch) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_IN_A_ROW {
-            let news = self.news(dispatch);
-            if !link.poll_transmit(news, &mut self.transmit) {
+            if !self.poll_transmit(link, dispatch) {
                 if self.unflushed {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
                     self.unflushed = false;

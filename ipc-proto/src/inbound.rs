@@ -36,6 +36,8 @@ pub struct Inbound {
     counters: InboundCounters,
     /// Bytes of the frames that were looked at, without delimiters; of a raw connection, bytes handed out.
     text_bytes: u64,
+    /// Frames that were no events.
+    bad_frames: u64,
     /// Bytes that came when the protocol was broken for good.
     skipped: u64,
 }
@@ -65,6 +67,7 @@ impl Inbound {
             failed: false,
             counters: InboundCounters::default(),
             text_bytes: 0,
+            bad_frames: 0,
             skipped: 0,
         }
     }
@@ -120,6 +123,7 @@ impl Inbound {
                         Received::Event(event)
                     }
                     Err(report) => {
+                        self.bad_frames += 1;
                         counters.malformed.count(report.error());
                         if *malformed == OnMalformed::Report {
                             return Some(Received::Malformed(report));
@@ -226,10 +230,7 @@ impl Inbound {
             Framing::Raw { deferred, lent: false } => (0, deferred.len()),
             Framing::Raw { .. } => (0, 0),
         };
-        // Of these two no frame was ever whole.
-        let malformed = &self.counters.malformed;
-        let frames = self.counters.events + malformed.total() - malformed.frame_too_large - malformed.message_timeout;
-        let frame_bytes = self.text_bytes + frames * delimiter as u64;
+        let frame_bytes = self.text_bytes + (self.counters.events + self.bad_frames) * delimiter as u64;
         InboundCounters { bytes: frame_bytes + kept as u64 + self.skipped, frame_bytes, ..self.counters }
     }
 

@@ -3,7 +3,6 @@
 
 use crate::world::*;
 use ipc_driver::fake::{Dial, Fake, Script, Sizes, Wire};
-use ipc_driver::runtime::Runtime;
 use ipc_driver::{EmitError, Frame, Loss, Offline, OnMalformed, Peer};
 use std::io::ErrorKind;
 use std::pin::pin;
