@@ -115,11 +115,12 @@ impl<R: Runtime> Pump<R> {
     }
 
     /// Takes what is queued, and reports what was counted.
-    fn poll_transmit(&mut self, link: &Link, dispatch: &impl Dispatch) -> bool {
+    fn poll_transmit(&mut self, link: &Link, tally: Tally) -> bool {
         let Self { inbound, transmit, unreported, .. } = self;
         let report = |report: &mut Report| {
             if std::mem::take(unreported) {
-                *report = Report { inbound: inbound.counters(), tally: dispatch.tally() };
+                inbound.update(&mut report.inbound);
+                report.tally = tally;
             }
         };
         link.poll_transmit(report, transmit)
@@ -132,7 +133,7 @@ impl<R: Runtime> Pump<R> {
             if order == CloseOrder::Abort {
                 // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
                 if self.broken.is_none() {
-                    let _best_effort = self.poll_write(cx, link, dispatch);
+                    let _best_effort = self.poll_write(cx, link, dispatch.tally());
                 }
                 return Poll::Ready(Why::Aborted);
             }
@@ -151,12 +152,12 @@ impl<R: Runtime> Pump<R> {
             let congested = link.is_congested();
             if self.broken.is_some() {
                 // Counted as unsent in the end; in the queue it would keep us from going to sleep.
-                self.poll_transmit(link, dispatch);
+                self.poll_transmit(link, dispatch.tally());
                 if !self.deferred && (self.eof || !read && !self.awaits_end()) {
                     return Poll::Ready(self.why_broken());
                 }
             } else {
-                match self.poll_write(cx, link, dispatch) {
+                match self.poll_write(cx, link, dispatch.tally()) {
                     Poll::Ready(Ok(())) => {
                         if let Poll::Ready(why) = self.poll_end(cx, order) {
                             return Poll::Ready(why);
@@ -333,9 +334,9 @@ impl<R: Runtime> Pump<R> {
     }
 
     /// Writes what is queued. Ready once nothing is left.
-    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &impl Dispatch) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link, tally: Tally) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_IN_A_ROW {
-            if !self.poll_transmit(link, dispatch) {
+            if !self.poll_transmit(link, tally) {
                 if self.unflushed {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
                     self.unflushed = false;

@@ -225,13 +225,27 @@ impl Inbound {
     /// What was counted since the connection began.
     #[must_use]
     pub fn counters(&self) -> InboundCounters {
+        let mut counters = InboundCounters::default();
+        self.update(&mut counters);
+        counters
+    }
+
+    /// Brings a copy of the counters of this connection up to date, which costs less than to make one: what no peer does
+    /// that keeps to the protocol is not copied again.
+    pub fn update(&self, counters: &mut InboundCounters) {
         let (delimiter, kept) = match &self.framing {
             Framing::Framed { decoder, .. } => (decoder.delimiter_length(), decoder.buffered() + decoder.lost()),
             Framing::Raw { deferred, lent: false } => (0, deferred.len()),
             Framing::Raw { .. } => (0, 0),
         };
         let frame_bytes = self.text_bytes + (self.counters.events + self.bad_frames) * delimiter as u64;
-        InboundCounters { bytes: frame_bytes + kept as u64 + self.skipped, frame_bytes, ..self.counters }
+        counters.bytes = frame_bytes + kept as u64 + self.skipped;
+        counters.frame_bytes = frame_bytes;
+        counters.events = self.counters.events;
+        if self.failed || self.bad_frames > 0 {
+            counters.malformed = self.counters.malformed;
+            counters.failed = self.counters.failed;
+        }
     }
 
     /// Whether the peer broke the protocol, so that nothing more will come out.

@@ -63,7 +63,7 @@ pub struct Outbound {
     limit: usize,
     sync: Option<Sync>,
     closed: bool,
-    /// Apart from `pending`, which is looked at when it is asked for.
+    /// Apart from `pending` and `written`, which are found when they are asked for.
     counters: OutboundCounters,
 }
 
@@ -170,8 +170,8 @@ impl Outbound {
     /// Moves everything queued into `transmit` and reports whether `transmit` has bytes to write. What `transmit`
     /// has written since the last call is accounted for here, so always use the same one.
     pub fn poll_transmit(&mut self, transmit: &mut Transmit) -> bool {
-        self.note_written(transmit);
         if self.queued == 0 {
+            self.in_flight = transmit.remaining();
             return self.in_flight > 0;
         }
         if self.queue.len() == 1 && transmit.is_empty() {
@@ -194,17 +194,13 @@ impl Outbound {
         self.in_flight > 0
     }
 
-    /// Counts what `transmit` has written since it was looked at last.
-    fn note_written(&mut self, transmit: &Transmit) {
-        let left = transmit.remaining();
-        self.counters.written += self.in_flight.saturating_sub(left) as u64;
-        self.in_flight = left;
-    }
-
     /// What was counted since the queue was made; it outlives the connections of a client.
     #[must_use]
     pub fn counters(&self) -> OutboundCounters {
-        OutboundCounters { pending: self.pending() as u64, ..self.counters }
+        let pending = self.pending() as u64;
+        // What was taken, and neither waits nor is lost.
+        let written = self.counters.bytes.saturating_sub(pending + self.counters.lost.total().bytes);
+        OutboundCounters { pending, written, ..self.counters }
     }
 
     /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give.
@@ -338,7 +334,6 @@ impl Outbound {
     /// The connection is gone; `transmit` is what was being written to it. Whole frames that never reached the operating
     /// system go back to the head of the queue; a torn one is counted as lost.
     pub(crate) fn take_back(&mut self, transmit: Transmit) -> Unsent {
-        self.note_written(&transmit);
         let (mut unwritten, torn) = transmit.into_unwritten(framed_by(&self.encoder, self.raw));
         self.queued += unwritten.iter().map(|segment| segment.as_slice().len()).sum::<usize>();
         unwritten.append(&mut self.queue);

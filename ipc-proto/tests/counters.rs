@@ -144,7 +144,7 @@ fn a_queue_balances_after_every_step_of_any_run() {
         let frame = Frame::new(&settings, "n", &"x".repeat(3_000)).unwrap();
         let mut outbound = Outbound::new(&settings, seed % 3 == 0);
         let mut transmit = Transmit::new();
-        let (mut taken, mut refused) = (0, 0);
+        let (mut taken, mut refused, mut written) = (0, 0, 0);
         for _ in 0..200 {
             let length = (rng.next_u64() % 100) as usize;
             let outcome = match rng.next_u64() % 8 {
@@ -156,6 +156,9 @@ fn a_queue_balances_after_every_step_of_any_run() {
                     outbound.poll_transmit(&mut transmit);
                     let count = transmit.remaining().min(length * 10);
                     transmit.advance(count);
+                    written += count as u64;
+                    outbound.poll_transmit(&mut transmit);
+                    assert_eq!(outbound.counters().written, written, "seed {seed}");
                     continue;
                 }
                 6 => {
@@ -178,7 +181,7 @@ fn a_queue_balances_after_every_step_of_any_run() {
         assert!(matches!(outbound.emit("n", &1), Err(EmitError::Closed)));
         let counters = outbound.counters();
         assert_eq!((counters.events, counters.refused.total()), (taken, refused + 1), "seed {seed}");
-        assert_eq!(counters.pending, 0);
+        assert_eq!((counters.pending, counters.written), (0, written), "seed {seed}");
         let lost = counters.lost.total();
         assert_eq!((lost.events, lost.bytes), (unsent.messages as u64, unsent.bytes as u64), "seed {seed}");
     }
