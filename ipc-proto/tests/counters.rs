@@ -8,7 +8,7 @@ use ipc_proto::{
 use std::time::{Duration, Instant};
 
 fn settings(config: Config) -> Settings {
-    config.build(&Host::new("pluto", Platform::Linux)).unwrap()
+    config.build(&Host::new("pluto", Platform::Linux)).expect("settings")
 }
 
 fn config() -> Config {

@@ -327,9 +327,11 @@ impl<R: Runtime> Server<R> {
         self.shared.stop();
     }
 
-    /// Stops accepting, sends what is queued to every peer, ends the connections, and reports.
+    /// Stops accepting, sends what is queued to every peer, ends the connections, and reports. TLS handshakes under way are cut.
     ///
-    /// After `deadline` what is left is cut. Cancel safe: a dropped call leaves the connections closing, with the
+    /// After `deadline` what is left is cut. Called several times at once, the shortest deadline counts for all, and each call reports
+    /// the same; once all connections have ended there is nothing left to report. A handler cannot wait for it, since its own
+    /// connection is one of those that are waited for: let it spawn a task that does. Cancel safe: a dropped call leaves the connections closing, with the
     /// deadline.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let socket = self.shared.slot.socket();
