@@ -30,6 +30,8 @@ fn events_and_bytes_are_counted_on_both_sides_alike() {
         assert_balanced(&traffic);
     }
     assert_eq!(here.traffic.sent.pending_max, bytes as u64, "all of it waited for its first turn");
+    let json = serde_json::to_value(there).unwrap();
+    assert_eq!((&json["accepted"], &json["traffic"]["received"]["events"]), (&1.into(), &100.into()));
 }
 
 #[test]
