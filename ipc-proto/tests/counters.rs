@@ -2,8 +2,8 @@
 
 use ipc_proto::bytes::Buf;
 use ipc_proto::{
-    Client, ClientAction, Config, EmitError, Endpoint, Frame, Host, Inbound, MalformedCounters, Offline, OnMalformed,
-    Outbound, Platform, Received, RefuseReason, Server, Settings, SplitMix64, Transmit,
+    Client, ClientAction, Config, EmitError, Endpoint, Frame, Host, Inbound, Offline, OnMalformed, Outbound, Platform,
+    Received, RefuseReason, Server, Settings, SplitMix64, Transmit,
 };
 use std::time::{Duration, Instant};
 
@@ -124,8 +124,6 @@ fn a_message_timeout_is_counted_and_ends_the_counting_of_frames() {
     assert!(inbound.handle_timeout(now + Duration::from_secs(2)).is_some());
     assert!(inbound.poll_event(now, &mut &b"late"[..]).is_none());
     let counters = inbound.counters();
-    let expected = MalformedCounters::default();
-    assert_ne!(counters.malformed, expected);
     assert_eq!((counters.malformed.message_timeout, counters.malformed.total(), counters.failed), (1, 1, 1));
     assert_eq!((counters.bytes, counters.frame_bytes), (10, 0));
 }
