@@ -28,6 +28,8 @@ mod latch;
 mod link;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(all(test, ipc_loom))]
+mod models;
 pub mod net;
 mod peer;
 mod pump;
@@ -36,6 +38,7 @@ mod scratch;
 mod server;
 mod slot;
 mod stream;
+mod sync;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(not(feature = "tls"))]

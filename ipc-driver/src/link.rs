@@ -5,6 +5,7 @@
 //! once between two of its runs. The queue is that of a stream, or that of a UDP socket.
 
 use crate::counters::{Linked, Received, Tally};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::wakers::{Ticket, Wakers};
 use ipc_proto::{
     DatagramOutbound, DatagramSendCounters, DatagramTransmit, EmitError, Outbound, OutboundCounters, Transmit,
@@ -13,8 +14,7 @@ use std::cell::Cell;
 use std::fmt;
 use std::ops::AddAssign;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -128,9 +128,14 @@ impl<Q: Queue> Default for Link<Q> {
     }
 }
 
+#[cfg(not(ipc_loom))]
 thread_local! {
     /// The link whose handlers run on this thread just now.
     static DISPATCHING: Cell<*const ()> = const { Cell::new(ptr::null()) };
+}
+#[cfg(ipc_loom)]
+loom::thread_local! {
+    static DISPATCHING: Cell<*const ()> = Cell::new(ptr::null());
 }
 
 impl<Q: Queue> Link<Q> {
@@ -154,7 +159,7 @@ impl<Q: Queue> Link<Q> {
     /// A handler that answers its own peer may fill the queue to twice `maxPendingBytes`: its connection reads nothing
     /// more while the queue is above the limit, so that answers are not refused for what the peer has not yet read.
     pub(crate) fn emit(&self, emit: impl FnOnce(&mut Q) -> Result<(), EmitError>) -> Option<Result<(), EmitError>> {
-        let inline = ptr::eq(DISPATCHING.get(), self.address());
+        let inline = ptr::eq(DISPATCHING.with(Cell::get), self.address());
         let mut guard = self.lock();
         let state = &mut *guard;
         let outbound = state.outbound.as_mut()?;
@@ -387,10 +392,10 @@ impl<Q: Queue> Link<Q> {
         struct Restore(*const ());
         impl Drop for Restore {
             fn drop(&mut self) {
-                DISPATCHING.set(self.0);
+                DISPATCHING.with(|dispatching| dispatching.set(self.0));
             }
         }
-        let _restore = Restore(DISPATCHING.replace(self.address()));
+        let _restore = Restore(DISPATCHING.with(|dispatching| dispatching.replace(self.address())));
         handlers()
     }
 }
