@@ -183,13 +183,15 @@ impl<'c> Control<'_, 'c> {
         }
     }
 
-    /// Closes a connection once everything that is queued has left, and waits for the other end. A client ends with it.
+    /// Closes a connection once everything that is queued has left, and waits for the other end. A client ends with it,
+    /// and at once if it has none.
     pub fn close(&mut self, peer: Peer) {
         if let Machine::Client(side) = &mut self.machine {
             side.ends_with_connection = true;
         }
-        if let Some(channel) = self.channels.list.get_mut(&peer.0) {
-            channel.close(self.context);
+        match self.channels.list.get_mut(&peer.0) {
+            Some(channel) => channel.close(self.context),
+            None => self.disconnect(),
         }
     }
 

@@ -18,7 +18,7 @@ use crate::node::Context;
 use crate::trace::digest;
 
 /// How long a close waits for the other end, as in `ipc-driver`.
-const LINGER: Duration = Duration::from_secs(5);
+pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
 /// The connections of one node.
 #[derive(Debug)]
@@ -43,8 +43,10 @@ pub(crate) struct Channel {
     inbound: Option<Inbound>,
     pub(crate) outbound: Outbound,
     pub(crate) transmit: Transmit,
-    /// It has deferred input, and goes on with it then.
+    /// Its reader pauses until then.
     stalled: Option<Instant>,
+    /// It has deferred input, to go on with before it reads.
+    deferred: bool,
     closing: Closing,
     linger_until: Option<Instant>,
     /// The other end has shut down.
@@ -66,6 +68,7 @@ impl Channel {
             outbound,
             transmit: Transmit::new(),
             stalled: None,
+            deferred: false,
             closing: Closing::No,
             linger_until: None,
             ended: false,
@@ -91,9 +94,14 @@ impl Channel {
         [unfinished, self.stalled, self.linger_until].into_iter().flatten().min()
     }
 
+    /// Whether something was queued that could be written at once.
+    pub(crate) fn wants_turn(&self) -> bool {
+        self.outbound.wants_transmit() && !self.broken
+    }
+
     /// Whether nothing is queued and nothing kept back.
     pub(crate) fn is_idle(&self) -> bool {
-        self.outbound.pending() == 0 && self.stalled.is_none()
+        self.outbound.pending() == 0 && !self.deferred
     }
 
     /// Writes what there is room for.
@@ -135,15 +143,16 @@ impl Channel {
         }
     }
 
-    fn may_read(&self, now: Instant, max_pending: usize) -> bool {
-        !self.ended && self.stalled.is_none_or(|until| until <= now) && self.outbound.pending() <= max_pending
+    fn may_read(&mut self, now: Instant, max_pending: usize) -> bool {
+        self.stalled = self.stalled.filter(|until| *until > now);
+        !self.ended && self.stalled.is_none() && self.outbound.pending() <= max_pending
     }
 
     /// Compares what is unfinished, and until when it may be, with what is known.
     fn check_inbound(&mut self, progress: bool, settings: &Settings, context: &mut Context<'_>) {
         let Some(inbound) = &self.inbound else { return };
         let unfinished = inbound.unfinished();
-        if self.stalled.is_some() || unfinished == 0 || inbound.has_failed() {
+        if self.deferred || unfinished == 0 || inbound.has_failed() {
             self.unfinished_since = None;
             return;
         }
@@ -201,7 +210,7 @@ impl Channels {
             let mut bytes = std::mem::take(&mut context.core.scratch);
             bytes.clear();
             let mut read = Read::Bytes(0);
-            if channel.stalled.take().is_none() {
+            if !std::mem::take(&mut channel.deferred) {
                 read = context.read(channel.stream, &mut bytes, 16 * 1024);
             }
             let mut ending = None;
@@ -254,6 +263,7 @@ impl Channels {
             if budget == 0 {
                 inbound.defer(input);
                 let pause = context.core.network.wire.stall_for.clone();
+                channel.deferred = true;
                 channel.stalled = Some(now + context.random().duration(&pause));
                 context.trace("stream {a}: defers {b} bytes", stream.0.into(), input.len() as u64);
                 break;

@@ -14,7 +14,7 @@ use crate::node::{Context, Input, Node};
 use crate::watch::ClientWatch;
 
 /// So many rounds at one instant; one or two are usual.
-const ROUNDS: usize = 1000;
+pub(crate) const ROUNDS: usize = 1000;
 
 /// A client: connects at the start, retries as its settings say, and lets an [`App`] use its connection.
 pub struct ClientNode<A> {

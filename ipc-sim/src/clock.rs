@@ -43,10 +43,6 @@ impl Clock {
         nanos(instant.saturating_duration_since(self.origin))
     }
 
-    pub(crate) fn instant_at(&self, at: u64) -> Instant {
-        self.origin + Duration::from_nanos(at)
-    }
-
     pub(crate) fn plan(&mut self, at: u64, event: Event) {
         self.sequence += 1;
         self.planned.push(Reverse(Planned { at: at.max(self.now), sequence: self.sequence, event }));

@@ -8,6 +8,7 @@ use ipc_proto::{Endpoint, Server, ServerEvent, Settings};
 
 use crate::app::{App, Control, Happening, Machine, Peer};
 use crate::channel::{Channel, Channels};
+use crate::client::ROUNDS;
 use crate::failure::Invariant;
 use crate::ledger::Ending;
 use crate::network::StreamId;
@@ -127,7 +128,10 @@ impl<A: App> ServerNode<A> {
     fn drive(&mut self, context: &mut Context<'_>) {
         self.drain_events(context);
         let mut due: Vec<u64> = self.channels.list.keys().copied().collect();
-        while !due.is_empty() && context.core.violation.is_none() {
+        for _ in 0..ROUNDS {
+            if due.is_empty() || context.core.violation.is_some() {
+                return self.check(context);
+            }
             for key in due {
                 let mut machine = Machine::Server(&mut self.server);
                 if let Some(ending) = self.channels.pump(key, &mut machine, &mut self.app, context) {
@@ -136,10 +140,10 @@ impl<A: App> ServerNode<A> {
                 self.drain_events(context);
             }
             // Those that had their turn before a handler of another one wrote to them.
-            let wants = |(key, channel): (&u64, &Channel)| channel.outbound.wants_transmit().then_some(*key);
+            let wants = |(key, channel): (&u64, &Channel)| channel.wants_turn().then_some(*key);
             due = self.channels.list.iter().filter_map(wants).collect();
         }
-        self.check(context);
+        context.violate(Invariant::Progress, format!("{ROUNDS} rounds at one instant, and something is still to be done"));
     }
 
     fn end(&mut self, key: u64, ending: Ending, context: &mut Context<'_>) {

@@ -218,6 +218,10 @@ impl World {
         Failure { seed: self.seed, at, invariant, message, trace, replay: None }
     }
 
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.core.ledger
+    }
+
     pub(crate) fn core_mut(&mut self) -> &mut Core {
         &mut self.core
     }
