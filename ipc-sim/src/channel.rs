@@ -143,9 +143,16 @@ impl Channel {
         }
     }
 
+    /// Whether so much waits for room in the stream that nothing more should be read. What a broken stream still has is
+    /// read whatever waits, for that will never leave; and what `sync` holds waits for something to be read.
+    fn is_congested(&self, max_pending: usize) -> bool {
+        let waits_for_room = self.outbound.wants_transmit() || !self.transmit.is_empty();
+        !self.broken && waits_for_room && self.outbound.pending() > max_pending
+    }
+
     fn may_read(&mut self, now: Instant, max_pending: usize) -> bool {
         self.stalled = self.stalled.filter(|until| *until > now);
-        !self.ended && self.stalled.is_none() && self.outbound.pending() <= max_pending
+        !self.ended && self.stalled.is_none() && !self.is_congested(max_pending)
     }
 
     /// Compares what is unfinished, and until when it may be, with what is known.
@@ -260,11 +267,14 @@ impl Channels {
             if channel.aborted || machine.is_ending() || context.core.violation.is_some() {
                 break;
             }
-            if budget == 0 {
+            let congested = channel.is_congested(self.settings.max_pending_bytes());
+            if budget == 0 || congested {
                 inbound.defer(input);
-                let pause = context.core.network.wire.stall_for.clone();
                 channel.deferred = true;
-                channel.stalled = Some(now + context.random().duration(&pause));
+                if !congested {
+                    let pause = context.core.network.wire.stall_for.clone();
+                    channel.stalled = Some(now + context.random().duration(&pause));
+                }
                 context.trace("stream {a}: defers {b} bytes", stream.0.into(), input.len() as u64);
                 break;
             }
