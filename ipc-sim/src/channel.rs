@@ -94,9 +94,10 @@ impl Channel {
         [unfinished, self.stalled, self.linger_until].into_iter().flatten().min()
     }
 
-    /// Whether something was queued that could be written at once.
+    /// Whether something was queued or ordered that could be done at once.
     pub(crate) fn wants_turn(&self) -> bool {
-        self.outbound.wants_transmit() && !self.broken
+        let drained = self.closing == Closing::Draining && self.outbound.pending() == 0;
+        self.aborted || !self.broken && (drained || self.outbound.wants_transmit())
     }
 
     /// Whether nothing is queued and nothing kept back.

@@ -39,9 +39,11 @@ impl Chatter {
             size /= 10;
         }
         let part = control.random().pick(&TEXT).copied().unwrap_or_default();
-        let mut text = format!("[{},\"", self.number);
+        let size = usize::try_from(size).unwrap_or(0);
+        let mut text = String::with_capacity(size + 40);
+        text.push_str(&format!("[{},\"", self.number));
         let start = text.len();
-        while text.len() - start < usize::try_from(size).unwrap_or(0) {
+        while text.len() - start < size {
             text.push_str(part);
         }
         text.push_str("\"]");

@@ -124,10 +124,15 @@ impl<A: App> ServerNode<A> {
         }
     }
 
-    /// Does whatever can be done now. A handler may have written to any peer, so all are looked at.
+    /// Does whatever can be done now with every connection.
     fn drive(&mut self, context: &mut Context<'_>) {
+        let all = self.channels.list.keys().copied().collect();
+        self.drive_some(all, context);
+    }
+
+    /// Does whatever can be done now with these connections, and with those that their handlers write to.
+    fn drive_some(&mut self, mut due: Vec<u64>, context: &mut Context<'_>) {
         self.drain_events(context);
-        let mut due: Vec<u64> = self.channels.list.keys().copied().collect();
         for _ in 0..ROUNDS {
             if due.is_empty() || context.core.violation.is_some() {
                 return self.check(context);
@@ -214,6 +219,10 @@ impl<A: App> Node for ServerNode<A> {
                 if self.app.poll_timeout().is_some_and(|at| at <= context.now()) {
                     self.tell(Happening::Timeout, context);
                 }
+            }
+            Input::Ready(stream) => {
+                let key = self.channels.key_of(stream);
+                return self.drive_some(key.into_iter().collect(), context);
             }
             _ => {}
         }

@@ -51,7 +51,7 @@ impl World {
         Self { seed, core, nodes: Vec::new(), steps: 0, steps_here: 0 }
     }
 
-    /// Keeps the whole trace, as text; else only its last lines are kept.
+    /// Keeps the whole trace from now on, as text; else only its last lines are kept. Those that are kept by now are in it.
     pub fn keep_trace(&mut self) {
         self.core.trace.keep_all();
     }

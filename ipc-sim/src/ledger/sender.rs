@@ -47,6 +47,7 @@ pub(super) struct Sender {
     sync: bool,
     waits_for_answer: bool,
     held: VecDeque<(Emitted, Vec<u8>)>,
+    held_bytes: usize,
     /// Of what was torn, the receiver has a part.
     pub(super) longest_torn: usize,
 }
@@ -64,6 +65,7 @@ impl Sender {
             sync,
             waits_for_answer: false,
             held: VecDeque::new(),
+            held_bytes: 0,
             longest_torn: 0,
         }
     }
@@ -71,6 +73,7 @@ impl Sender {
     pub(super) fn emit(&mut self, emitted: Emitted, raw: &[u8]) {
         self.account.emitted += emitted.tally();
         if self.sync && self.waits_for_answer {
+            self.held_bytes += emitted.bytes;
             self.held.push_back((emitted, raw.to_vec()));
         } else {
             self.waits_for_answer = self.sync;
@@ -94,6 +97,7 @@ impl Sender {
         self.waits_for_answer = false;
         if let Some((emitted, raw)) = self.held.pop_front() {
             self.waits_for_answer = true;
+            self.held_bytes -= emitted.bytes;
             self.enqueue(emitted, &raw);
         }
     }
@@ -108,11 +112,11 @@ impl Sender {
         while let Some((emitted, raw)) = self.held.pop_front() {
             self.enqueue(emitted, &raw);
         }
+        self.held_bytes = 0;
     }
 
     pub(super) fn pending(&self) -> (usize, usize) {
-        let held: usize = self.held.iter().map(|(emitted, _)| emitted.bytes).sum();
-        (self.queued - self.begun + held, self.held.len())
+        (self.queued - self.begun + self.held_bytes, self.held.len())
     }
 
     pub(super) fn head(&self) -> Option<usize> {
@@ -173,6 +177,7 @@ impl Sender {
             self.queued = 0;
             if for_good {
                 self.held.drain(..).for_each(|(emitted, _)| dropped += emitted.tally());
+                self.held_bytes = 0;
                 self.waits_for_answer = false;
             }
             self.account.lose(loss, dropped);
@@ -220,7 +225,7 @@ impl Sender {
         }
         self.account.lose(loss, tally);
         self.bytes.clear();
-        (self.begun, self.queued, self.waits_for_answer) = (0, 0, false);
+        (self.begun, self.queued, self.held_bytes, self.waits_for_answer) = (0, 0, 0, false);
     }
 }
 
