@@ -6,7 +6,9 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use ipc_proto::{Client, EmitError, Event, Frame, Malformed, Message, Offline, Outbound, Server, Settings, StopRetrying};
+use ipc_proto::{
+    Client, EmitError, Event, Frame, Malformed, Message, Offline, Outbound, Server, Settings, StopRetrying,
+};
 
 use crate::channel::Channels;
 use crate::failure::Invariant;

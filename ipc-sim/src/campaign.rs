@@ -2,9 +2,9 @@
 //!
 //! Each run is alone in its world, so nothing is shared but the number of the next one and the sums.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::ops::Range;
 use std::time::Duration;
 
 use crate::failure::Failure;

@@ -284,7 +284,11 @@ impl Channels {
             progress = true;
             match received {
                 Received::Event(event) => {
-                    context.trace("stream {a}: gets an event of {b} bytes", stream.0.into(), event.frame().len() as u64);
+                    context.trace(
+                        "stream {a}: gets an event of {b} bytes",
+                        stream.0.into(),
+                        event.frame().len() as u64,
+                    );
                     let outcome = context.core.ledger.delivered(stream, digest(0, event.frame().as_bytes()), false);
                     context.check(outcome);
                     self.answered(key, sender, context);

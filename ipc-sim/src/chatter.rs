@@ -88,10 +88,10 @@ impl App for Chatter {
                 }
                 self.plan(control);
             }
-            Happening::Event(peer, _) | Happening::Bytes(peer, _) if self.is_server => {
-                if self.answers_all || control.random().chance(self.traffic.answers) {
-                    self.say(Some(peer), control);
-                }
+            Happening::Event(peer, _) | Happening::Bytes(peer, _)
+                if self.is_server && (self.answers_all || control.random().chance(self.traffic.answers)) =>
+            {
+                self.say(Some(peer), control);
             }
             Happening::Destroyed => self.next = None,
             _ => {}

@@ -90,7 +90,8 @@ impl<A: App> ClientNode<A> {
                 return self.check(context);
             }
         }
-        context.violate(Invariant::Progress, format!("{ROUNDS} rounds at one instant, and something is still to be done"));
+        context
+            .violate(Invariant::Progress, format!("{ROUNDS} rounds at one instant, and something is still to be done"));
     }
 
     fn drain_events(&mut self, context: &mut Context<'_>) -> bool {
@@ -107,7 +108,11 @@ impl<A: App> ClientNode<A> {
                 }
                 ClientEvent::Disconnected { retry_in, unsent } => {
                     let wait = retry_in.map_or(0, crate::random::nanos);
-                    context.trace("is disconnected, {a} events unsent, tries again in {b} ns", unsent.messages as u64, wait);
+                    context.trace(
+                        "is disconnected, {a} events unsent, tries again in {b} ns",
+                        unsent.messages as u64,
+                        wait,
+                    );
                     let offline = self.settings.config().offline;
                     let ledger = &mut context.core.ledger;
                     let outcome = ledger.disconnected(side.sender, retry_in.is_none(), offline, unsent);

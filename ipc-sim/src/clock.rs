@@ -6,8 +6,8 @@ use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 use std::time::{Duration, Instant};
 
-use crate::random::nanos;
 use crate::network::Event;
+use crate::random::nanos;
 
 #[derive(Debug)]
 pub(crate) struct Clock {

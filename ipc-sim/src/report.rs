@@ -29,16 +29,8 @@ pub enum Fault {
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Cut,
-        Self::HalfOpen,
-        Self::Stop,
-        Self::Crash,
-        Self::Leap,
-        Self::Disconnect,
-        Self::Change,
-        Self::Dismiss,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Cut, Self::HalfOpen, Self::Stop, Self::Crash, Self::Leap, Self::Disconnect, Self::Change, Self::Dismiss];
 
     /// A short name.
     #[must_use]
@@ -142,7 +134,13 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { runs, elapsed, steps, account, faults, refused_dials } = self;
         writeln!(f, "{runs} runs, {steps} steps, {:.0} hours of virtual time", elapsed.as_secs_f64() / 3600.0)?;
-        writeln!(f, "emitted {}, delivered {}, rejected {}", Shown(account.emitted), Shown(account.delivered), Shown(account.rejected))?;
+        writeln!(
+            f,
+            "emitted {}, delivered {}, rejected {}",
+            Shown(account.emitted),
+            Shown(account.delivered),
+            Shown(account.rejected)
+        )?;
         f.write_str("lost:")?;
         for loss in Loss::ALL {
             let lost = account.lost_by(loss);

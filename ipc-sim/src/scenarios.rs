@@ -101,7 +101,11 @@ fn bumps() -> Scenario {
 
 fn cuts() -> Scenario {
     let faults = Faults { cut: every(150), dismiss: every(600), ..Faults::default() };
-    Scenario { faults, wire: bumpy(), ..scenario("cuts", "connections are cut in the middle of a message", alike(&modes())) }
+    Scenario {
+        faults,
+        wire: bumpy(),
+        ..scenario("cuts", "connections are cut in the middle of a message", alike(&modes()))
+    }
 }
 
 fn half_open() -> Scenario {
@@ -224,7 +228,15 @@ fn everything() -> Scenario {
     let mut deployments = alike(&configs);
     let sync: Vec<Config> = configs.iter().map(|config| config.clone().sync(true)).collect();
     deployments.extend(alike(&sync));
-    let wire = Wire { stall: 0.1, refuse: 0.1, unanswered: 0.05, split: 0.5, short: 0.3, buffer: 128..=8192, ..Wire::default() };
+    let wire = Wire {
+        stall: 0.1,
+        refuse: 0.1,
+        unanswered: 0.05,
+        split: 0.5,
+        short: 0.3,
+        buffer: 128..=8192,
+        ..Wire::default()
+    };
     Scenario {
         faults,
         wire,

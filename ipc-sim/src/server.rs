@@ -148,7 +148,8 @@ impl<A: App> ServerNode<A> {
             let wants = |(key, channel): (&u64, &Channel)| channel.wants_turn().then_some(*key);
             due = self.channels.list.iter().filter_map(wants).collect();
         }
-        context.violate(Invariant::Progress, format!("{ROUNDS} rounds at one instant, and something is still to be done"));
+        context
+            .violate(Invariant::Progress, format!("{ROUNDS} rounds at one instant, and something is still to be done"));
     }
 
     fn end(&mut self, key: u64, ending: Ending, context: &mut Context<'_>) {
@@ -202,9 +203,13 @@ impl<A: App> ServerNode<A> {
         if book > limit {
             context.violate(Invariant::Bounds, format!("{book} peers are connected where {limit} may be"));
         }
-        if book != self.channels.list.len() || book != self.announced.len() || self.listening != self.server.is_listening() {
+        if book != self.channels.list.len()
+            || book != self.announced.len()
+            || self.listening != self.server.is_listening()
+        {
             let (connections, announced) = (self.channels.list.len(), self.announced.len());
-            let message = format!("{book} peers are in the book, {connections} have a connection, {announced} announced");
+            let message =
+                format!("{book} peers are in the book, {connections} have a connection, {announced} announced");
             context.violate(Invariant::Lifecycle, message);
         }
     }
@@ -215,10 +220,8 @@ impl<A: App> Node for ServerNode<A> {
         match input {
             Input::Started => return self.start(context),
             Input::Accepted(stream) => self.accept(stream, context),
-            Input::Timeout => {
-                if self.app.poll_timeout().is_some_and(|at| at <= context.now()) {
-                    self.tell(Happening::Timeout, context);
-                }
+            Input::Timeout if self.app.poll_timeout().is_some_and(|at| at <= context.now()) => {
+                self.tell(Happening::Timeout, context);
             }
             Input::Ready(stream) => {
                 let key = self.channels.key_of(stream);

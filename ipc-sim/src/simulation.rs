@@ -101,7 +101,8 @@ impl Simulation {
             self.servers.push(Place { node: self.world.add(server), endpoint, down_until: None });
         }
         for _ in 0..self.random.within(&scenario.clients) {
-            let (Some(settings), Some(server)) = (self.random.pick(&deployment.clients), self.random.pick(&self.servers))
+            let (Some(settings), Some(server)) =
+                (self.random.pick(&deployment.clients), self.random.pick(&self.servers))
             else {
                 return;
             };
@@ -179,9 +180,8 @@ impl Simulation {
     fn named(&self, mut failure: Failure) -> Box<Failure> {
         failure.seed = self.seed;
         let Scenario { name, built_in, .. } = &self.scenario;
-        failure.replay = built_in.then(|| {
-            format!("cargo run --release -p ipc-sim -- --scenario {name} --seed {} --trace", self.seed)
-        });
+        failure.replay = built_in
+            .then(|| format!("cargo run --release -p ipc-sim -- --scenario {name} --seed {} --trace", self.seed));
         Box::new(failure)
     }
 
@@ -403,9 +403,12 @@ impl Simulation {
         for &node in &self.clients {
             let gently = self.random.chance(0.5);
             self.world.with(node, |client: &mut Client, context| {
-                client.control(context, |_, control| {
-                    if gently { control.close(Peer::SERVER) } else { control.disconnect() }
-                });
+                client.control(
+                    context,
+                    |_, control| {
+                        if gently { control.close(Peer::SERVER) } else { control.disconnect() }
+                    },
+                );
             });
         }
         for place in &self.servers {

@@ -110,7 +110,7 @@ pub(crate) fn digest(mut hash: u64, bytes: &[u8]) -> u64 {
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:>14}", format_args!("{:.6}", Duration::from_nanos(self.at).as_secs_f64()))?;
+        write!(f, "{:>14.6}", Duration::from_nanos(self.at).as_secs_f64())?;
         match self.node {
             Some(node) => write!(f, " node {node:<2} ")?,
             None => f.write_str(" network ")?,

@@ -13,7 +13,9 @@ enum State {
     Idle,
     Dialling,
     Connected,
-    Waiting { until: Instant },
+    Waiting {
+        until: Instant,
+    },
     /// `Disconnected` came without a wait; `Destroyed` must follow.
     Ending,
     Ended,
@@ -143,7 +145,10 @@ impl ClientWatch {
         if wait >= SHORTEST && allowed.contains(&wait.as_secs_f64()) {
             return Ok(());
         }
-        Err(attempts(format!("a wait of {wait:?} after {} retries, where {allowed:?} seconds are allowed", self.retries)))
+        Err(attempts(format!(
+            "a wait of {wait:?} after {} retries, where {allowed:?} seconds are allowed",
+            self.retries
+        )))
     }
 
     /// After everything was drained the client and this must be of one opinion.
@@ -177,4 +182,58 @@ fn lifecycle(message: String) -> Violation {
 
 fn attempts(message: String) -> Violation {
     Violation::new(Invariant::Attempts, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ipc_proto::{Config, Endpoint, Host, Platform, Unsent};
+
+    fn settings(config: Config) -> Settings {
+        config.build(&Host::new("sim", Platform::Linux)).expect("a valid configuration")
+    }
+
+    fn dial() -> ClientAction {
+        let endpoint = Endpoint::local(&settings(Config::new("sim")), Some("world"));
+        ClientAction::Connect(endpoint.expect("an endpoint"))
+    }
+
+    fn lost(wait: Option<Duration>) -> ClientEvent {
+        ClientEvent::Disconnected { retry_in: wait, unsent: Unsent::default() }
+    }
+
+    fn broken(outcome: Result<(), Violation>) -> Option<Invariant> {
+        outcome.err().map(|violation| violation.invariant)
+    }
+
+    #[test]
+    fn nothing_may_come_after_the_end_or_twice() {
+        let now = Instant::now();
+        let mut watch = ClientWatch::new(&settings(Config::new("sim").max_retries(0)));
+        assert_eq!(broken(watch.event(&ClientEvent::Connected, now)), Some(Invariant::Lifecycle), "not dialled");
+        assert_eq!(watch.action(&dial(), now), Ok(()));
+        assert_eq!(watch.event(&ClientEvent::Connected, now), Ok(()));
+        assert_eq!(broken(watch.event(&ClientEvent::Connected, now)), Some(Invariant::Lifecycle), "twice");
+        assert_eq!(watch.event(&lost(None), now), Ok(()));
+        assert_eq!(broken(watch.event(&lost(None), now)), Some(Invariant::Lifecycle), "twice");
+        assert_eq!(watch.event(&ClientEvent::Destroyed, now), Ok(()));
+        assert_eq!(broken(watch.event(&ClientEvent::Destroyed, now)), Some(Invariant::Lifecycle));
+        assert_eq!(broken(watch.action(&dial(), now)), Some(Invariant::Lifecycle));
+        assert_eq!(broken(watch.action(&ClientAction::Close, now)), Some(Invariant::Lifecycle));
+    }
+
+    #[test]
+    fn retries_must_be_as_many_and_as_far_apart_as_allowed() {
+        let now = Instant::now();
+        let wait = Duration::from_millis(500);
+        let mut watch = ClientWatch::new(&settings(Config::new("sim").max_retries(1)));
+        assert_eq!(watch.action(&dial(), now), Ok(()));
+        assert_eq!(broken(watch.event(&lost(None), now)), Some(Invariant::Attempts), "gives up too early");
+        assert_eq!(broken(watch.event(&lost(Some(wait * 2)), now)), Some(Invariant::Attempts), "waits too long");
+        assert_eq!(watch.event(&lost(Some(wait)), now), Ok(()));
+        let early = now + wait - Duration::from_nanos(1);
+        assert_eq!(broken(watch.action(&dial(), early)), Some(Invariant::Attempts), "tries too early");
+        assert_eq!(watch.action(&dial(), now + wait), Ok(()));
+        assert_eq!(broken(watch.event(&lost(Some(wait)), now)), Some(Invariant::Attempts), "one too many");
+    }
 }

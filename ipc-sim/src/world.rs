@@ -4,9 +4,9 @@ use std::any::Any;
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::account::Account;
 use crate::clock::Clock;
 use crate::failure::{Failure, Invariant, Violation};
-use crate::account::Account;
 use crate::ledger::Ledger;
 use crate::network::{Event, Network, Sabotage, StreamId, Wire};
 use crate::node::{Context, Core, Input, Node, NodeId};
@@ -147,7 +147,13 @@ impl World {
     /// the connection is half open until then.
     pub fn cut(&mut self, stream: StreamId, learns: Duration, other_learns: Duration) {
         let other = nanos(other_learns);
-        self.core.trace.line(self.core.clock.now(), None, "cuts stream {a}, the other end learns after {b} ns", stream.0.into(), other);
+        self.core.trace.line(
+            self.core.clock.now(),
+            None,
+            "cuts stream {a}, the other end learns after {b} ns",
+            stream.0.into(),
+            other,
+        );
         self.core.network.cut(&mut self.core.clock, stream, learns, other_learns);
     }
 

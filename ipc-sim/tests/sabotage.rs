@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use ipc_proto::{Config, Endpoint, Host, Message, Platform, Settings};
 use ipc_sim::{
-    App, ClientNode, Context, Control, Happening, Input, Invariant, Node, Peer, Sabotage, Scenario, ServerNode, Simulation,
-    Wire, World,
+    App, ClientNode, Context, Control, Happening, Input, Invariant, Node, Peer, Sabotage, Scenario, ServerNode,
+    Simulation, Wire, World,
 };
 
 /// Which invariants a sabotaged network breaks, over some seeds.
@@ -113,12 +113,16 @@ fn an_invariant_of_ones_own_fails_with_its_text_and_the_trace() {
     let settings = settings();
     let endpoint = place(&settings);
     let mut world = World::new(5, Wire::default());
-    world.add(ServerNode::new(settings.clone(), endpoint.clone(), |happening: Happening<'_>, control: &mut Control<'_, '_>| {
-        if let Happening::Event(peer, event) = happening {
-            control.context().note(format!("{peer} says {}", event.name()));
-            control.context().fail("nobody may say anything");
-        }
-    }));
+    world.add(ServerNode::new(
+        settings.clone(),
+        endpoint.clone(),
+        |happening: Happening<'_>, control: &mut Control<'_, '_>| {
+            if let Happening::Event(peer, event) = happening {
+                control.context().note(format!("{peer} says {}", event.name()));
+                control.context().fail("nobody may say anything");
+            }
+        },
+    ));
     world.add(ClientNode::new(settings, endpoint, |happening: Happening<'_>, control: &mut Control<'_, '_>| {
         if let Happening::Connected(server) = happening {
             control.emit(server, &Message::new("message", "hello").unwrap()).unwrap();

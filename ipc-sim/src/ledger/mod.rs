@@ -14,8 +14,8 @@ use crate::network::StreamId;
 
 mod sender;
 
-pub(crate) use sender::{Emitted, SenderId};
 use sender::Sender;
+pub(crate) use sender::{Emitted, SenderId};
 
 /// How a receiver ended its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,7 +135,11 @@ impl Ledger {
             return Err(order(format!("stream {}: a frame came out that nobody had written", to.0)));
         };
         if expected.digest != digest {
-            let what = if flow.expected.iter().any(|later| later.digest == digest) { "a later frame" } else { "another frame" };
+            let what = if flow.expected.iter().any(|later| later.digest == digest) {
+                "a later frame"
+            } else {
+                "another frame"
+            };
             let number = expected.number;
             return Err(order(format!("stream {}: {what} came out where emit number {number} was due", to.0)));
         }
@@ -289,7 +293,8 @@ mod tests {
 
     #[test]
     fn a_gap_a_duplicate_and_a_frame_out_of_nowhere_are_seen() {
-        for (came, fails_at) in [(&[0, 1, 2][..], None), (&[1], Some(0)), (&[0, 0], Some(1)), (&[0, 1, 2, 3], Some(3))] {
+        for (came, fails_at) in [(&[0, 1, 2][..], None), (&[1], Some(0)), (&[0, 0], Some(1)), (&[0, 1, 2, 3], Some(3))]
+        {
             let (mut ledger, sender) = ledger(3);
             assert_eq!(ledger.written(sender, TO, &[0; 30]), Ok(()));
             for (index, &digest) in came.iter().enumerate() {

@@ -208,7 +208,9 @@ impl Sender {
                     rest -= emitted.bytes;
                     self.queued -= emitted.bytes;
                 }
-                _ => return Err(accounting(format!("{torn} raw bytes are reported as torn, which is not whole emits"))),
+                _ => {
+                    return Err(accounting(format!("{torn} raw bytes are reported as torn, which is not whole emits")));
+                }
             }
         }
         self.bytes.drain(..torn.min(self.bytes.len()));
