@@ -156,3 +156,8 @@ pub use scenario::{Deployment, Faults, Scenario, Traffic};
 pub use server::ServerNode;
 pub use simulation::Simulation;
 pub use world::World;
+
+/// The README's examples run, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -420,8 +420,10 @@ impl Network {
     /// Puts bytes where they are to arrive, as they are unless that is to be sabotaged now.
     fn put(&mut self, to: StreamId, bytes: &[u8]) {
         let inbox = &mut self.ends[to.index()].bytes;
+        let (first, second) = bytes.split_at(bytes.len() / 2);
         let now = match &mut self.sabotage {
-            Some((what, 0)) if bytes.len() > 1 => *what,
+            // Two halves that are alike would arrive as if nothing had happened.
+            Some((what, 0)) if !first.is_empty() && (*what != Sabotage::Reorder || first != second) => *what,
             Some((_, writes)) => {
                 *writes = writes.saturating_sub(1);
                 return inbox.extend_from_slice(bytes);
@@ -436,7 +438,6 @@ impl Network {
                 inbox.extend_from_slice(bytes);
             }
             Sabotage::Reorder => {
-                let (first, second) = bytes.split_at(bytes.len() / 2);
                 inbox.extend_from_slice(second);
                 inbox.extend_from_slice(first);
             }
