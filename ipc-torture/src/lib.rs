@@ -16,5 +16,6 @@ pub mod needs;
 pub mod numbers;
 pub mod raw;
 pub mod restart;
+pub mod storm;
 pub mod subject;
 pub mod watch;

@@ -8,6 +8,7 @@ use super::{ServerEvent, Shared};
 use crate::runtime::{Listener, Remote, Runtime, Timer};
 use crate::slot::Socket;
 use crate::transport::Transport;
+use crate::unheard::Unheard;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -54,6 +55,7 @@ impl<R: Runtime> Accepting<R> {
         let mut pause = self.runtime.timer();
         let mut paused = false;
         let mut in_a_row = 0;
+        let failures = Unheard::default();
         let mut stop = self.socket.stop.wait();
         loop {
             let accepted = poll_fn(|cx| {
@@ -90,9 +92,13 @@ impl<R: Runtime> Accepting<R> {
                 Some(Ok((stream, remote))) => self.accepted(stream, remote),
                 Some(Err(error)) if is_of_one_connection(&error) => {}
                 Some(Err(error)) => {
-                    tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
+                    let now = self.runtime.now();
+                    // As long as there are no descriptors, every attempt fails.
+                    if let Some(unlogged) = failures.count(now) {
+                        tracing::warn!(target: "ipc", %error, unlogged, "cannot accept a connection, trying again in 50 ms");
+                    }
                     self.shared.handshakes.thin_out();
-                    pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
+                    pause.set(Some(now + ACCEPT_PAUSE));
                     paused = true;
                 }
             }

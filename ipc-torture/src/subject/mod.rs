@@ -11,6 +11,7 @@ mod server;
 
 use crate::adapters::{Adapter, Job};
 use counts::Counts;
+use ipc_conformance::behaviour::{block_on, within};
 use ipc_driver::runtime::Runtime;
 use ipc_driver::{Config, Endpoint, Settings};
 use serde::Deserialize;
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
@@ -74,6 +76,8 @@ impl Job for Live {
 
     fn run<R: Runtime>(self, runtime: R) -> Result<()> {
         let Self(options) = self;
+        // What the runtime opens on first use: a process that is starved of descriptors before that has no runtime.
+        block_on(within(&runtime, Duration::from_millis(1), std::future::pending::<()>()));
         let mut config = Config::new("world").with_json(&options.config.to_string())?;
         config.id.get_or_insert_with(|| "world".into());
         let settings: Settings = ipc_driver::host::build(config)?;
