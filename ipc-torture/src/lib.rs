@@ -10,10 +10,12 @@
 #![cfg(target_os = "linux")]
 
 pub mod adapters;
+pub mod attack;
 pub mod child;
 pub mod cli;
 pub mod needs;
 pub mod numbers;
+pub mod place;
 pub mod raw;
 pub mod restart;
 pub mod storm;

@@ -36,8 +36,9 @@ pub struct Outcome {
 ///
 /// What did not go as it should.
 pub fn come_and_go(program: &PathBuf, endpoint: &str, total: u64, wave: usize) -> Result<Outcome, String> {
-    let mut server =
-        Plan::new(program, "server", endpoint).config(json!({"maxConnections": wave * 2, "acceptBacklog": wave})).start();
+    let mut server = Plan::new(program, "server", endpoint)
+        .config(json!({"maxConnections": wave * 2, "acceptBacklog": wave}))
+        .start();
     let began = Instant::now();
     let descriptors_before = open(&server)?;
     let mut outcome = Outcome {

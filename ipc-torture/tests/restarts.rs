@@ -8,8 +8,14 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_ipc-torture");
 
 fn restart(tcp: bool) {
     let folder = tempfile::tempdir().expect("a folder");
-    let plan =
-        Restarts { program: PROGRAM.into(), folder: folder.path().to_owned(), tcp, clients: 20, restarts: 10 };
+    let plan = Restarts {
+        program: PROGRAM.into(),
+        folder: folder.path().to_owned(),
+        tcp,
+        clients: 20,
+        restarts: 10,
+        early: false,
+    };
     let account = plan.run().expect("every event is accounted for");
     println!("{account:?}");
     assert!(account.connections >= 20 * 11, "{account:?}");
@@ -27,4 +33,13 @@ fn every_event_is_accounted_for_over_unix_sockets() {
 #[test]
 fn every_event_is_accounted_for_over_tcp() {
     restart(true);
+}
+
+#[test]
+fn a_server_that_ends_while_clients_still_come_loses_nothing_of_those_it_has_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path().to_owned();
+    let plan = Restarts { program: PROGRAM.into(), folder, tcp: false, clients: 40, restarts: 40, early: true };
+    let account = plan.run().expect("every event is accounted for");
+    println!("{account:?}");
 }

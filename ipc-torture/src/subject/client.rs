@@ -66,6 +66,10 @@ impl<R: Runtime> Subject for Calling<R> {
         self.client.pending()
     }
 
+    fn len(&self) -> usize {
+        usize::from(self.client.is_connected())
+    }
+
     fn shutdown(&self, within_ms: u64) -> Value {
         let unsent = match block_on(self.client.close_within(Duration::from_millis(within_ms))) {
             Ok(()) => 0,

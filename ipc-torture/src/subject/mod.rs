@@ -6,6 +6,7 @@
 
 mod client;
 mod counts;
+mod datagrams;
 mod logs;
 mod server;
 
@@ -50,7 +51,10 @@ trait Subject {
     fn counts(&self) -> &Counts;
     /// Emits one event to whoever is there.
     fn emit(&self, name: &str, number: u64, padding: &str) -> Result<()>;
+    /// Bytes that wait to be written.
     fn pending(&self) -> usize;
+    /// Who is there: peers, or senders that are known.
+    fn len(&self) -> usize;
     /// Ends it in order, within so long.
     fn shutdown(&self, within_ms: u64) -> Value;
 }
@@ -86,7 +90,8 @@ impl Job for Live {
         let subject: Box<dyn Subject> = match options.role.as_str() {
             "server" => Box::new(server::Serving::new(runtime, settings, endpoint, counts, &options)?),
             "client" => Box::new(client::Calling::new(runtime, settings, endpoint, counts)?),
-            other => return Err(format!("no role is called {other:?}: server or client").into()),
+            "udp" => Box::new(datagrams::Receiving::new(runtime, settings, endpoint, counts)?),
+            other => return Err(format!("no role is called {other:?}: server, client or udp").into()),
         };
         if options.start {
             subject.start()?;
@@ -120,6 +125,7 @@ fn perform(subject: &dyn Subject, command: &Value, emitted: &mut u64) -> Result<
         "start" => subject.start().map(|()| json!(subject.endpoint())),
         "counts" => Ok(subject.counts().show()),
         "pending" => Ok(json!(subject.pending())),
+        "len" => Ok(json!(subject.len())),
         "shutdown" => Ok(subject.shutdown(command["within_ms"].as_u64().unwrap_or(5000))),
         // So many numbered events at once; ends at the first that is refused.
         "emit" => {

@@ -90,6 +90,10 @@ impl<R: Runtime> Subject for Serving<R> {
         self.server.peers().iter().map(Peer::pending).sum()
     }
 
+    fn len(&self) -> usize {
+        self.server.len()
+    }
+
     fn shutdown(&self, within_ms: u64) -> Value {
         let report = block_on(self.server.shutdown(Duration::from_millis(within_ms)));
         json!({"clean": report.clean, "cut": report.cut, "unsent": report.unsent.messages})
