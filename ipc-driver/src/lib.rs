@@ -27,6 +27,7 @@ mod latch;
 mod link;
 pub mod net;
 mod peer;
+mod printable;
 mod pump;
 pub mod runtime;
 mod scratch;

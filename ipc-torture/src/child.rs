@@ -46,6 +46,13 @@ impl Plan {
         self.option("adapter", adapter.name())
     }
 
+    /// Another file of the same program, for users who may not read the first.
+    #[must_use]
+    pub fn program(mut self, program: impl AsRef<Path>) -> Self {
+        self.program = program.as_ref().to_owned();
+        self
+    }
+
     /// A command that runs it: `setpriv …`, `ip netns exec …`.
     #[must_use]
     pub fn under<S: Into<String>>(mut self, prefix: impl IntoIterator<Item = S>) -> Self {
@@ -112,6 +119,18 @@ impl Child {
     pub fn ask(&mut self, command: Value) -> Value {
         let shown = command.to_string();
         self.peer.command(command).unwrap_or_else(|error| panic!("{shown}: {error}"))
+    }
+
+    /// What the command `start` says against it.
+    ///
+    /// # Panics
+    ///
+    /// If it says nothing against it.
+    pub fn refusal(&mut self) -> String {
+        match self.peer.command(json!({"cmd": "start"})) {
+            Err(ProcessError::Refused { error }) => error.to_string(),
+            other => panic!("it was to be refused: {other:?}"),
+        }
     }
 
     /// A count of what it has seen, 0 if it has not.

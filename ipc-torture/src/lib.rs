@@ -14,6 +14,7 @@ pub mod attack;
 pub mod child;
 pub mod cli;
 pub mod needs;
+pub mod netns;
 pub mod numbers;
 pub mod place;
 pub mod raw;

@@ -6,6 +6,7 @@ use super::shared::Shared;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
+use crate::printable::Printable;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Runtime, Timer};
 use crate::stream::Tap;
@@ -221,7 +222,7 @@ impl ClientDispatch {
         if let ClientEvent::Error(error) = &event {
             if !heard && !self.tap.is_open() {
                 if let Some(unlogged) = self.unheard.count(self.now) {
-                    tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, %error, unlogged, "unheard error");
+                    tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, error = %Printable(error), unlogged, "unheard error");
                 }
             }
         }

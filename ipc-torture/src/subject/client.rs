@@ -1,7 +1,7 @@
 //! The client among the subjects.
 
 use super::counts::Counts;
-use super::{Result, Subject};
+use super::{Options, Result, Subject};
 use crate::numbers::Numbered;
 use ipc_conformance::behaviour::block_on;
 use ipc_driver::runtime::Runtime;
@@ -16,7 +16,13 @@ pub(super) struct Calling<R: Runtime> {
 }
 
 impl<R: Runtime> Calling<R> {
-    pub(super) fn new(runtime: R, settings: Settings, endpoint: Endpoint, counts: Arc<Counts>) -> Result<Self> {
+    pub(super) fn new(
+        runtime: R,
+        settings: Settings,
+        endpoint: Endpoint,
+        counts: Arc<Counts>,
+        options: &Options,
+    ) -> Result<Self> {
         let client = Client::with_runtime(runtime, settings, endpoint)?;
         let seen = Arc::clone(&counts);
         client.on("number", move |event: Numbered| seen.number(0, &event));
@@ -24,6 +30,10 @@ impl<R: Runtime> Calling<R> {
         client.on("value", move |_: Value| seen.add("values", 1));
         let seen = Arc::clone(&counts);
         client.on_any(move |_| seen.add("messages", 1));
+        client.on("complain", |text: String| Err::<(), String>(format!("cannot do {text}")));
+        if options.unheard {
+            return Ok(Self { client, counts });
+        }
         let seen = Arc::clone(&counts);
         client.on_lifecycle(move |event| match event {
             ClientEvent::Connected => {

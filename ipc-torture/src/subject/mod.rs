@@ -39,6 +39,9 @@ struct Options {
     /// Only these users are let in: the accept filter `same_user_or_root`.
     #[serde(default)]
     own_user_only: bool,
+    /// Nobody listens for errors: they go to the log.
+    #[serde(default)]
+    unheard: bool,
     /// How many handlers with names of their own there are beside the usual ones.
     #[serde(default)]
     handlers: usize,
@@ -89,7 +92,7 @@ impl Job for Live {
         let counts = Arc::new(Counts::new(options.record.as_deref())?);
         let subject: Box<dyn Subject> = match options.role.as_str() {
             "server" => Box::new(server::Serving::new(runtime, settings, endpoint, counts, &options)?),
-            "client" => Box::new(client::Calling::new(runtime, settings, endpoint, counts)?),
+            "client" => Box::new(client::Calling::new(runtime, settings, endpoint, counts, &options)?),
             "udp" => Box::new(datagrams::Receiving::new(runtime, settings, endpoint, counts)?),
             other => return Err(format!("no role is called {other:?}: server, client or udp").into()),
         };

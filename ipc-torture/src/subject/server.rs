@@ -47,6 +47,11 @@ impl<R: Runtime> Serving<R> {
         if options.own_user_only {
             server.accept_if(ipc_driver::same_user_or_root);
         }
+        // What a program does that reports in words of its own.
+        server.on("complain", |_, text: String| Err::<(), String>(format!("cannot do {text}")));
+        if options.unheard {
+            return Ok(Self { server, counts });
+        }
         let seen = Arc::clone(&counts);
         server.on_lifecycle(move |event| match event {
             ServerEvent::Connected(_) => seen.add("connected", 1),
