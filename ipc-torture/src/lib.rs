@@ -19,6 +19,7 @@ pub mod numbers;
 pub mod place;
 pub mod raw;
 pub mod restart;
+pub mod soak;
 pub mod storm;
 pub mod subject;
 pub mod watch;

@@ -5,7 +5,7 @@ use crate::raw::Raw;
 use crate::watch::until;
 use ipc_tokio::{Client, Config, Tokio};
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -35,7 +35,7 @@ pub struct Outcome {
 /// # Errors
 ///
 /// What did not go as it should.
-pub fn come_and_go(program: &PathBuf, endpoint: &str, total: u64, wave: usize) -> Result<Outcome, String> {
+pub fn come_and_go(program: &Path, endpoint: &str, total: u64, wave: usize) -> Result<Outcome, String> {
     let mut server = Plan::new(program, "server", endpoint)
         .config(json!({"maxConnections": wave * 2, "acceptBacklog": wave}))
         .start();
@@ -103,7 +103,7 @@ pub struct Storm {
 /// # Errors
 ///
 /// What did not go as it should.
-pub fn storm(program: &PathBuf, endpoint: &str, clients: usize, most: usize) -> Result<Storm, String> {
+pub fn storm(program: &Path, endpoint: &str, clients: usize, most: usize) -> Result<Storm, String> {
     let mut server = Plan::new(program, "server", endpoint).config(json!({"maxConnections": most})).start();
     let began = Instant::now();
     let at_rest = open(&server)?;

@@ -13,7 +13,7 @@ fn ten_thousand(endpoint: &str) {
     let endpoint = endpoint.replace("{}", &folder.path().display().to_string());
     // Each connection has two ends, and one of them is in this process.
     let wave = if raise_descriptors() > 1200 { 500 } else { 100 };
-    let outcome = come_and_go(&PROGRAM.into(), &endpoint, 10_000, wave).expect("all came and went");
+    let outcome = come_and_go(PROGRAM.as_ref(), &endpoint, 10_000, wave).expect("all came and went");
     println!("{outcome:?}");
     assert_eq!(outcome.connections, 10_000);
     assert_eq!(outcome.descriptors_after, outcome.descriptors_before);
@@ -37,7 +37,7 @@ fn five_hundred_clients_at_once_are_all_served_a_hundred_at_a_time() {
     let folder = tempfile::tempdir().expect("a folder");
     for endpoint in ["unix:{}/socket", "tcp:127.0.0.1:0"] {
         let endpoint = endpoint.replace("{}", &folder.path().display().to_string());
-        let outcome = storm(&PROGRAM.into(), &endpoint, 500, 100).expect("all are served");
+        let outcome = storm(PROGRAM.as_ref(), &endpoint, 500, 100).expect("all are served");
         println!("{endpoint}: {outcome:?}");
         assert_eq!(outcome.answered, 500);
         assert!(outcome.turned_away > 0, "there was no storm: {outcome:?}");

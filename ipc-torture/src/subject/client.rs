@@ -72,6 +72,10 @@ impl<R: Runtime> Subject for Calling<R> {
         Ok(self.client.emit(name, &event)?)
     }
 
+    fn broadcast(&self, _padding: &str) -> Result<()> {
+        Err("a client has nobody to broadcast to".into())
+    }
+
     fn pending(&self) -> usize {
         self.client.pending()
     }

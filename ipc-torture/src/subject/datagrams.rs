@@ -47,6 +47,11 @@ impl<R: Runtime> Subject for Receiving<R> {
         Err("a UDP server answers only".into())
     }
 
+    fn broadcast(&self, padding: &str) -> Result<()> {
+        let _outcome = self.server.broadcast("news", padding)?;
+        Ok(())
+    }
+
     fn pending(&self) -> usize {
         self.server.pending()
     }

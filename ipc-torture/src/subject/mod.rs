@@ -4,6 +4,7 @@
 //! `ipc-conformance` it can do what faults need: emit until it is refused, count in place of telling, write down what was
 //! delivered.
 
+mod all;
 mod client;
 mod counts;
 mod datagrams;
@@ -39,6 +40,9 @@ struct Options {
     /// Only these users are let in: the accept filter `same_user_or_root`.
     #[serde(default)]
     own_user_only: bool,
+    /// Bytes that are lost with every message, to see that a leak is noticed.
+    #[serde(default)]
+    leak: usize,
     /// Nobody listens for errors: they go to the log.
     #[serde(default)]
     unheard: bool,
@@ -54,6 +58,8 @@ trait Subject {
     fn counts(&self) -> &Counts;
     /// Emits one event to whoever is there.
     fn emit(&self, name: &str, number: u64, padding: &str) -> Result<()>;
+    /// Emits an event of that many bytes to everybody who is there.
+    fn broadcast(&self, padding: &str) -> Result<()>;
     /// Bytes that wait to be written.
     fn pending(&self) -> usize;
     /// Who is there: peers, or senders that are known.
@@ -85,16 +91,11 @@ impl Job for Live {
         let Self(options) = self;
         // What the runtime opens on first use: a process that is starved of descriptors before that has no runtime.
         block_on(within(&runtime, Duration::from_millis(1), std::future::pending::<()>()));
-        let mut config = Config::new("world").with_json(&options.config.to_string())?;
-        config.id.get_or_insert_with(|| "world".into());
-        let settings: Settings = ipc_driver::host::build(config)?;
-        let endpoint: Endpoint = options.endpoint.parse()?;
         let counts = Arc::new(Counts::new(options.record.as_deref())?);
-        let subject: Box<dyn Subject> = match options.role.as_str() {
-            "server" => Box::new(server::Serving::new(runtime, settings, endpoint, counts, &options)?),
-            "client" => Box::new(client::Calling::new(runtime, settings, endpoint, counts, &options)?),
-            "udp" => Box::new(datagrams::Receiving::new(runtime, settings, endpoint, counts)?),
-            other => return Err(format!("no role is called {other:?}: server, client or udp").into()),
+        let subject: Box<dyn Subject> = if options.role == "all" {
+            Box::new(all::All::new(&runtime, &options, &counts)?)
+        } else {
+            make(runtime, &options, &options.role, &options.config, &options.endpoint, counts)?
         };
         if options.start {
             subject.start()?;
@@ -102,6 +103,26 @@ impl Job for Live {
         say(&json!({"ready": true, "endpoint": subject.endpoint()}))?;
         obey(&*subject)
     }
+}
+
+fn make<R: Runtime>(
+    runtime: R,
+    options: &Options,
+    role: &str,
+    config: &Value,
+    endpoint: &str,
+    counts: Arc<Counts>,
+) -> Result<Box<dyn Subject>> {
+    let mut config = Config::new("world").with_json(&config.to_string())?;
+    config.id.get_or_insert_with(|| "world".into());
+    let settings: Settings = ipc_driver::host::build(config)?;
+    let endpoint: Endpoint = endpoint.parse()?;
+    Ok(match role {
+        "server" => Box::new(server::Serving::new(runtime, settings, endpoint, counts, options)?),
+        "client" => Box::new(client::Calling::new(runtime, settings, endpoint, counts, options)?),
+        "udp" => Box::new(datagrams::Receiving::new(runtime, settings, endpoint, counts)?),
+        other => return Err(format!("no role is called {other:?}: server, client, udp or all").into()),
+    })
 }
 
 fn say(line: &Value) -> io::Result<()> {
@@ -127,6 +148,10 @@ fn perform(subject: &dyn Subject, command: &Value, emitted: &mut u64) -> Result<
     match command["cmd"].as_str().unwrap_or_default() {
         "start" => subject.start().map(|()| json!(subject.endpoint())),
         "counts" => Ok(subject.counts().show()),
+        "broadcast" => {
+            let size = command["size"].as_u64().unwrap_or(0) as usize;
+            subject.broadcast(&crate::numbers::Numbered::padding(size)).map(|()| Value::Null)
+        }
         "pending" => Ok(json!(subject.pending())),
         "len" => Ok(json!(subject.len())),
         "shutdown" => Ok(subject.shutdown(command["within_ms"].as_u64().unwrap_or(5000))),

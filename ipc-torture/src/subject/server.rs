@@ -32,7 +32,9 @@ impl<R: Runtime> Serving<R> {
         // What a program does that parses whatever comes.
         server.on("value", move |_, _: Value| seen.add("values", 1));
         let seen = Arc::clone(&counts);
+        let leak = options.leak;
         server.on_any(move |_, event| {
+            std::mem::forget(vec![1_u8; leak]);
             seen.add("messages", 1);
             seen.add("bytes", event.data_json().map_or(0, str::len) as u64);
         });
@@ -89,6 +91,15 @@ impl<R: Runtime> Subject for Serving<R> {
         let Some(first) = peers.first() else { return Err(io::Error::from(io::ErrorKind::NotConnected).into()) };
         let event = Numbered { number, padding: padding.to_owned(), ..Numbered::default() };
         Ok(first.emit(name, &event)?)
+    }
+
+    fn broadcast(&self, padding: &str) -> Result<()> {
+        if self.server.settings().config().raw_buffer {
+            return Ok(());
+        }
+        // Who reads slowly does not get it, and is counted as full.
+        let _outcome = self.server.broadcast("news", padding)?;
+        Ok(())
     }
 
     fn pending(&self) -> usize {
