@@ -1,6 +1,7 @@
 //! Hostile peers: what a server or client of ours withstands. The attacks themselves are in `ipc_torture::attack`.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "figures, for who asks for them")]
 
 use ipc_torture::attack::{Attack, Scale, crowd, names, size, slow, tls};
 

@@ -1,6 +1,7 @@
 //! Ten thousand connections leave nothing behind, and a storm of clients is served in the end.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "figures, for who asks for them")]
 
 use ipc_torture::storm::{come_and_go, storm};
 use ipc_torture::watch::raise_descriptors;

@@ -1,6 +1,7 @@
 //! No descriptors left: nothing spins, nothing dies, and it goes on by itself once there are some again.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "figures, for who asks for them")]
 
 use ipc_torture::adapters::Adapter;
 use ipc_torture::child::Plan;

@@ -1,6 +1,7 @@
 //! A server that is killed and stopped by turns, under clients that never stop emitting: every event is accounted for.
 
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "figures, for who asks for them")]
 
 use ipc_torture::restart::Restarts;
 

@@ -41,7 +41,14 @@ pub(super) struct World<R> {
 impl<R: Runtime> World<R> {
     pub(super) fn new(runtime: R, endpoints: &str, ca: PathBuf) -> Self {
         let endpoints = endpoints.split(' ').map(str::to_owned).collect();
-        Self { runtime, endpoints, ca, stop: AtomicBool::new(false), done: AtomicU64::new(0), failure: Mutex::default() }
+        Self {
+            runtime,
+            endpoints,
+            ca,
+            stop: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            failure: Mutex::default(),
+        }
     }
 
     pub(super) fn fail(&self, what: String) {

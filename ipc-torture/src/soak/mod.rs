@@ -72,7 +72,8 @@ impl Soak {
         let endpoints =
             format!("unix:{} tcp:127.0.0.1:0 tls:127.0.0.1:0 udp4:127.0.0.1:0 raw:{}", path("world"), path("raw"));
         let plan = Plan::new(&self.program, "all", &endpoints).adapter(self.adapter).option("leak", self.leak);
-        let config = json!({"maxConnections": 1000, "tls": {"public": path("server.crt"), "private": path("server.key")}});
+        let config =
+            json!({"maxConnections": 1000, "tls": {"public": path("server.crt"), "private": path("server.key")}});
         let mut server = plan.config(config).start();
         let at_rest = server.watched().descriptors().map_err(|error| error.to_string())?;
         let mut command = Command::new(&self.program);
@@ -137,7 +138,10 @@ impl Run {
             let descriptors = DESCRIPTORS.judge(&series(|process| process.descriptors as f64)).map_err(named)?;
             Ok::<_, String>((memory, descriptors))
         };
-        Ok(Verdict { server: of("server", |sample| &sample.server)?, clients: of("clients", |sample| &sample.clients)? })
+        Ok(Verdict {
+            server: of("server", |sample| &sample.server)?,
+            clients: of("clients", |sample| &sample.clients)?,
+        })
     }
 
     /// Events that the servers received in a second, on average.

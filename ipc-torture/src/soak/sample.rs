@@ -23,11 +23,7 @@ impl Process {
     ///
     /// If it has ended.
     pub fn now(watched: Watched) -> io::Result<Self> {
-        Ok(Self {
-            memory: watched.memory()?,
-            descriptors: watched.descriptors()?,
-            processor: watched.processor()?,
-        })
+        Ok(Self { memory: watched.memory()?, descriptors: watched.descriptors()?, processor: watched.processor()? })
     }
 }
 
