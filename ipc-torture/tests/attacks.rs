@@ -76,6 +76,11 @@ fn what_is_no_tls_is_refused_and_never_an_event() {
 }
 
 #[test]
+fn a_client_is_never_connected_to_what_speaks_no_tls_and_tries_again() {
+    withstands(tls::server);
+}
+
+#[test]
 fn renegotiation_is_refused() {
     withstands(tls::renegotiation);
 }

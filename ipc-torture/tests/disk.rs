@@ -10,6 +10,7 @@ use serde_json::json;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ipc-torture");
 
@@ -87,6 +88,22 @@ fn a_folder_that_is_missing_or_none_is_an_error_with_path_and_reason() {
     }
     assert!(!place.path("missing").exists(), "only a socketRoot is made");
     assert_eq!(fs::read(place.path("file")).expect("read"), b"precious");
+}
+
+#[test]
+fn a_folder_that_somebody_keeps_locked_delays_a_start_and_does_not_prevent_it() {
+    let place = Place::new(PROGRAM);
+    let folder = fs::File::open(place.path("")).expect("the folder");
+    rustix::fs::flock(&folder, rustix::fs::FlockOperation::LockExclusive).expect("locked");
+    let began = Instant::now();
+    let mut server = place.server(Over::Unix).start();
+    assert!(began.elapsed() > Duration::from_millis(100), "it has waited for others to be done: {:?}", began.elapsed());
+    server.ask(json!({"cmd": "shutdown"}));
+    assert!(!place.path("world").exists());
+    // The lock is that of the folder itself: there is no file of its own that could be left behind.
+    let left: Vec<_> = fs::read_dir(place.path("")).expect("read").filter_map(Result::ok).collect();
+    let others = left.iter().filter(|entry| entry.path().extension().is_none());
+    assert_eq!(others.count(), 0, "{left:?}");
 }
 
 #[test]

@@ -39,7 +39,7 @@ impl Scale {
 pub type Attack = fn(&Path, Scale) -> Outcome;
 
 /// Every attack by name.
-pub const LIST: [(&str, Attack); 14] = [
+pub const LIST: [(&str, Attack); 15] = [
     ("slow frames", slow::frames),
     ("slow handshakes", slow::handshakes),
     ("a slow server", slow::server),
@@ -53,6 +53,7 @@ pub const LIST: [(&str, Attack); 14] = [
     ("ids claimed without end", names::claimed_ids),
     ("datagrams from everywhere", crowd::datagrams),
     ("bytes that are no TLS", tls::garbage),
+    ("a server that speaks no TLS", tls::server),
     ("renegotiation of TLS", tls::renegotiation),
 ];
 

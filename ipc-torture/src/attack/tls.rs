@@ -8,6 +8,7 @@ use crate::raw::{Raw, frame};
 use crate::watch::until;
 use serde_json::json;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -70,6 +71,34 @@ pub fn garbage(program: &Path, _scale: Scale) -> Outcome {
     check(grown < 8 << 20, || format!("it grew by {grown} bytes"))?;
     let names: Vec<_> = inputs.iter().map(|(name, _)| *name).collect();
     Ok(format!("{}: all refused, {} KiB grown", names.join(", "), grown / 1024))
+}
+
+/// A server that answers a handshake with noise, in clear, or not at all: the client is never connected, says why, and tries again.
+///
+/// # Errors
+///
+/// What the victim did not withstand.
+pub fn server(program: &Path, _scale: Scale) -> Outcome {
+    let place = Place::new(program);
+    let mut shown = Vec::new();
+    for (name, answer) in [("noise", noise(100_000)), ("plain text", frame("number", "1")), ("silence", Vec::new())] {
+        let listener = TcpListener::bind("127.0.0.1:0").map_err(words)?;
+        let endpoint = format!("tcp:{}", listener.local_addr().map_err(words)?);
+        let limit = json!({"tls": {"trustedConnections": place.path("ca.crt"), "handshakeTimeout": 300}});
+        let mut victim = place.client(Over::Tls, &endpoint).config(limit).start();
+        for _ in 0..3 {
+            let (stream, _) = listener.accept().map_err(words)?;
+            let mut raw = Raw::Tcp(stream);
+            raw.wait_for(Duration::from_secs(5)).map_err(words)?;
+            // It may hang up before all of it is written.
+            let _cut = raw.write_all(&answer);
+            raw.to_the_end().ok_or_else(|| format!("{name}: it does not hang up"))?;
+        }
+        victim.await_count("connect", 3);
+        check(victim.count("connected") == 0 && victim.count("messages") == 0, || format!("{name}: it was let in"))?;
+        shown.push(format!("{name}: {}", victim.ask(json!({"cmd": "counts"}))["last_error"]));
+    }
+    Ok(shown.join("; "))
 }
 
 /// `openssl s_client` connects with TLS 1.2 and asks for another handshake, again and again.

@@ -80,6 +80,8 @@ impl Restarts {
             let record = self.folder.join(format!("record.{round}"));
             let plan = Plan::new(&self.program, "server", &endpoint)
                 .config(json!({"maxConnections": self.clients * 2}))
+                // Slower than the clients: at every end there is something on the way.
+                .option("work_us", 50)
                 .option("record", record.display().to_string());
             if let Some(fleet) = &fleet {
                 fleet.epoch(round as u64);

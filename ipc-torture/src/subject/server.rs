@@ -27,7 +27,13 @@ impl<R: Runtime> Serving<R> {
         let server = Server::with_runtime(runtime, settings, endpoint)?;
         server.on_event("echo", Peer::emit_event);
         let seen = Arc::clone(&counts);
-        server.on("number", move |peer, event: Numbered| seen.number(peer.id().get(), &event));
+        let work = Duration::from_micros(options.work_us);
+        server.on("number", move |peer, event: Numbered| {
+            if !work.is_zero() {
+                std::thread::sleep(work);
+            }
+            seen.number(peer.id().get(), &event)
+        });
         let seen = Arc::clone(&counts);
         // What a program does that parses whatever comes.
         server.on("value", move |_, _: Value| seen.add("values", 1));
