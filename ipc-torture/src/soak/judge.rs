@@ -1,6 +1,6 @@
 //! Whether a series of samples is flat, and why it is not.
 //!
-//! After the warm-up, the first fifth of a run, the rest is cut into [`WINDOWS`] pieces, and of each its lowest sample is looked at: large
+//! After the warm-up, the first fifth of a run, the rest is cut into 16 pieces, and of each its lowest sample is looked at: large
 //! messages come and go, and what they need for a moment is no growth, whereas a leak raises the floor. The floor is flat if both
 //! hold, `slack` being 10 % of its median and a fixed amount for what an allocator keeps or a client more or less has open:
 //!

@@ -1,6 +1,6 @@
 //! A long run under mixed load: memory and descriptors of the servers' process, and of the clients', must be flat.
 //!
-//! Servers of every transport live in one process, clients of many kinds in another ([`load`]); this one samples both by `/proc`, broadcasts in
+//! Servers of every transport live in one process, clients of many kinds in another ([`mod@load`]); this one samples both by `/proc`, broadcasts in
 //! between, and judges in the end ([`judge`]).
 
 mod actors;
@@ -35,7 +35,7 @@ pub struct Soak {
     pub adapter: Adapter,
     /// For how long.
     pub time: Duration,
-    /// Bytes that the servers lose with every event, to see that this is noticed.
+    /// Bytes that the servers lose with every broadcast, to see that this is noticed.
     pub leak: usize,
 }
 

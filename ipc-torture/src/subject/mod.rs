@@ -40,7 +40,7 @@ struct Options {
     /// Only these users are let in: the accept filter `same_user_or_root`.
     #[serde(default)]
     own_user_only: bool,
-    /// Bytes that are lost with every message, to see that a leak is noticed.
+    /// Bytes that are lost with every broadcast, to see that a leak is noticed.
     #[serde(default)]
     leak: usize,
     /// How long the handler of numbered events takes, in microseconds: the sockets fill meanwhile.
