@@ -101,7 +101,8 @@ fn the_quick_set_has_every_scenario_and_every_subject_in_both_roles() {
     let everybody: Vec<Subject> = subjects().iter().map(|(subject, _)| subject.clone()).collect();
     let quick = cells::quick(&everybody);
     for scenario in ipc_conformance::matrix::scenarios::all() {
-        assert!(quick.iter().any(|cell| cell.scenario.name == scenario.name), "{}", scenario.name);
+        let playable = cells::transports(&scenario).next().is_some();
+        assert!(!playable || quick.iter().any(|cell| cell.scenario.name == scenario.name), "{}", scenario.name);
     }
     for at in 0..everybody.len() {
         assert!(quick.iter().any(|cell| cell.server == at) && quick.iter().any(|cell| cell.client == at));

@@ -4,10 +4,10 @@
 //! at a version number. A handler runs inline on the task of its connection, with no lock held.
 
 use crate::error::BoxError;
+use crate::sync::{AtomicBool, AtomicU64, Ordering, RwLock};
 use ipc_proto::{DataError, Event, FromEvent};
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
 /// Names a registered handler, to take it out again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,9 +1,10 @@
 //! A value that is set once and that any number of tasks may wait for.
 
+use crate::sync::{Mutex, MutexGuard};
 use crate::wakers::{Ticket, Wakers};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll};
 
 #[derive(Debug)]

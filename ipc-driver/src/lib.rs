@@ -12,6 +12,7 @@
 #[cfg(feature = "async-io")]
 pub mod async_io;
 mod client;
+mod counters;
 mod dial;
 mod emit;
 mod error;
@@ -25,6 +26,10 @@ pub mod host;
 mod ipc;
 mod latch;
 mod link;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(all(test, ipc_loom))]
+mod models;
 pub mod net;
 mod peer;
 mod printable;
@@ -34,6 +39,7 @@ mod scratch;
 mod server;
 mod slot;
 mod stream;
+mod sync;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(not(feature = "tls"))]
@@ -54,6 +60,7 @@ pub use api::*;
 /// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
 pub mod api {
     pub use crate::client::{ClientEvent, Emitter};
+    pub use crate::counters::{ClientCounters, ConnectionCounters, RefusedConnections, ServerCounters};
     pub use crate::dial::{Lookup, UnresolvedHost};
     #[cfg(unix)]
     pub use crate::error::HandOverError;
@@ -71,10 +78,11 @@ pub mod api {
     pub use crate::tls::{HandshakeError, TlsError, TlsSource};
     pub use crate::udp::{UdpCounters, UdpEvent, UdpPeer};
     pub use ipc_proto::{
-        Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, EmitError, Empty, EncodeError,
-        Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host, Interface, IpFamily, LocalAddress,
-        MAX_DATAGRAM, Message, Offline, OnMalformed, Parser, PeerId, PeerRemoval, Platform, ProtocolError, Settings,
-        StopRetrying, TlsOptions, Unsent,
+        Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, DatagramSendCounters,
+        EmitError, Empty, EncodeError, Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host,
+        InboundCounters, Interface, IpFamily, LocalAddress, Loss, Lost, MAX_DATAGRAM, MalformedCounters, Message,
+        Offline, OnMalformed, OutboundCounters, Parser, PeerId, PeerRemoval, Platform, ProtocolError, RefusedEmits,
+        Settings, StopRetrying, TlsOptions, Unsent,
     };
     /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
     #[cfg(feature = "tls")]

@@ -4,12 +4,17 @@
 //! It is held while an event is encoded, never across a system call, a handler or an await. The task is woken at most
 //! once between two of its runs. The queue is that of a stream, or that of a UDP socket.
 
+use crate::counters::{Linked, Received, Tally};
+use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::wakers::{Ticket, Wakers};
-use ipc_proto::{DatagramOutbound, DatagramTransmit, EmitError, Outbound, Transmit};
+use ipc_proto::{
+    DatagramOutbound, DatagramSendCounters, DatagramTransmit, EmitError, Outbound, OutboundCounters, Transmit,
+};
 use std::cell::Cell;
+use std::fmt;
+use std::ops::AddAssign;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -29,7 +34,12 @@ pub(crate) enum CloseOrder {
 pub(crate) trait Queue {
     /// What was taken out of it to be written.
     type Transmit;
+    /// What it counts.
+    type Counters: Copy + Default + AddAssign + fmt::Debug;
+    /// What the task counts that looks after it.
+    type Report: Copy + Default + AddAssign + fmt::Debug;
 
+    fn counters(&self) -> Self::Counters;
     fn limit(&self) -> usize;
     fn set_limit(&mut self, limit: usize);
     fn pending(&self) -> usize;
@@ -40,9 +50,15 @@ pub(crate) trait Queue {
 
 /// Both kinds of queue have these methods by themselves.
 macro_rules! queue {
-    ($queue:ty, $transmit:ty) => {
+    ($queue:ty, $transmit:ty, $counters:ty, $report:ty) => {
         impl Queue for $queue {
             type Transmit = $transmit;
+            type Counters = $counters;
+            type Report = $report;
+
+            fn counters(&self) -> $counters {
+                self.counters()
+            }
 
             fn limit(&self) -> usize {
                 self.limit()
@@ -70,11 +86,11 @@ macro_rules! queue {
         }
     };
 }
-queue!(Outbound, Transmit);
-queue!(DatagramOutbound, DatagramTransmit);
+queue!(Outbound, Transmit, OutboundCounters, Received);
+queue!(DatagramOutbound, DatagramTransmit, DatagramSendCounters, Tally);
 
 #[derive(Debug)]
-pub(crate) struct Link<Q = Outbound> {
+pub(crate) struct Link<Q: Queue = Outbound> {
     state: Mutex<State<Q>>,
     /// The answers of our own handlers have filled the queue. Written under the lock, read without it between two
     /// events.
@@ -82,7 +98,7 @@ pub(crate) struct Link<Q = Outbound> {
 }
 
 #[derive(Debug)]
-struct State<Q> {
+struct State<Q: Queue> {
     /// Absent while a client has no connection, or a UDP server no socket.
     outbound: Option<Q>,
     order: CloseOrder,
@@ -91,19 +107,35 @@ struct State<Q> {
     waker: Option<Waker>,
     /// Who waits for room in the queue.
     waiting: Wakers,
+    /// Apart from what the queue that is there counts, and from `report`.
+    counted: Linked<Q::Counters, Q::Report>,
+    /// What the task of the connection that is there has counted.
+    report: Q::Report,
 }
 
-impl<Q> Default for Link<Q> {
+impl<Q: Queue> Default for Link<Q> {
     fn default() -> Self {
-        let state =
-            State { outbound: None, order: CloseOrder::Open, parked: false, waker: None, waiting: Wakers::default() };
+        let state = State {
+            outbound: None,
+            order: CloseOrder::Open,
+            parked: false,
+            waker: None,
+            waiting: Wakers::default(),
+            counted: Linked::default(),
+            report: Q::Report::default(),
+        };
         Self { state: Mutex::new(state), congested: AtomicBool::new(false) }
     }
 }
 
+#[cfg(not(ipc_loom))]
 thread_local! {
     /// The link whose handlers run on this thread just now.
     static DISPATCHING: Cell<*const ()> = const { Cell::new(ptr::null()) };
+}
+#[cfg(ipc_loom)]
+loom::thread_local! {
+    static DISPATCHING: Cell<*const ()> = Cell::new(ptr::null());
 }
 
 impl<Q: Queue> Link<Q> {
@@ -127,15 +159,17 @@ impl<Q: Queue> Link<Q> {
     /// A handler that answers its own peer may fill the queue to twice `maxPendingBytes`: its connection reads nothing
     /// more while the queue is above the limit, so that answers are not refused for what the peer has not yet read.
     pub(crate) fn emit(&self, emit: impl FnOnce(&mut Q) -> Result<(), EmitError>) -> Option<Result<(), EmitError>> {
-        let inline = ptr::eq(DISPATCHING.get(), self.address());
-        let mut state = self.lock();
+        let inline = ptr::eq(DISPATCHING.with(Cell::get), self.address());
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let outbound = state.outbound.as_mut()?;
         if state.order != CloseOrder::Open {
+            state.counted.closed += 1;
             return Some(Err(EmitError::Closed));
         }
-        let outbound = state.outbound.as_mut()?;
         let outcome = if inline { self.emit_inline(outbound, emit) } else { emit(outbound) };
         if outcome.is_ok() {
-            Self::wake(state);
+            Self::wake(guard);
         }
         Some(outcome)
     }
@@ -174,28 +208,50 @@ impl<Q: Queue> Link<Q> {
         ticket: &mut Ticket,
         emit: impl FnOnce(&mut Q) -> Result<(), EmitError>,
     ) -> Poll<Option<Result<(), EmitError>>> {
-        let mut state = self.lock();
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        let Some(outbound) = state.outbound.as_mut() else { return Poll::Ready(None) };
         if state.order != CloseOrder::Open {
+            state.counted.closed += 1;
             return Poll::Ready(Some(Err(EmitError::Closed)));
         }
-        let Some(outbound) = state.outbound.as_mut() else { return Poll::Ready(None) };
         match emit(outbound) {
             Err(EmitError::Full { .. }) => {
+                state.counted.waits += 1;
                 state.waiting.register(ticket, cx);
                 Poll::Pending
             }
             outcome => {
                 if outcome.is_ok() {
-                    Self::wake(state);
+                    Self::wake(guard);
                 }
                 Poll::Ready(Some(outcome))
             }
         }
     }
 
+    /// Refuses an emit because there is no queue, where such emits are to be counted.
+    pub(crate) fn refuse(&self) -> Result<(), EmitError> {
+        self.lock().counted.closed += 1;
+        Err(EmitError::Closed)
+    }
+
     /// Registers a task that waits for room while there is no connection.
     pub(crate) fn wait(&self, cx: &Context<'_>, ticket: &mut Ticket) {
-        self.lock().waiting.register(ticket, cx);
+        let mut state = self.lock();
+        state.counted.waits += 1;
+        state.waiting.register(ticket, cx);
+    }
+
+    /// What was counted here since the link was made. A queue that was detached counts elsewhere.
+    pub(crate) fn counters(&self) -> Linked<Q::Counters, Q::Report> {
+        let state = self.lock();
+        let mut counted = state.counted;
+        if let Some(outbound) = &state.outbound {
+            counted.sent += outbound.counters();
+        }
+        counted.report += state.report;
+        counted
     }
 
     /// A place among those who wait for room, given back when it is dropped.
@@ -254,21 +310,42 @@ impl<Q: Queue> Link<Q> {
         state.order = CloseOrder::Open;
     }
 
-    /// For the task: takes the queue out, when the connection has ended. Whoever waits for room is woken.
-    pub(crate) fn detach(&self) -> Option<Q> {
+    /// For the task: takes the queue out, when the connection has ended, with its last report. Whoever waits for room is
+    /// woken.
+    pub(crate) fn detach(&self, report: Q::Report) -> Option<Q> {
         let mut state = self.lock();
         let outbound = state.outbound.take();
+        self.detached(state, report);
+        outbound
+    }
+
+    /// For the task: ends the queue, when the connection has ended for good. What it has counted stays here.
+    pub(crate) fn finish<T>(&self, report: Q::Report, end: impl FnOnce(&mut Q) -> T) -> Option<T> {
+        let mut state = self.lock();
+        let mut outbound = state.outbound.take();
+        let ended = outbound.as_mut().map(|outbound| {
+            let ended = end(outbound);
+            state.counted.sent += outbound.counters();
+            ended
+        });
+        self.detached(state, report);
+        ended
+    }
+
+    fn detached(&self, mut state: MutexGuard<'_, State<Q>>, report: Q::Report) {
+        state.report = Q::Report::default();
+        state.counted.report += report;
         let waiting = state.waiting.take();
         self.congested.store(false, Ordering::Relaxed);
         drop(state);
         waiting.wake();
-        outbound
     }
 
-    /// For the task: moves what is queued to `transmit`, wakes who waits for room, and tells whether there is something
-    /// to write.
-    pub(crate) fn poll_transmit(&self, transmit: &mut Q::Transmit) -> bool {
+    /// For the task: moves what is queued to `transmit`, wakes who waits for room, and tells whether there is something to
+    /// write. `report` brings what the task has counted up to date, where there is something new.
+    pub(crate) fn poll_transmit(&self, report: impl FnOnce(&mut Q::Report), transmit: &mut Q::Transmit) -> bool {
         let mut state = self.lock();
+        report(&mut state.report);
         let Some(outbound) = state.outbound.as_mut() else { return false };
         let writable = outbound.poll_transmit(transmit);
         let (pending, limit) = (outbound.pending(), outbound.limit());
@@ -315,10 +392,10 @@ impl<Q: Queue> Link<Q> {
         struct Restore(*const ());
         impl Drop for Restore {
             fn drop(&mut self) {
-                DISPATCHING.set(self.0);
+                DISPATCHING.with(|dispatching| dispatching.set(self.0));
             }
         }
-        let _restore = Restore(DISPATCHING.replace(self.address()));
+        let _restore = Restore(DISPATCHING.with(|dispatching| dispatching.replace(self.address())));
         handlers()
     }
 }

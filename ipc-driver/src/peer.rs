@@ -1,5 +1,6 @@
 //! A connected client, as its server sees it.
 
+use crate::counters::ConnectionCounters;
 use crate::emit::emit_methods;
 use crate::error::CloseError;
 use crate::latch::Latch;
@@ -82,6 +83,13 @@ impl Peer {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.inner.link.pending()
+    }
+
+    /// What was counted since it connected; once it has ended, how it stood at the end. Emits that are refused later are
+    /// not counted.
+    #[must_use]
+    pub fn counters(&self) -> ConnectionCounters {
+        self.inner.link.counters().into()
     }
 
     emit_methods!();

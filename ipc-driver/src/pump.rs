@@ -4,6 +4,7 @@
 //! knows neither client nor server: what a received event means is for its [`Dispatch`], what is to be sent for its
 //! [`Link`].
 
+use crate::counters::{Received as Report, Tally};
 use crate::link::{CloseOrder, Link};
 use crate::runtime::{Runtime, Timer};
 use crate::scratch;
@@ -26,6 +27,9 @@ pub(crate) trait Dispatch {
 
     /// Takes one event.
     fn received(&mut self, received: Received<'_>);
+
+    /// What has become of the events so far.
+    fn tally(&self) -> Tally;
 }
 
 /// Why a connection ended.
@@ -79,6 +83,8 @@ pub(crate) struct Pump<R: Runtime> {
     /// Writing failed. What has arrived before is still read.
     broken: Option<io::Error>,
     unflushed: bool,
+    /// Something was counted that the link does not know.
+    unreported: bool,
     sync: bool,
 }
 
@@ -97,13 +103,27 @@ impl<R: Runtime> Pump<R> {
             deferred: false,
             broken: None,
             unflushed: false,
+            unreported: false,
             sync,
         }
     }
 
-    /// What was taken from the queue and not written.
-    pub(crate) fn into_transmit(self) -> Transmit {
-        self.transmit
+    /// What was taken from the queue and not written, and what was counted.
+    pub(crate) fn end(self, dispatch: &impl Dispatch) -> (Transmit, Report) {
+        let report = Report { inbound: self.inbound.counters(), tally: dispatch.tally() };
+        (self.transmit, report)
+    }
+
+    /// Takes what is queued, and reports what was counted.
+    fn poll_transmit(&mut self, link: &Link, tally: Tally) -> bool {
+        let Self { inbound, transmit, unreported, .. } = self;
+        let report = |report: &mut Report| {
+            if std::mem::take(unreported) {
+                inbound.update(&mut report.inbound);
+                report.tally = tally;
+            }
+        };
+        link.poll_transmit(report, transmit)
     }
 
     /// Ready when the connection has ended; the stream is to be dropped then.
@@ -113,7 +133,7 @@ impl<R: Runtime> Pump<R> {
             if order == CloseOrder::Abort {
                 // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
                 if self.broken.is_none() {
-                    let _best_effort = self.poll_write(cx, link);
+                    let _best_effort = self.poll_write(cx, link, dispatch.tally());
                 }
                 return Poll::Ready(Why::Aborted);
             }
@@ -132,12 +152,12 @@ impl<R: Runtime> Pump<R> {
             let congested = link.is_congested();
             if self.broken.is_some() {
                 // Counted as unsent in the end; in the queue it would keep us from going to sleep.
-                link.poll_transmit(&mut self.transmit);
+                self.poll_transmit(link, dispatch.tally());
                 if !self.deferred && (self.eof || !read && !self.awaits_end()) {
                     return Poll::Ready(self.why_broken());
                 }
             } else {
-                match self.poll_write(cx, link) {
+                match self.poll_write(cx, link, dispatch.tally()) {
                     Poll::Ready(Ok(())) => {
                         if let Poll::Ready(why) = self.poll_end(cx, order) {
                             return Poll::Ready(why);
@@ -291,6 +311,7 @@ impl<R: Runtime> Pump<R> {
             }
         }
         let now = self.runtime.now();
+        self.unreported = true;
         link.dispatch(|| {
             dispatch.begin(now);
             loop {
@@ -313,9 +334,9 @@ impl<R: Runtime> Pump<R> {
     }
 
     /// Writes what is queued. Ready once nothing is left.
-    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link) -> Poll<io::Result<()>> {
+    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link, tally: Tally) -> Poll<io::Result<()>> {
         for _ in 0..ROUNDS_IN_A_ROW {
-            if !link.poll_transmit(&mut self.transmit) {
+            if !self.poll_transmit(link, tally) {
                 if self.unflushed {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
                     self.unflushed = false;

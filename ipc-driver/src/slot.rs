@@ -4,8 +4,9 @@
 
 use crate::error::ServeError;
 use crate::latch::Latch;
+use crate::sync::{Mutex, MutexGuard};
 use ipc_proto::Endpoint;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// The place of a server's socket. `T` is what its task leaves behind.
 #[derive(Debug)]

@@ -8,7 +8,9 @@ use crate::SplitMix64;
 use crate::config::LONGEST_TIMER;
 use crate::outbound::Unsent;
 use crate::transmit::Transmit;
-use crate::{Connection, EmitError, Endpoint, Offline, Outbound, Settings, StopRetrying};
+use crate::{
+    ClientCounters, Connection, EmitError, Endpoint, Offline, Outbound, OutboundCounters, Settings, StopRetrying,
+};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -86,6 +88,7 @@ pub struct Client {
     /// What was lost by the end of the client itself.
     unsent: Unsent,
     events: VecDeque<ClientEvent>,
+    counters: ClientCounters,
 }
 
 impl Client {
@@ -107,6 +110,7 @@ impl Client {
             dropped: Unsent::default(),
             unsent: Unsent::default(),
             events: VecDeque::new(),
+            counters: ClientCounters::default(),
             settings,
         }
     }
@@ -167,6 +171,18 @@ impl Client {
         self.unsent
     }
 
+    /// What was counted since the client was made.
+    #[must_use]
+    pub fn counters(&self) -> ClientCounters {
+        self.counters
+    }
+
+    /// What its queue has counted, while no connection has the queue.
+    #[must_use]
+    pub fn queue_counters(&self) -> Option<OutboundCounters> {
+        self.outbound.as_ref().map(Outbound::counters)
+    }
+
     /// Messages in the queue that `sync` holds back, while no connection has the queue.
     #[must_use]
     pub fn held(&self) -> usize {
@@ -208,6 +224,7 @@ impl Client {
         // The retry that is waited for is counted already.
         let forbidden = self.budget().is_some_and(|budget| self.attempts > budget);
         if forbidden && matches!(self.state, State::Waiting { .. }) {
+            self.counters.exhausted += 1;
             self.unsent = self.discard_queue();
             self.state = State::Destroyed;
             self.events.push_back(ClientEvent::Destroyed);
@@ -229,19 +246,16 @@ impl Client {
     /// and whatever `emit` says. Under [`Offline::Drop`] an event that has no connection to wait for is counted in
     /// [`dropped`](Self::dropped) and `Ok`.
     pub fn emit_offline(&mut self, emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {
-        if self.is_closing() {
-            return Err(EmitError::Closed);
-        }
-        let Some(outbound) = &mut self.outbound else { return Err(EmitError::NotConnected) };
-        if self.settings.config().offline == Offline::Refuse {
-            return Err(EmitError::NotConnected);
-        }
+        let refuse = self.settings.config().offline == Offline::Refuse;
+        let outbound = match &mut self.outbound {
+            _ if matches!(self.state, State::Closing { .. } | State::Destroyed) => Err(EmitError::Closed),
+            Some(outbound) if !refuse => Ok(outbound),
+            _ => Err(EmitError::NotConnected),
+        };
+        let outbound = outbound.inspect_err(|refusal| self.counters.refused.count(refusal))?;
         // While an attempt is under way node-ipc keeps what is emitted, and so does the policy `drop`.
         if self.settings.config().offline == Offline::Drop && matches!(self.state, State::Waiting { .. }) {
-            // Apart from the queue, for `sync` may hold back in it what is to be kept.
-            let mut dropped = Outbound::new(&self.settings, false);
-            emit(&mut dropped)?;
-            self.dropped += dropped.discard();
+            self.dropped += outbound.emit_and_drop(&self.settings, emit)?;
             return Ok(());
         }
         emit(outbound)
@@ -260,6 +274,7 @@ impl Client {
         outbound.resume();
         self.state = State::Connected;
         self.attempts = 0;
+        self.counters.connections += 1;
         self.events.push_back(ClientEvent::Connected);
         Some(Connection::with_outbound(&self.settings, outbound))
     }
@@ -267,6 +282,8 @@ impl Client {
     /// The attempt failed.
     pub fn handle_connect_failed(&mut self, now: Instant) {
         if matches!(self.state, State::Connecting { .. } | State::Closing { .. }) {
+            self.counters.failed +=
+                u64::from(self.counters.attempts > self.counters.connections + self.counters.failed);
             self.end_of_connection(now, Unsent::default(), true);
         }
     }
@@ -304,6 +321,7 @@ impl Client {
         match &mut self.state {
             State::Connecting { dialled } if !*dialled => {
                 *dialled = true;
+                self.counters.attempts += 1;
                 Some(ClientAction::Connect(self.endpoint.clone()))
             }
             State::Closing { told } if !*told => {
@@ -325,12 +343,13 @@ impl Client {
         let closing = matches!(self.state, State::Closing { .. });
         let exhausted = self.budget().is_some_and(|budget| self.attempts >= budget);
         if closing || exhausted || !retry {
+            self.counters.exhausted += u64::from(exhausted && retry && !closing);
             self.finish(torn);
             return;
         }
         let mut unsent = torn;
         if self.settings.config().offline != Offline::Buffer {
-            unsent += self.discard_queued();
+            unsent += self.drop_queued();
         }
         let backoff = self.settings.config().backoff;
         let delay = backoff.delay(self.attempts, self.retry, &mut self.rng).max(SHORTEST_WAIT);
@@ -350,8 +369,8 @@ impl Client {
         self.events.push_back(ClientEvent::Destroyed);
     }
 
-    fn discard_queued(&mut self) -> Unsent {
-        let unsent = self.outbound.as_mut().map_or_else(Unsent::default, Outbound::discard_queued);
+    fn drop_queued(&mut self) -> Unsent {
+        let unsent = self.outbound.as_mut().map_or_else(Unsent::default, Outbound::drop_queued);
         self.dropped += unsent;
         unsent
     }

@@ -3,7 +3,7 @@
 //! Events are lent from the caller's own read buffer, so a small event costs no allocation and no copy. The clock is
 //! used for one thing, the time an unfinished message may take. It sends nothing and knows no peer.
 
-use crate::{Decoder, Event, Malformed, OnMalformed, ProtocolError, Rules, Settings, envelope};
+use crate::{Decoder, Event, InboundCounters, Malformed, OnMalformed, ProtocolError, Rules, Settings, envelope};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,14 @@ pub struct Inbound {
     /// peer is not to blame for what we do not read.
     started: Option<Instant>,
     failed: bool,
+    /// Apart from `bytes` and `frame_bytes`, which are put together when they are asked for.
+    counters: InboundCounters,
+    /// Bytes of the frames that were looked at, without delimiters; of a raw connection, bytes handed out.
+    text_bytes: u64,
+    /// Frames that were no events.
+    bad_frames: u64,
+    /// Bytes that came when the protocol was broken for good.
+    skipped: u64,
 }
 
 enum Framing {
@@ -52,7 +60,16 @@ impl Inbound {
                 malformed: settings.config().malformed,
             }
         };
-        Self { framing, timeout: settings.message_timeout(), started: None, failed: false }
+        Self {
+            framing,
+            timeout: settings.message_timeout(),
+            started: None,
+            failed: false,
+            counters: InboundCounters::default(),
+            text_bytes: 0,
+            bad_frames: 0,
+            skipped: 0,
+        }
     }
 
     /// The next event out of `input`, which is advanced past what was used.
@@ -62,7 +79,9 @@ impl Inbound {
     /// [`defer`](Self::defer) and come back with an empty `input` later. After [`Received::Failed`] it takes
     /// everything and returns nothing.
     pub fn poll_event<'s, 'i: 's>(&'s mut self, now: Instant, input: &mut &'i [u8]) -> Option<Received<'s>> {
+        let counters = &mut self.counters;
         if self.failed {
+            self.skipped += input.len() as u64;
             *input = &[];
             return None;
         }
@@ -73,7 +92,12 @@ impl Inbound {
                 }
                 *lent = !deferred.is_empty();
                 let bytes = if *lent { deferred } else { std::mem::take(input) };
-                (!bytes.is_empty()).then_some(Received::Raw(bytes))
+                if bytes.is_empty() {
+                    return None;
+                }
+                self.text_bytes += bytes.len() as u64;
+                counters.events += 1;
+                Some(Received::Raw(bytes))
             }
             Framing::Framed { decoder, rules, malformed } => {
                 if decoder.buffered() == 0 || self.started.is_none() {
@@ -84,16 +108,30 @@ impl Inbound {
                     Ok(frame) => frame?,
                     Err(error) => {
                         self.failed = true;
+                        self.skipped += input.len() as u64;
                         *input = &[];
+                        counters.failed += 1;
+                        counters.malformed.count(&error);
                         return Some(Received::Failed(Malformed::new(error, "".into())));
                     }
                 };
                 self.started = Some(now);
+                self.text_bytes += frame.len() as u64;
                 Some(match envelope::parse(frame, rules) {
-                    Ok(event) => Received::Event(event),
-                    Err(report) if *malformed == OnMalformed::Report => Received::Malformed(report),
+                    Ok(event) => {
+                        counters.events += 1;
+                        Received::Event(event)
+                    }
                     Err(report) => {
+                        self.bad_frames += 1;
+                        counters.malformed.count(report.error());
+                        if *malformed == OnMalformed::Report {
+                            return Some(Received::Malformed(report));
+                        }
+                        counters.failed += 1;
                         self.failed = true;
+                        self.skipped += input.len() as u64;
+                        *input = &[];
                         Received::Failed(report)
                     }
                 })
@@ -106,6 +144,7 @@ impl Inbound {
     /// unfinished message may take stands still.
     pub fn defer(&mut self, input: &[u8]) {
         if self.failed {
+            self.skipped += input.len() as u64;
             return;
         }
         self.started = None;
@@ -177,7 +216,36 @@ impl Inbound {
             return None;
         }
         self.failed = true;
-        Some(Malformed::new(ProtocolError::MessageTimeout { after }, "".into()))
+        let error = ProtocolError::MessageTimeout { after };
+        self.counters.failed += 1;
+        self.counters.malformed.count(&error);
+        Some(Malformed::new(error, "".into()))
+    }
+
+    /// What was counted since the connection began.
+    #[must_use]
+    pub fn counters(&self) -> InboundCounters {
+        let mut counters = InboundCounters::default();
+        self.update(&mut counters);
+        counters
+    }
+
+    /// Brings a copy of the counters of this connection up to date, which costs less than to make one: what no peer does
+    /// that keeps to the protocol is not copied again.
+    pub fn update(&self, counters: &mut InboundCounters) {
+        let (delimiter, kept) = match &self.framing {
+            Framing::Framed { decoder, .. } => (decoder.delimiter_length(), decoder.buffered() + decoder.lost()),
+            Framing::Raw { deferred, lent: false } => (0, deferred.len()),
+            Framing::Raw { .. } => (0, 0),
+        };
+        let frame_bytes = self.text_bytes + (self.counters.events + self.bad_frames) * delimiter as u64;
+        counters.bytes = frame_bytes + kept as u64 + self.skipped;
+        counters.frame_bytes = frame_bytes;
+        counters.events = self.counters.events;
+        if self.failed || self.bad_frames > 0 {
+            counters.malformed = self.counters.malformed;
+            counters.failed = self.counters.failed;
+        }
     }
 
     /// Whether the peer broke the protocol, so that nothing more will come out.

@@ -178,6 +178,7 @@
 //! | [`Event`], [`Message`] | a name and its payload as unparsed JSON: borrowed from the buffer, or owned |
 //! | [`Datagrams`] | one UDP socket: who was heard, what they said |
 //! | [`DatagramOutbound`], [`DatagramTransmit`] | events to a bounded queue with an address each, and out of it to the UDP socket |
+//! | [`InboundCounters`], [`OutboundCounters`] | what a connection has counted, to be read at any time |
 //! | [`Decoder`], [`Encoder`], [`Delimiter`], [`Rules`] | framing and the envelope, to be used without a connection |
 //!
 //! On the wire an event is `{"type":"name","data":…}`, UTF-8, followed by a form feed or another [`Delimiter`].
@@ -208,6 +209,7 @@ mod backoff;
 mod client;
 mod config;
 mod connection;
+mod counters;
 mod datagrams;
 mod decoder;
 mod delimiter;
@@ -217,6 +219,7 @@ mod endpoint;
 mod envelope;
 mod error;
 mod event;
+mod frame;
 mod host;
 mod inbound;
 mod json;
@@ -236,6 +239,10 @@ pub use backoff::Backoff;
 pub use client::{Client, ClientAction, ClientEvent};
 pub use config::{Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
 pub use connection::Connection;
+pub use counters::{
+    ClientCounters, DatagramSendCounters, InboundCounters, Loss, Lost, MalformedCounters, OutboundCounters,
+    RefusedEmits, ServerCounters,
+};
 pub use datagrams::{
     Addressed, Arrival, Datagram, DatagramCounters, DatagramError, DatagramEvent, DatagramOutbound, DatagramTransmit,
     Datagrams, MAX_DATAGRAM, PeerEvent, PeerRemoval,
@@ -247,11 +254,12 @@ pub use encoding::{Encoding, UnknownEncoding};
 pub use endpoint::{Endpoint, EndpointError, LocalAddress, pipe_name};
 pub use error::{Code, EncodeError, ProtocolError};
 pub use event::{DataError, Event, FromEvent, Malformed};
+pub use frame::{EmitError, Frame};
 pub use host::{Host, Platform};
 pub use inbound::{Inbound, Received};
 pub use json::JsonKind;
 pub use message::{Empty, Message};
-pub use outbound::{EmitError, Frame, Outbound, Unsent};
+pub use outbound::{Outbound, Unsent};
 pub use rng::SplitMix64;
 pub use rules::{Refusal, Rules};
 pub use server::{MAX_CLAIMED_ID, PeerId, RefuseReason, Server, ServerEvent};

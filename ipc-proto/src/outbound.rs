@@ -5,168 +5,13 @@
 //! connections, so that what was emitted while offline leaves on the next one. It does not know about sockets, and
 //! whether a peer is there is for [`Client`](crate::Client) to say.
 
+use crate::frame::{FRAMED, RAW};
 use crate::transmit::{SPARE_MAX, Segment, Transmit};
-use crate::{Delimiter, EncodeError, Encoder, Event, Message, Settings};
-use bytes::{Buf, Bytes};
+use crate::{EmitError, EncodeError, Encoder, Event, Frame, Message, OutboundCounters, Settings};
+use bytes::Buf;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::fmt;
-use std::net::SocketAddr;
-
-/// Why an emit was refused. Nothing of it was queued.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// The event cannot be sent as it is.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The queue is full: the peer reads more slowly than we write (node-ipc 14's `ERR_IPC_BACKPRESSURE`). Wait for
-    /// room, drop the event, or raise `maxPendingBytes`.
-    #[error(
-        "the outbound queue is full: {pending} bytes wait, this event has {length}, maxPendingBytes allows {limit}; wait for room or raise it"
-    )]
-    Full {
-        /// Bytes queued and not yet taken by the operating system.
-        pending: usize,
-        /// Bytes of the refused frame.
-        length: usize,
-        /// `maxPendingBytes`, or `maxOfflineBytes` while offline.
-        limit: usize,
-    },
-    /// There is no connection at the moment, and the offline policy is to refuse.
-    #[error("not connected: the offline policy `refuse` takes no events until the client is connected again")]
-    NotConnected,
-    /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
-    /// or has stopped.
-    #[error("closed: this connection has ended and takes no more events")]
-    Closed,
-    /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
-    #[error("this connection is {mode}: {advice}")]
-    WrongMode {
-        /// What the connection is.
-        mode: &'static str,
-        /// What to call instead.
-        advice: &'static str,
-    },
-    /// Over UDP: the event does not fit into one datagram.
-    #[error("the event takes {length} bytes and a datagram holds {limit}; send less at a time, or use TCP")]
-    TooLarge {
-        /// Its length in bytes, delimiter included.
-        length: usize,
-        /// [`MAX_DATAGRAM`](crate::MAX_DATAGRAM).
-        limit: usize,
-    },
-    /// Over UDP: an address that this socket cannot send to.
-    #[error("cannot send to {to}: {reason}")]
-    Address {
-        /// The address.
-        to: SocketAddr,
-        /// Why, and what to do.
-        reason: &'static str,
-    },
-}
-
-impl EmitError {
-    /// Whether the same event may be taken later: the queue was full, or the client is between two connections.
-    #[must_use]
-    pub fn is_temporary(&self) -> bool {
-        matches!(self, Self::Full { .. } | Self::NotConnected)
-    }
-}
-
-/// A frame encoded once and shared by every connection it is sent to: clones share its bytes.
-///
-/// `Debug` shows its length, never its bytes.
-#[derive(Clone)]
-pub struct Frame {
-    bytes: Bytes,
-    /// What it ends in; `None` for raw bytes.
-    delimiter: Option<Delimiter>,
-}
-
-impl Frame {
-    /// Encodes an event as `settings` want it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Outbound::emit`], except for the state of a queue.
-    pub fn new<T: Serialize + ?Sized>(settings: &Settings, name: &str, data: &T) -> Result<Self, EmitError> {
-        Self::encode(settings, |encoder, out| encoder.encode(name, data, out))
-    }
-
-    /// Encodes a message.
-    ///
-    /// # Errors
-    ///
-    /// As [`Frame::new`].
-    pub fn from_message(settings: &Settings, message: &Message) -> Result<Self, EmitError> {
-        Self::encode(settings, |encoder, out| encoder.encode_message(message, out))
-    }
-
-    /// Encodes an envelope from exact JSON texts, see [`Outbound::emit_envelope`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Frame::new`].
-    pub fn from_envelope(
-        settings: &Settings,
-        type_json: Option<&str>,
-        data_json: Option<&str>,
-    ) -> Result<Self, EmitError> {
-        Self::encode(settings, |encoder, out| encoder.encode_envelope(type_json, data_json, out))
-    }
-
-    /// Wraps bytes for a raw connection.
-    ///
-    /// # Errors
-    ///
-    /// [`EmitError::WrongMode`] where `settings` are framed.
-    pub fn raw(settings: &Settings, bytes: impl Into<Bytes>) -> Result<Self, EmitError> {
-        if settings.is_raw() { Ok(Self { bytes: bytes.into(), delimiter: None }) } else { Err(FRAMED) }
-    }
-
-    fn encode(
-        settings: &Settings,
-        encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
-    ) -> Result<Self, EmitError> {
-        if settings.is_raw() {
-            return Err(RAW);
-        }
-        let mut out = Vec::with_capacity(128);
-        encode(&settings.encoder(), &mut out)?;
-        Ok(Self { bytes: out.into(), delimiter: Some(settings.delimiter().clone()) })
-    }
-
-    /// Whether it may be sent where frames end in `delimiter`, or bytes are sent.
-    pub(crate) fn check(&self, raw: bool, delimiter: &Delimiter) -> Result<(), EmitError> {
-        match &self.delimiter {
-            None if !raw => Err(FRAMED),
-            Some(_) if raw => Err(RAW),
-            Some(own) if own != delimiter => Err(OTHER_DELIMITER),
-            _ => Ok(()),
-        }
-    }
-
-    /// Bytes on the wire, delimiter included.
-    #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl fmt::Debug for Frame {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frame").field("bytes", &self.bytes.len()).finish()
-    }
-}
-
-pub(crate) const RAW: EmitError = EmitError::WrongMode { mode: "raw (rawBuffer)", advice: "emit bytes with emit_raw" };
-pub(crate) const FRAMED: EmitError =
-    EmitError::WrongMode { mode: "framed", advice: "emit events, or set rawBuffer to exchange bytes" };
-const OTHER_DELIMITER: EmitError = EmitError::WrongMode {
-    mode: "framed by another delimiter",
-    advice: "encode the frame with the settings of this connection",
-};
 
 /// What left a queue without being sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -218,6 +63,8 @@ pub struct Outbound {
     limit: usize,
     sync: Option<Sync>,
     closed: bool,
+    /// Apart from `pending` and `written`, which are found when they are asked for.
+    counters: OutboundCounters,
 }
 
 /// `sync`: one message is out, the others wait for an answer.
@@ -243,6 +90,7 @@ impl Outbound {
             limit: settings.max_pending_bytes(),
             sync: sync.then(Sync::default),
             closed: false,
+            counters: OutboundCounters::default(),
         }
     }
 
@@ -298,10 +146,7 @@ impl Outbound {
     ///
     /// As [`emit`](Self::emit); [`EmitError::WrongMode`] on a framed connection.
     pub fn emit_raw(&mut self, bytes: &[u8]) -> Result<(), EmitError> {
-        if !self.raw {
-            return Err(FRAMED);
-        }
-        self.append_bytes(bytes)
+        if self.raw { self.append_bytes(bytes) } else { Err(self.refuse(FRAMED)) }
     }
 
     /// Queues a frame that was encoded once for many connections. Large ones are shared, not copied.
@@ -310,11 +155,13 @@ impl Outbound {
     ///
     /// As [`emit`](Self::emit); [`EmitError::WrongMode`] if the frame was made for other settings.
     pub fn emit_frame(&mut self, frame: &Frame) -> Result<(), EmitError> {
-        frame.check(self.raw, self.encoder.delimiter())?;
+        frame.check(self.raw, self.encoder.delimiter()).map_err(|refusal| self.refuse(refusal))?;
         if self.sync.is_some() || frame.bytes.len() <= COPY_BELOW {
             return self.append_bytes(&frame.bytes);
         }
-        self.check_room(frame.bytes.len())?;
+        self.check_room(frame.bytes.len()).map_err(|refusal| self.refuse(refusal))?;
+        let pending = self.pending();
+        self.counters.take(frame.bytes.len(), pending);
         self.queued += frame.bytes.len();
         self.queue.push_back(Segment::Shared(frame.bytes.clone()));
         Ok(())
@@ -345,6 +192,15 @@ impl Outbound {
         self.queued = 0;
         self.in_flight = transmit.remaining();
         self.in_flight > 0
+    }
+
+    /// What was counted since the queue was made; it outlives the connections of a client.
+    #[must_use]
+    pub fn counters(&self) -> OutboundCounters {
+        let pending = self.pending() as u64;
+        // What was taken, and neither waits nor is lost.
+        let written = self.counters.bytes.saturating_sub(pending + self.counters.lost.total().bytes);
+        OutboundCounters { pending, written, ..self.counters }
     }
 
     /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give.
@@ -424,7 +280,13 @@ impl Outbound {
 
     /// Throws away everything queued and tells how much that was.
     pub fn discard(&mut self) -> Unsent {
-        let mut unsent = self.discard_queued();
+        let unsent = self.take_out();
+        self.counters.lost.unsent += unsent.into();
+        unsent
+    }
+
+    fn take_out(&mut self) -> Unsent {
+        let mut unsent = self.take_out_queued();
         if let Some(sync) = &mut self.sync {
             let delimiter = framed_by(&self.encoder, self.raw);
             for held in sync.held.drain(..) {
@@ -436,8 +298,30 @@ impl Outbound {
         unsent
     }
 
-    /// Throws away what was about to leave, but not what `sync` holds back for its turn.
-    pub(crate) fn discard_queued(&mut self) -> Unsent {
+    /// The offline policy throws away what was about to leave, but not what `sync` holds back for its turn.
+    pub(crate) fn drop_queued(&mut self) -> Unsent {
+        let unsent = self.take_out_queued();
+        self.counters.lost.offline += unsent.into();
+        unsent
+    }
+
+    /// The offline policy takes an event and throws it away at once. `emit` is given another queue, for `sync` may hold
+    /// back in this one what is to be kept.
+    pub(crate) fn emit_and_drop(
+        &mut self,
+        settings: &Settings,
+        emit: impl FnOnce(&mut Self) -> Result<(), EmitError>,
+    ) -> Result<Unsent, EmitError> {
+        let mut apart = Self::new(settings, false);
+        let outcome = emit(&mut apart);
+        let dropped = apart.drop_queued();
+        // It did not wait.
+        apart.counters.pending_max = 0;
+        self.counters += apart.counters;
+        outcome.map(|()| dropped)
+    }
+
+    fn take_out_queued(&mut self) -> Unsent {
         let mut unsent = Unsent::default();
         let delimiter = framed_by(&self.encoder, self.raw);
         for segment in self.queue.drain(..) {
@@ -456,7 +340,9 @@ impl Outbound {
         self.queue = unwritten;
         self.in_flight = 0;
         self.closed = false;
-        Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn }
+        let torn = Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn };
+        self.counters.lost.torn += torn.into();
+        torn
     }
 
     /// A new connection takes the queue: in `sync` mode it starts afresh with the next message, for the answer to the one
@@ -479,13 +365,20 @@ impl Outbound {
         &mut self,
         encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EmitError> {
-        if self.raw { Err(RAW) } else { self.append(encode) }
+        if self.raw { Err(self.refuse(RAW)) } else { self.append(encode) }
+    }
+
+    /// Counts a refusal.
+    #[cold]
+    fn refuse(&mut self, refusal: EmitError) -> EmitError {
+        self.counters.refused.count(&refusal);
+        refusal
     }
 
     fn append_bytes(&mut self, bytes: &[u8]) -> Result<(), EmitError> {
         if bytes.is_empty() {
             // In `sync` mode nothing would ever answer it.
-            return if self.closed { Err(EmitError::Closed) } else { Ok(()) };
+            return if self.closed { Err(self.refuse(EmitError::Closed)) } else { Ok(()) };
         }
         self.append(|_, out| {
             out.extend_from_slice(bytes);
@@ -499,7 +392,7 @@ impl Outbound {
         encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EmitError> {
         if self.closed {
-            return Err(EmitError::Closed);
+            return Err(self.refuse(EmitError::Closed));
         }
         if self.sync.as_ref().is_some_and(|sync| sync.waiting_for_answer) {
             return self.hold(encode);
@@ -513,6 +406,7 @@ impl Outbound {
         let refusal = match encode(&self.encoder, out) {
             Ok(length) if pending == 0 || pending.saturating_add(length) <= self.limit => {
                 self.queued += length;
+                self.counters.take(length, pending);
                 None
             }
             Ok(length) => Some(EmitError::Full { pending, length, limit: self.limit }),
@@ -524,7 +418,7 @@ impl Outbound {
                 // What was refused may have been large; an idle connection does not keep its room.
                 out.shrink_to(SPARE_MAX);
             }
-            return Err(refusal);
+            return Err(self.refuse(refusal));
         }
         if let Some(sync) = &mut self.sync {
             sync.waiting_for_answer = true;
@@ -537,8 +431,10 @@ impl Outbound {
         encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EmitError> {
         let mut message = Vec::new();
-        encode(&self.encoder, &mut message)?;
-        self.check_room(message.len())?;
+        encode(&self.encoder, &mut message).map_err(|error| self.refuse(error.into()))?;
+        self.check_room(message.len()).map_err(|refusal| self.refuse(refusal))?;
+        let pending = self.pending();
+        self.counters.take(message.len(), pending);
         if let Some(sync) = &mut self.sync {
             sync.held_bytes += message.len();
             sync.held.push_back(message);

@@ -4,7 +4,7 @@
 //! every connection in a task of its own and takes no common lock to move data; a single-threaded one keeps them in a
 //! map. It accepts nothing and writes nothing itself.
 
-use crate::{Connection, Settings};
+use crate::{Connection, ServerCounters, Settings};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -83,7 +83,7 @@ pub struct Server {
     next: u64,
     /// The id each peer claims, if any.
     peers: BTreeMap<PeerId, Option<Box<str>>>,
-    refused: u64,
+    counters: ServerCounters,
     events: VecDeque<ServerEvent>,
 }
 
@@ -91,7 +91,14 @@ impl Server {
     /// A server that does not listen yet.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, state: State::Idle, next: 0, peers: BTreeMap::new(), refused: 0, events: VecDeque::new() }
+        Self {
+            settings,
+            state: State::Idle,
+            next: 0,
+            peers: BTreeMap::new(),
+            counters: ServerCounters::default(),
+            events: VecDeque::new(),
+        }
     }
 
     /// What it was made with.
@@ -131,15 +138,15 @@ impl Server {
     /// [`RefuseReason`]: close the stream.
     pub fn check_accept(&mut self) -> Result<(), RefuseReason> {
         let limit = self.settings.config().max_connections;
-        let reason = if !self.is_listening() {
-            RefuseReason::Stopped
+        if !self.is_listening() {
+            self.counters.stopped += 1;
+            Err(RefuseReason::Stopped)
         } else if self.peers.len() >= limit {
-            RefuseReason::Full { limit }
+            self.counters.full += 1;
+            Err(RefuseReason::Full { limit })
         } else {
-            return Ok(());
-        };
-        self.refused += 1;
-        Err(reason)
+            Ok(())
+        }
     }
 
     /// A stream was accepted by the operating system.
@@ -151,6 +158,7 @@ impl Server {
         self.check_accept()?;
         let id = PeerId(self.next);
         self.next += 1;
+        self.counters.accepted += 1;
         self.peers.insert(id, None);
         self.events.push_back(ServerEvent::Connected(id));
         Ok((id, Connection::new(&self.settings)))
@@ -170,6 +178,7 @@ impl Server {
     /// A connection has ended, by whichever side. A peer that is not in the book is ignored.
     pub fn handle_disconnected(&mut self, peer: PeerId) {
         if let Some(claimed_id) = self.peers.remove(&peer) {
+            self.counters.ended += 1;
             self.events.push_back(ServerEvent::Disconnected { peer, claimed_id });
         }
     }
@@ -215,7 +224,13 @@ impl Server {
     /// Streams refused since the server was made.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.refused
+        self.counters.full + self.counters.stopped
+    }
+
+    /// What was counted since the server was made.
+    #[must_use]
+    pub fn counters(&self) -> ServerCounters {
+        self.counters
     }
 
     /// What happened, in order, until `None`.

@@ -14,7 +14,7 @@
 //! - [Socket files](#socket-files), and [who is let in](#who-is-let-in)
 //! - [Sharing a listener](#sharing-a-listener), [restarting without a gap](#restarting-without-a-gap)
 //! - [For users of node-ipc](#for-users-of-node-ipc)
-//! - [What is bounded](#what-is-bounded), [runtimes](#runtimes), [what is not there yet](#what-is-not-there-yet)
+//! - [What is counted](#what-is-counted), [what is bounded](#what-is-bounded), [runtimes](#runtimes), [what is not there yet](#what-is-not-there-yet)
 //!
 //! # Sixty seconds
 //!
@@ -639,6 +639,19 @@
 //! Where this crate does something else than node-ipc it does so on purpose; each case stands with its reason in
 //! `docs/compatibility.md` in the repository.
 //!
+//! # What is counted
+//!
+//! [`Peer::counters`], [`Client::counters`], [`Server::counters`] and [`UdpServer::counters`] tell at any time what came, what went, and what was
+//! refused or lost, and why. They balance: `bytes == written + pending + lost.total().bytes`. The feature `metrics` publishes
+//! them by the `metrics` facade. `docs/observability.md` in the repository lists them, and what goes to the log.
+//!
+//! ```no_run
+//! # fn example(server: &ipc_tokio::Server) {
+//! let counters = server.counters();
+//! println!("{} connected, {} events lost", counters.connected, counters.traffic.sent.lost.total().events);
+//! # }
+//! ```
+//!
 //! # What is bounded
 //!
 //! Everything, by default. `guarded` stands for the presets [`Config::v14_guarded`] and [`Config::v14_assured`].
@@ -699,3 +712,8 @@ pub type Ipc = ipc_driver::Ipc<Tokio>;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// And those of the page about counters.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/observability.md")]
+struct Observability;

@@ -95,6 +95,15 @@ macro_rules! stream_behaviours {
                 an_abort_of_one_peer_leaves_the_others
                 ends_from_both_sides_at_once_are_ends
             }
+            shutdown {
+                a_shutdown_under_load_delivers_or_reports_everything
+                a_shutdown_of_idle_peers_waits_for_nothing
+                shutdowns_at_once_from_anywhere_end_together
+            }
+            accounts {
+                both_ends_count_the_same
+                totals_never_go_back_while_peers_come_and_go
+            }
         }
     };
 }
@@ -257,6 +266,7 @@ macro_rules! udp_behaviours {
                 events_of_many_tasks_all_leave_when_send_waits_for_room
                 a_broadcast_goes_to_whoever_was_heard_or_added
                 emits_of_plain_threads_leave_and_those_without_a_socket_are_refused
+                datagrams_are_counted_at_both_ends_and_shutdowns_agree
             }
         }
     };

@@ -40,6 +40,7 @@ mod watchdog;
 
 #[cfg(target_os = "linux")]
 pub mod abstract_names;
+pub mod accounts;
 pub mod addresses;
 pub mod admission;
 pub mod backpressure;
@@ -56,6 +57,7 @@ pub mod life;
 pub mod listeners;
 pub mod protocol;
 pub mod secure;
+pub mod shutdown;
 #[cfg(unix)]
 pub mod socket_files;
 pub mod udp;

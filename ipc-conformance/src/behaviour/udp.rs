@@ -264,3 +264,32 @@ pub async fn emits_of_plain_threads_leave_and_those_without_a_socket_are_refused
     peer.emit("n", &12).expect("started again");
     assert_eq!(seen.next("a datagram").await, 12);
 }
+
+/// Many datagrams, and several shutdowns at once; what was queued is sent, refused or reported.
+pub async fn datagrams_are_counted_at_both_ends_and_shutdowns_agree<R: Runtime>(stage: Stage<R>) {
+    let (one, two) = (udp4(&stage), udp4(&stage));
+    let (sender, mut seen) = channel();
+    two.on("n", move |_, n: u32| sender.send(n));
+    one.start().await.expect("started");
+    two.start().await.expect("started");
+    for n in 0..100 {
+        one.emit_to(address(&two), "n", &n).expect("there is room");
+        // No more than the system keeps for a receiver.
+        assert_eq!(seen.next("a datagram").await, n);
+    }
+    for n in 0..50 {
+        one.emit_to(address(&two), "n", &n).expect("there is room");
+    }
+    let again = one.clone();
+    let second = stage.spawn(async move { again.shutdown(Duration::from_secs(20)).await });
+    let report = soon("shutdown", one.shutdown(Duration::from_secs(20))).await;
+    assert_eq!(soon("the other", second.join()).await, report);
+    let counters = one.counters();
+    assert_eq!(counters.queued.datagrams, 150);
+    assert_eq!(counters.sent + counters.failed + counters.unsent, 150);
+    assert_eq!((counters.unsent, counters.queued.pending), (report.messages as u64, 0));
+    let received = two.counters().received;
+    assert!(received.datagrams >= 100 && received.messages >= 100, "{received:?}");
+    assert!(received.bytes <= counters.sent_bytes, "{received:?}, {counters:?}");
+    soon("shutdown", two.shutdown(Duration::from_secs(20))).await;
+}

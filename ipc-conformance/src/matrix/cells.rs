@@ -25,8 +25,8 @@ impl Cell {
     }
 }
 
-/// The transports on which a scenario can be played on this system.
-fn transports(scenario: &Scenario) -> impl Iterator<Item = Transport> {
+/// The transports on which a scenario can be played on this system. Maybe none.
+pub fn transports(scenario: &Scenario) -> impl Iterator<Item = Transport> {
     // The runner's own end writes to sockets, not to named pipes.
     let no_pipe = scenario.bytes && cfg!(windows);
     scenario.transports.iter().copied().filter(move |transport| !(no_pipe && *transport == Transport::Unix))
@@ -46,9 +46,9 @@ pub fn all(subjects: &[Subject]) -> Vec<Cell> {
     cells
 }
 
-/// A part that shows most: each scenario for the first of our own subjects with itself and with every other subject, either way,
-/// and for each further one of our own with the next of ours and with one version of node-ipc, taking turns. The transports of
-/// a scenario take turns as well.
+/// A part that shows most: each scenario for the first of our own subjects with itself, with the first of all others both ways and with
+/// every further one in one role; and for each further one of our own with the next of ours and with one version of node-ipc. Roles,
+/// versions and the transports of a scenario take turns.
 pub fn quick(subjects: &[Subject]) -> Vec<Cell> {
     let mut cells = Vec::new();
     for (number, scenario) in scenarios::all().into_iter().enumerate() {
@@ -62,7 +62,7 @@ pub fn quick(subjects: &[Subject]) -> Vec<Cell> {
     cells
 }
 
-/// What `cargo test` plays: the quick set among our own, and each scenario with one version of node-ipc in either role, taking turns.
+/// What `cargo test` plays: the quick set among our own, and of each scenario's pairs with node-ipc those with one version, taking turns.
 /// Not what takes long in a build without optimization.
 pub fn sample(subjects: &[Subject]) -> Vec<Cell> {
     let number = |cell: &Cell| scenarios::all().iter().position(|one| one.name == cell.scenario.name).unwrap_or(0);
@@ -70,9 +70,8 @@ pub fn sample(subjects: &[Subject]) -> Vec<Cell> {
     cells.retain(|cell| {
         let (server, client) = (&subjects[cell.server], &subjects[cell.client]);
         let theirs = !server.is_rust() || !client.is_rust();
-        let turn = number(cell) + cell.server + cell.client;
-        let its_turn = !theirs || turn % 3 == usize::from(server.is_rust());
-        its_turn && !cell.scenario.name.starts_with("size-16-mib")
+        let its_turn = (number(cell) + cell.server + cell.client) % 3 == 0;
+        (its_turn || !theirs) && !cell.scenario.name.starts_with("size-16-mib")
     });
     cells
 }
@@ -90,7 +89,10 @@ fn quick_pairs(subjects: &[Subject], number: usize) -> Vec<(usize, usize)> {
             .collect();
     };
     let mut pairs = vec![(first, first)];
-    pairs.extend(others.iter().flat_map(|&other| [(first, other), (other, first)]));
+    for (at, &other) in others.iter().enumerate() {
+        let roles = [(first, other), (other, first)];
+        pairs.extend(if at == 0 { &roles[..] } else { &roles[(number + at) % 2..][..1] });
+    }
     for (at, &one) in more.iter().enumerate() {
         let next = more.get(at + 1).copied().unwrap_or(first);
         pairs.push((one, next));

@@ -229,7 +229,7 @@ fn target(program: &Path) -> PathBuf {
 }
 
 fn page_of_record() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join("docs").join("conformance.md")
+    Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("docs").join("conformance.md")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod task;
 
 pub use emitter::Emitter;
 
+use crate::counters::ClientCounters;
 use crate::dial::{Lookup, LookupFn};
 use crate::emit::emit_methods;
 use crate::error::{CloseError, ConnectError, ConnectionError};
@@ -291,6 +292,13 @@ impl<R: Runtime> Client<R> {
     #[must_use]
     pub fn dropped(&self) -> Unsent {
         self.shared().lock_core().dropped()
+    }
+
+    /// What was counted since the client was made. All of it is of one moment, except that what was received is counted
+    /// per read.
+    #[must_use]
+    pub fn counters(&self) -> ClientCounters {
+        self.shared().counters()
     }
 
     /// Bytes queued and not yet taken by the operating system.

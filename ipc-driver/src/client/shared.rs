@@ -3,6 +3,7 @@
 //! Where both locks are taken, that of the core comes before that of the link.
 
 use super::ClientEvent;
+use crate::counters::{ClientCounters, ConnectionCounters};
 use crate::dial::LookupFn;
 use crate::handlers::Handlers;
 use crate::latch::Latch;
@@ -38,6 +39,19 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn lock_core(&self) -> MutexGuard<'_, ipc_proto::Client> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was counted since the client was made.
+    pub(super) fn counters(&self) -> ClientCounters {
+        let core = self.lock_core();
+        // The queue is in one of the two, and cannot change its place while the core is locked.
+        let mut linked = self.link.counters();
+        if let Some(queue) = core.queue_counters() {
+            linked.sent += queue;
+        }
+        let ipc_proto::ClientCounters { attempts, connections, failed, exhausted, refused, .. } = core.counters();
+        linked.sent.refused += refused;
+        ClientCounters { attempts, connections, failed, exhausted, traffic: ConnectionCounters::from(linked) }
     }
 
     pub(super) fn lookup(&self) -> Option<LookupFn> {

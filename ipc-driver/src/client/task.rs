@@ -3,6 +3,7 @@
 
 use super::ClientEvent;
 use super::shared::Shared;
+use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
@@ -36,6 +37,7 @@ impl<R: Runtime> Running<R> {
             tap: shared.outlet.tap(),
             unheard: Unheard::default(),
             now: runtime.now(),
+            tally: Tally::default(),
             shared,
         };
         Self { runtime, dispatch, pump: None, ended: false }
@@ -127,14 +129,18 @@ impl<R: Runtime> Running<R> {
     /// The connection has ended; `ours` if that was our wish.
     fn disconnected(&mut self, retry: bool, ours: bool) {
         let Some(pump) = self.pump.take() else { return };
+        let (transmit, report) = pump.end(&self.dispatch);
+        // The next connection counts from the start.
+        self.dispatch.tally = Tally::default();
         let shared = &self.dispatch.shared;
-        let transmit = pump.into_transmit();
         let mut core = shared.lock_core();
-        if let Some(outbound) = shared.link.detach() {
+        if let Some(outbound) = shared.link.detach(report) {
             if ours || shared.link.order() != CloseOrder::Open {
                 core.disconnect();
             }
             core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
+            drop(core);
+            tracing::debug!(target: "ipc", endpoint = %shared.endpoint, counters = ?shared.counters(), "counted so far");
         }
     }
 }
@@ -197,6 +203,8 @@ struct ClientDispatch {
     unheard: Unheard,
     /// When the last attempt failed, or the last run of events came.
     now: Instant,
+    /// Of this connection.
+    tally: Tally,
 }
 
 impl ClientDispatch {
@@ -230,12 +238,17 @@ impl ClientDispatch {
     }
 
     fn failed(&mut self, event: &str, error: BoxError) {
+        self.tally.handler_errors += 1;
         let source = Arc::new(error);
         self.lifecycle(ClientEvent::Error(ConnectionError::Handler { event: event.into(), source }));
     }
 }
 
 impl Dispatch for ClientDispatch {
+    fn tally(&self) -> Tally {
+        self.tally
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.tap.poll_ready(cx, &self.shared.outlet)
     }
@@ -258,6 +271,7 @@ impl Dispatch for ClientDispatch {
                     if self.tap.is_open() {
                         self.tap.push(ClientEvent::Message(event.into_message()));
                     } else {
+                        self.tally.unhandled += 1;
                         tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
                     }
                 }
@@ -267,8 +281,11 @@ impl Dispatch for ClientDispatch {
                 for error in errors {
                     self.failed("data", error);
                 }
-                if !taken && self.tap.is_open() {
+                if taken {
+                } else if self.tap.is_open() {
                     self.tap.push(ClientEvent::Data(Bytes::copy_from_slice(bytes)));
+                } else {
+                    self.tally.unhandled += 1;
                 }
             }
             Received::Malformed(report) => {

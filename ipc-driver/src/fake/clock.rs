@@ -34,6 +34,11 @@ impl Clock {
         self.now() - self.start
     }
 
+    /// How many timers are waited for.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.state).timers.len()
+    }
+
     /// The earliest time that somebody waits for.
     pub(super) fn next(&self) -> Option<Instant> {
         lock(&self.state).timers.keys().next().map(|(at, _)| *at)

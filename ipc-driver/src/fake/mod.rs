@@ -131,6 +131,12 @@ impl Fake {
         self.inner.executor.tasks()
     }
 
+    /// How many timers are waited for.
+    #[must_use]
+    pub fn timers(&self) -> usize {
+        self.inner.clock.waiting()
+    }
+
     /// What the tasks said that panicked.
     #[must_use]
     pub fn panics(&self) -> Vec<String> {

@@ -111,6 +111,13 @@ impl Network {
         lock(&self.state).connections.clone()
     }
 
+    /// How many sockets there are: ends of connections, waiting in a backlog or held by somebody, and listeners.
+    #[must_use]
+    pub fn sockets(&self) -> usize {
+        let state = lock(&self.state);
+        state.connections.iter().map(Connection::ends).sum::<usize>() + state.listeners.len()
+    }
+
     pub(super) fn next_dial(&self, endpoint: &Endpoint) -> Option<Dial> {
         lock(&self.state).dials.get_mut(endpoint)?.pop_front()
     }

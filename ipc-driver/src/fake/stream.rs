@@ -16,6 +16,8 @@ use std::task::{Context, Poll};
 struct Pipes {
     to_server: Pipe,
     to_client: Pipe,
+    /// Ends that somebody holds.
+    ends: usize,
 }
 
 /// A connection as a test sees it: what went through, and the power to break it. Cheap to clone.
@@ -28,11 +30,17 @@ impl Connection {
     pub(super) fn new(script: Script, clock: &Arc<Clock>, rng: &mut SplitMix64) -> Self {
         let to_server = Pipe::new(script.to_server, clock, rng.next_u64());
         let to_client = Pipe::new(script.to_client, clock, rng.next_u64());
-        Self { pipes: Arc::new(Mutex::new(Pipes { to_server, to_client })) }
+        Self { pipes: Arc::new(Mutex::new(Pipes { to_server, to_client, ends: 2 })) }
     }
 
     pub(super) fn streams(&self) -> (Stream, Stream) {
         (Stream { connection: self.clone(), client: true }, Stream { connection: self.clone(), client: false })
+    }
+
+    /// How many of its ends somebody holds, 2 at most.
+    #[must_use]
+    pub fn ends(&self) -> usize {
+        lock(&self.pipes).ends
     }
 
     /// What went from client to server.
@@ -138,6 +146,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
+        lock(&self.connection.pipes).ends -= 1;
         let unread = self.incoming(Pipe::leave);
         self.outgoing(|pipe| pipe.finish(if unread { End::Reset } else { End::Eof }));
     }

@@ -13,6 +13,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -90,8 +91,11 @@ impl<R: Runtime> Accepting<R> {
                 // The socket is closed before `self` says so.
                 None => return drop(listener),
                 Some(Ok((stream, remote))) => self.accepted(stream, remote),
-                Some(Err(error)) if is_of_one_connection(&error) => {}
+                Some(Err(error)) if is_of_one_connection(&error) => {
+                    self.shared.aborted.fetch_add(1, Ordering::Relaxed);
+                }
                 Some(Err(error)) => {
+                    self.shared.accept_errors.fetch_add(1, Ordering::Relaxed);
                     let now = self.runtime.now();
                     // As long as there are no descriptors, every attempt fails.
                     if let Some(unlogged) = failures.count(now) {

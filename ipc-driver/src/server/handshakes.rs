@@ -12,9 +12,7 @@ use crate::latch::Latch;
 use crate::runtime::{Remote, Runtime};
 use crate::tls::Acceptor;
 use crate::transport::Transport;
-#[cfg(unix)]
-use crate::wakers::Ticket;
-use crate::wakers::Wakers;
+use crate::wakers::{Ticket, Wakers};
 use std::collections::BTreeMap;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -38,6 +36,8 @@ struct State {
     next: u64,
     /// Those under way, the oldest first.
     running: BTreeMap<u64, Arc<Latch<Cut>>>,
+    /// How many tasks there are, those that were cut and have not ended yet included.
+    tasks: usize,
     /// Who waits until there are none.
     idle: Wakers,
 }
@@ -60,6 +60,7 @@ impl Handshakes {
         let oldest = if state.running.len() >= most { state.running.pop_first() } else { None };
         let id = state.next;
         state.next += 1;
+        state.tasks += 1;
         state.running.insert(id, Arc::clone(&cut));
         drop(state);
         if let Some((_, oldest)) = oldest {
@@ -80,20 +81,20 @@ impl Handshakes {
     fn done(&self, id: u64) {
         let mut state = self.lock();
         state.running.remove(&id);
-        if state.running.is_empty() {
+        state.tasks -= 1;
+        if state.tasks == 0 {
             let idle = state.idle.take();
             drop(state);
             idle.wake();
         }
     }
 
-    /// Waits until none is under way. Each has its time limit.
-    #[cfg(unix)]
+    /// Waits until the task of none is left. Each has its time limit.
     pub(super) async fn idle(&self) {
         let mut ticket = Ticket::default();
         poll_fn(|cx| {
             let mut state = self.lock();
-            if state.running.is_empty() {
+            if state.tasks == 0 {
                 return Poll::Ready(());
             }
             state.idle.register(&mut ticket, cx);
@@ -104,11 +105,7 @@ impl Handshakes {
 
     /// Ends all that are under way: the server has stopped.
     pub(super) fn stop(&self) {
-        let mut state = self.lock();
-        let running = std::mem::take(&mut state.running);
-        let idle = state.idle.take();
-        drop(state);
-        idle.wake();
+        let running = std::mem::take(&mut self.lock().running);
         running.into_values().for_each(|cut| cut.set(Cut::Stopped));
     }
 }
@@ -141,6 +138,10 @@ pub(super) fn greet<R: Runtime>(
     let most = shared.settings.config().max_connections.clamp(LEAST, MOST);
     let (id, cut) = shared.handshakes.begin(most);
     let running = Running { id, cut, shared: Arc::clone(shared) };
+    if !shared.lock_core().is_listening() {
+        // It has stopped since the look at its room, and perhaps before this one was on the list of those to end.
+        shared.handshakes.stop();
+    }
     let (runtime, shared) = (runtime.clone(), Arc::clone(shared));
     let task = runtime.clone();
     task.spawn(async move {
@@ -163,7 +164,7 @@ pub(super) fn greet<R: Runtime>(
             Ok(Err(error)) => error,
             Err(Cut::Crowded(most)) => crowded(most),
             // Nobody wonders.
-            Err(Cut::Stopped) => return,
+            Err(Cut::Stopped) => return shared.door.count_stopped(),
         };
         refuse(&runtime, &shared, remote, ConnectionError::Handshake(Arc::new(error)));
     });

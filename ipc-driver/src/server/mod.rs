@@ -12,6 +12,7 @@ mod handshakes;
 mod refuse;
 mod serve;
 
+use crate::counters::ServerCounters;
 use crate::error::{ConnectionError, ServeError};
 use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
@@ -34,7 +35,7 @@ use ipc_proto::{Config, EmitError, Endpoint, Frame, Message, PeerId, Settings, U
 use refuse::Door;
 use serde::Serialize;
 use std::io;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -126,6 +127,9 @@ pub(crate) struct Shared {
     /// Connections that have ended and whose last events wait for room in the stream.
     leaving: AtomicUsize,
     door: Door,
+    /// How often accepting failed, and how often because the connection was gone.
+    accept_errors: AtomicU64,
+    aborted: AtomicU64,
     unheard: Unheard,
     gift: Gift,
     #[cfg(unix)]
@@ -248,6 +252,8 @@ impl<R: Runtime> Server<R> {
             handshakes: Handshakes::default(),
             leaving: AtomicUsize::new(0),
             door: Door::default(),
+            accept_errors: AtomicU64::new(0),
+            aborted: AtomicU64::new(0),
             unheard: Unheard::default(),
             gift: Gift::default(),
             #[cfg(unix)]
@@ -288,8 +294,9 @@ impl<R: Runtime> Server<R> {
         tracing::info!(target: "ipc", %endpoint, "listening");
         #[cfg(unix)]
         let requests = shared.handing.begin(&listener);
-        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
+        // Before handlers run: should one panic, it sees to it that the server has stopped.
         let accepting = Accepting::new(self.runtime.clone(), Arc::clone(shared), socket);
+        shared.lifecycle(ipc_proto::Server::start, || ServerEvent::Started(endpoint));
         #[cfg(unix)]
         let accepting = accepting.answering(requests);
         self.runtime.spawn(accepting.run(listener));
@@ -320,9 +327,11 @@ impl<R: Runtime> Server<R> {
         self.shared.stop();
     }
 
-    /// Stops accepting, sends what is queued to every peer, ends the connections, and reports.
+    /// Stops accepting, sends what is queued to every peer, ends the connections, and reports. TLS handshakes under way are cut.
     ///
-    /// After `deadline` what is left is cut. Cancel safe: a dropped call leaves the connections closing, with the
+    /// After `deadline` what is left is cut. Called several times at once, the shortest deadline counts for all, and each call reports
+    /// the same; once all connections have ended there is nothing left to report. A handler cannot wait for it, since its own
+    /// connection is one of those that are waited for: let it spawn a task that does. Cancel safe: a dropped call leaves the connections closing, with the
     /// deadline.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let socket = self.shared.slot.socket();
@@ -342,6 +351,7 @@ impl<R: Runtime> Server<R> {
         if let Some(socket) = socket {
             socket.stopped.wait().await;
         }
+        self.shared.handshakes.idle().await;
         // A program that ends after this leaves no control socket behind.
         #[cfg(unix)]
         self.shared.handing.withdrawn().await;
@@ -376,6 +386,28 @@ impl<R: Runtime> Server<R> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What was counted since the server was made, by itself and by all its connections, present and past. Each connection
+    /// is in it once, whenever it ends.
+    #[must_use]
+    pub fn counters(&self) -> ServerCounters {
+        let shared = &self.shared;
+        let (ipc_proto::ServerCounters { accepted, ended, .. }, (mut traffic, peers)) = {
+            let core = shared.lock_core();
+            (core.counters(), shared.peers.counted())
+        };
+        for peer in &*peers {
+            traffic += peer.counters();
+        }
+        ServerCounters {
+            accepted,
+            connected: accepted - ended,
+            refused: shared.door.refused(),
+            accept_errors: shared.accept_errors.load(Ordering::Relaxed),
+            aborted: shared.aborted.load(Ordering::Relaxed),
+            traffic,
+        }
     }
 
     /// Queues an event for one peer (`ipc.server.emit(socket, name, data)`).

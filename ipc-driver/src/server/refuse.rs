@@ -2,12 +2,14 @@
 
 use super::serve::Leaving;
 use super::{Server, ServerEvent, Shared};
+use crate::counters::RefusedConnections;
 use crate::error::{ConnectionError, Refusal};
 use crate::handlers::HandlerId;
 use crate::printable::Printable;
 use crate::runtime::{Remote, Runtime};
 use std::fmt;
 use std::future::poll_fn;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -43,7 +45,7 @@ pub(super) struct Door(Mutex<State>);
 #[derive(Default)]
 struct State {
     filter: Option<Filter>,
-    refused: u64,
+    refused: RefusedConnections,
     logged: Option<Instant>,
     unlogged: u64,
 }
@@ -63,10 +65,30 @@ impl Door {
         }
     }
 
+    /// What was refused, by reason.
+    pub(super) fn refused(&self) -> RefusedConnections {
+        self.with(|state| state.refused)
+    }
+
+    /// Counts one whose handshake was ended by the end of the server, which nobody needs to be told.
+    pub(super) fn count_stopped(&self) {
+        self.with(|state| state.refused.stopped += 1);
+    }
+
     /// Counts one that was refused. `Some` if it is to be logged: how many have not been since the last.
-    fn count(&self, now: Instant) -> Option<u64> {
+    fn count(&self, error: &ConnectionError, now: Instant) -> Option<u64> {
         self.with(|state| {
-            state.refused += 1;
+            let refused = &mut state.refused;
+            *match error {
+                ConnectionError::Refused(Refusal::Full { .. }) => &mut refused.full,
+                ConnectionError::Refused(Refusal::Filter(_)) => &mut refused.filter,
+                ConnectionError::Handshake(error) => match error.kind() {
+                    io::ErrorKind::TimedOut => &mut refused.handshake_timeout,
+                    io::ErrorKind::ConnectionAborted => &mut refused.handshake_crowded,
+                    _ => &mut refused.handshake,
+                },
+                _ => &mut refused.stopped,
+            } += 1;
             if state.logged.is_some_and(|logged| now.saturating_duration_since(logged) < LOG_EVERY) {
                 state.unlogged += 1;
                 return None;
@@ -79,7 +101,7 @@ impl Door {
 
 /// Tells of a connection that was closed before it was a peer's.
 pub(super) fn refuse<R: Runtime>(runtime: &R, shared: &Arc<Shared>, remote: Remote, error: ConnectionError) {
-    if let Some(unlogged) = shared.door.count(runtime.now()) {
+    if let Some(unlogged) = shared.door.count(&error, runtime.now()) {
         let remote = remote.name();
         tracing::warn!(target: "ipc", %remote, error = %Printable(&error), unlogged, "refused a connection");
     }
@@ -131,7 +153,7 @@ impl<R: Runtime> Server<R> {
     /// room, a TLS handshake failed, or the server had stopped.
     #[must_use]
     pub fn refused(&self) -> u64 {
-        self.shared.door.with(|state| state.refused)
+        self.shared.door.refused().total()
     }
 }
 

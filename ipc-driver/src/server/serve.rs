@@ -2,6 +2,7 @@
 
 use super::refuse::refuse;
 use super::{ServerEvent, Shared};
+use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::peer::Peer;
@@ -44,11 +45,12 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remot
         tap: shared.outlet.tap(),
         identify: shared.settings.config().identify_peer,
         now: runtime.now(),
+        tally: Tally::default(),
         peer,
         shared: Arc::clone(shared),
     };
     let pump = Some(Pump::new(runtime.clone(), stream, inbound, false));
-    let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default() };
+    let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default(), left: false };
     runtime.spawn(serving.run());
 }
 
@@ -60,6 +62,8 @@ struct Serving<R: Runtime> {
     /// Absent once the connection has ended.
     pump: Option<Pump<R>>,
     unsent: Unsent,
+    /// It is not in the book of peers any more.
+    left: bool,
 }
 
 impl<R: Runtime> Serving<R> {
@@ -80,29 +84,33 @@ impl<R: Runtime> Serving<R> {
             self.dispatch.now = self.runtime.now();
             self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
         }
-        let gone = self.dispatch.leave(had_error, self.unsent);
-        self.dispatch.lifecycle(gone);
+        if let Some(gone) = self.leave(had_error) {
+            self.dispatch.lifecycle(gone);
+        }
         peer.inner.ended.set(self.unsent);
         // The last events of a peer wait for room in the stream like all others.
         let _leaving = Leaving::new(Arc::clone(&self.dispatch.shared));
         poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
     }
 
-    /// Closes the stream and counts what was not sent. `false` if that was done before.
-    fn end(&mut self) -> bool {
-        let Some(pump) = self.pump.take() else { return false };
-        let transmit = pump.into_transmit();
-        if let Some(mut outbound) = self.dispatch.peer.inner.link.detach() {
-            self.unsent = outbound.end(transmit);
-        }
-        true
+    /// Closes the stream and counts what was not sent, unless that was done before.
+    fn end(&mut self) {
+        let Some(pump) = self.pump.take() else { return };
+        let (transmit, report) = pump.end(&self.dispatch);
+        let link = &self.dispatch.peer.inner.link;
+        self.unsent = link.finish(report, |outbound| outbound.end(transmit)).unwrap_or_default();
+    }
+
+    /// Takes the peer out of the book and gives what is to be said of it, unless that was done before.
+    fn leave(&mut self, had_error: bool) -> Option<ServerEvent> {
+        (!std::mem::replace(&mut self.left, true)).then(|| self.dispatch.leave(had_error, self.unsent))
     }
 }
 
 impl<R: Runtime> Drop for Serving<R> {
     fn drop(&mut self) {
-        if self.end() {
-            let gone = self.dispatch.leave(true, self.unsent);
+        self.end();
+        if let Some(gone) = self.leave(true) {
             self.dispatch.shared.outlet.send_now(gone.clone());
             if std::thread::panicking() {
                 // Handlers are told too, but not while the stack unwinds: another panic would end the process.
@@ -140,6 +148,7 @@ struct ServerDispatch {
     identify: bool,
     /// When the last run of events came.
     now: Instant,
+    tally: Tally,
 }
 
 impl ServerDispatch {
@@ -160,24 +169,31 @@ impl ServerDispatch {
     /// Takes the peer out of the book, and says so.
     fn leave(&self, had_error: bool, unsent: Unsent) -> ServerEvent {
         let peer = self.peer.clone();
+        // They change no more.
+        let counters = peer.counters();
         {
             let mut core = self.shared.lock_core();
-            self.shared.peers.remove(peer.id());
+            self.shared.peers.remove(peer.id(), counters);
             core.handle_disconnected(peer.id());
             let _reported_by_the_caller = core.poll_event();
         }
-        tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, "disconnected");
+        tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, ?counters, "disconnected");
         let claimed_id = peer.claimed_id();
         ServerEvent::Disconnected { peer, claimed_id, had_error, unsent }
     }
 
     fn failed(&mut self, event: &str, error: BoxError) {
+        self.tally.handler_errors += 1;
         let error = ConnectionError::Handler { event: event.into(), source: Arc::new(error) };
         self.lifecycle(ServerEvent::Error(self.peer.clone(), error));
     }
 }
 
 impl Dispatch for ServerDispatch {
+    fn tally(&self) -> Tally {
+        self.tally
+    }
+
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.tap.poll_ready(cx, &self.shared.outlet)
     }
@@ -207,6 +223,7 @@ impl Dispatch for ServerDispatch {
                     if self.tap.is_open() {
                         self.tap.push(ServerEvent::Message(self.peer.clone(), event.into_message()));
                     } else {
+                        self.tally.unhandled += 1;
                         tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
                     }
                 }
@@ -216,8 +233,11 @@ impl Dispatch for ServerDispatch {
                 for error in errors {
                     self.failed("data", error);
                 }
-                if !taken && self.tap.is_open() {
+                if taken {
+                } else if self.tap.is_open() {
                     self.tap.push(ServerEvent::Data(self.peer.clone(), Bytes::copy_from_slice(bytes)));
+                } else {
+                    self.tally.unhandled += 1;
                 }
             }
             Received::Malformed(report) => {

@@ -10,6 +10,7 @@ mod task;
 pub use event::{UdpCounters, UdpEvent};
 pub use peer::UdpPeer;
 
+use crate::counters::{Linked, Tally};
 use crate::error::{ConnectionError, ServeError};
 use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
@@ -63,6 +64,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Counted {
     sent: AtomicU64,
+    sent_bytes: AtomicU64,
     failed: AtomicU64,
     unsent: AtomicU64,
     unreachable: AtomicU64,
@@ -176,8 +178,10 @@ impl<R: Runtime> UdpServer<R> {
         let place = Socket::new(endpoint.clone());
         starting.done(place.clone());
         tracing::info!(target: "ipc", %endpoint, "receiving");
+        // Before handlers run: should one panic, it sees to it that the server has stopped.
+        let exchange = Exchange::new(self.runtime.clone(), Arc::clone(shared), socket, place);
         shared.lifecycle(&UdpEvent::Started(endpoint));
-        self.runtime.spawn(Exchange::new(self.runtime.clone(), Arc::clone(shared), socket, place).run());
+        self.runtime.spawn(exchange.run());
         Ok(())
     }
 
@@ -343,7 +347,7 @@ impl<R: Runtime> UdpServer<R> {
             queued = outbound.broadcast(frame, &addresses)?;
             Ok(())
         };
-        self.shared.link.emit(emit).unwrap_or(Err(EmitError::Closed))?;
+        self.shared.link.emit(emit).unwrap_or_else(|| self.shared.link.refuse())?;
         Ok(Broadcast { queued, full: addresses.len() - queued, closed: 0 })
     }
 
@@ -356,14 +360,7 @@ impl<R: Runtime> UdpServer<R> {
     /// What was counted since the server was made.
     #[must_use]
     pub fn counters(&self) -> UdpCounters {
-        let Counted { sent, failed, unsent, unreachable } = &self.shared.counted;
-        UdpCounters {
-            received: self.shared.lock_core().counters(),
-            sent: sent.load(Ordering::Relaxed),
-            failed: failed.load(Ordering::Relaxed),
-            unsent: unsent.load(Ordering::Relaxed),
-            unreachable: unreachable.load(Ordering::Relaxed),
-        }
+        self.shared.counters()
     }
 
     handler_methods!(UdpPeer);
@@ -398,6 +395,26 @@ impl Shared {
 
     fn peer(&self, address: SocketAddr) -> UdpPeer {
         UdpPeer { address, link: Arc::clone(&self.link) }
+    }
+
+    fn counters(&self) -> UdpCounters {
+        let Counted { sent, sent_bytes, failed, unsent, unreachable } = &self.counted;
+        let Linked { sent: mut queued, report: Tally { unhandled, handler_errors }, closed, waits } =
+            self.link.counters();
+        queued.refused.closed += closed;
+        queued.refused.full = queued.refused.full.saturating_sub(waits);
+        UdpCounters {
+            received: self.lock_core().counters(),
+            queued,
+            waits,
+            unhandled,
+            handler_errors,
+            sent_bytes: sent_bytes.load(Ordering::Relaxed),
+            sent: sent.load(Ordering::Relaxed),
+            failed: failed.load(Ordering::Relaxed),
+            unsent: unsent.load(Ordering::Relaxed),
+            unreachable: unreachable.load(Ordering::Relaxed),
+        }
     }
 
     fn addresses(&self) -> Vec<SocketAddr> {

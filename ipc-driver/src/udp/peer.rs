@@ -37,7 +37,7 @@ impl UdpPeer {
     }
 
     fn emit_with(&self, emit: impl FnOnce(&mut Addressed<'_>) -> Result<(), EmitError>) -> Result<(), EmitError> {
-        self.link.emit(|outbound| emit(&mut outbound.to(self.address))).unwrap_or(Err(EmitError::Closed))
+        self.link.emit(|outbound| emit(&mut outbound.to(self.address))).unwrap_or_else(|| self.link.refuse())
     }
 
     fn poll_emit_with(
@@ -47,7 +47,7 @@ impl UdpPeer {
         emit: impl FnOnce(&mut Addressed<'_>) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
         let emit = |outbound: &mut DatagramOutbound| emit(&mut outbound.to(self.address));
-        self.link.poll_emit(cx, ticket, emit).map(|outcome| outcome.unwrap_or(Err(EmitError::Closed)))
+        self.link.poll_emit(cx, ticket, emit).map(|outcome| outcome.unwrap_or_else(|| self.link.refuse()))
     }
 }
 

@@ -3,6 +3,7 @@
 //! What a datagram means is for [`ipc_proto::Datagrams`], what is to be sent for the link.
 
 use super::{Shared, UdpEvent, UdpPeer};
+use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
@@ -75,6 +76,7 @@ impl<R: Runtime> Exchange<R> {
                 tap: shared.outlet.tap(),
                 unheard: Unheard::default(),
                 now: runtime.now(),
+                tally: Tally::default(),
                 shared,
             },
             runtime,
@@ -226,7 +228,7 @@ impl<R: Runtime> Exchange<R> {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..BATCHES_IN_A_ROW {
             // Also tells the link what was sent, so that whoever waits for room is woken.
-            if !self.hearing.shared.link.poll_transmit(&mut self.transmit) {
+            if !self.hearing.shared.link.poll_transmit(|report| *report = self.hearing.tally, &mut self.transmit) {
                 return Poll::Ready(());
             }
             for _ in 0..BATCH {
@@ -235,11 +237,15 @@ impl<R: Runtime> Exchange<R> {
                 match socket.poll_send(cx, bytes, to) {
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
                     Poll::Ready(outcome) => {
+                        let length = bytes.len();
                         self.transmit.advance();
-                        self.sent(cx, to, outcome);
+                        self.sent(cx, to, outcome.map(|()| length));
                     }
                     Poll::Pending => {
-                        self.hearing.shared.link.poll_transmit(&mut self.transmit);
+                        self.hearing
+                            .shared
+                            .link
+                            .poll_transmit(|report| *report = self.hearing.tally, &mut self.transmit);
                         return Poll::Pending;
                     }
                 }
@@ -250,11 +256,12 @@ impl<R: Runtime> Exchange<R> {
         Poll::Pending
     }
 
-    fn sent(&mut self, cx: &mut Context<'_>, to: SocketAddr, outcome: io::Result<()>) {
+    fn sent(&mut self, cx: &mut Context<'_>, to: SocketAddr, outcome: io::Result<usize>) {
         let counted = &self.hearing.shared.counted;
         match outcome {
-            Ok(()) => {
+            Ok(length) => {
                 counted.sent.fetch_add(1, Ordering::Relaxed);
+                counted.sent_bytes.fetch_add(length as u64, Ordering::Relaxed);
             }
             Err(source) => {
                 counted.failed.fetch_add(1, Ordering::Relaxed);
@@ -302,13 +309,14 @@ impl<R: Runtime> Exchange<R> {
         if let Some(Deferred { arrival, rest }) = self.deferred.take() {
             let _not_reported = shared.lock_core().end(arrival, &rest);
         }
-        if let Some(mut outbound) = shared.link.detach() {
-            self.unsent = outbound.end(std::mem::take(&mut self.transmit));
+        let transmit = std::mem::take(&mut self.transmit);
+        if let Some(unsent) = shared.link.finish(self.hearing.tally, |outbound| outbound.end(transmit)) {
+            self.unsent = unsent;
             shared.counted.unsent.fetch_add(self.unsent.messages as u64, Ordering::Relaxed);
         }
         // If nobody ordered it: the runtime has ended, or a handler of ours panicked.
         self.place.stop.set(());
-        tracing::debug!(target: "ipc", endpoint = %self.place.endpoint, unsent = self.unsent.messages, "stopped");
+        tracing::debug!(target: "ipc", endpoint = %self.place.endpoint, unsent = self.unsent.messages, counters = ?shared.counters(), "stopped");
         true
     }
 }
@@ -337,6 +345,7 @@ struct Hearing {
     unheard: Unheard,
     /// When the last batch began.
     now: Instant,
+    tally: Tally,
 }
 
 impl Hearing {
@@ -370,6 +379,7 @@ impl Hearing {
     }
 
     fn handler_failed(&mut self, peer: &UdpPeer, event: &str, errors: Vec<BoxError>) {
+        self.tally.handler_errors += errors.len() as u64;
         for source in errors {
             let error = ConnectionError::Handler { event: event.into(), source: Arc::new(source) };
             self.failed(Some(peer.clone()), error);
@@ -403,14 +413,18 @@ impl Hearing {
                 } else if self.tap.is_open() {
                     self.tap.push(UdpEvent::Message(peer.clone(), event.into_message()));
                 } else {
+                    self.tally.unhandled += 1;
                     tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
                 }
             }
             DatagramEvent::Data(bytes) => {
                 let taken = self.seen.data(peer, bytes, |error| errors.push(error));
                 self.handler_failed(peer, "data", errors);
-                if !taken && self.tap.is_open() {
+                if taken {
+                } else if self.tap.is_open() {
                     self.tap.push(UdpEvent::Data(peer.clone(), Bytes::copy_from_slice(bytes)));
+                } else {
+                    self.tally.unhandled += 1;
                 }
             }
             DatagramEvent::Malformed(report) => {

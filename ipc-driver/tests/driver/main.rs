@@ -8,6 +8,7 @@ mod backpressure;
 #[cfg(feature = "tls")]
 mod certs;
 mod closing;
+mod counting;
 mod dialling;
 mod emitting;
 mod events;
@@ -17,6 +18,7 @@ mod journal;
 mod panics;
 mod protocol;
 mod reconnecting;
+mod shutdown;
 mod soak;
 #[cfg(feature = "tls")]
 mod tls;

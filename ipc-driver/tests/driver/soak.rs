@@ -3,7 +3,7 @@
 use crate::world::*;
 use ipc_driver::fake::{Dial, Fake, Script, Sizes, Wire};
 use ipc_driver::runtime::Runtime;
-use ipc_driver::{Client, EmitError, Frame, Offline, Peer};
+use ipc_driver::{Client, EmitError, Frame, Offline, Peer, ServerCounters};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,6 +82,7 @@ fn soak(seed: u64, cuts: bool) {
     let books = Arc::new(Books::default());
     let limit = 200 + chance.up_to(3000) as usize;
     let server = serve(&runtime, config().max_pending_bytes(limit));
+    let peers = every_peer(&server);
     let (heard, errors) = (books.clone(), Log::default());
     server.on("n", move |peer, (n, padding): (u64, String)| {
         heard.heard.lock().unwrap().entry(peer.id().get()).or_default().push(n);
@@ -115,6 +116,8 @@ fn soak(seed: u64, cuts: bool) {
             runtime.network().set_script(chance.script());
             cut += 1;
         }
+        assert_summed(&server, &peers);
+        clients.iter().for_each(|client| assert_balanced(&client.counters().traffic));
     }
     runtime.advance(SECOND * 600);
     let traffic = |runtime: &Fake| runtime.tasks().iter().filter(|task| task.name.contains("traffic")).count();
@@ -132,6 +135,7 @@ fn soak(seed: u64, cuts: bool) {
     // To the byte: what was taken has been written or is counted as unsent.
     let written: usize = runtime.network().connections().iter().map(|connection| connection.to_server().written).sum();
     assert_eq!(books.emitted_bytes.load(Ordering::Relaxed), (written + unsent_bytes) as u64, "seed {seed}");
+    account(&runtime, seed, &books, &clients, &assert_summed(&server, &peers));
     let heard = books.heard.lock().unwrap();
     let mut all: Vec<u64> = heard.values().flatten().copied().collect();
     for (connection, numbers) in &*heard {
@@ -156,6 +160,39 @@ fn soak(seed: u64, cuts: bool) {
     runtime.advance(SECOND * 10);
     assert_eq!(runtime.tasks(), [], "seed {seed}");
     assert_eq!(runtime.panics(), [""; 0], "seed {seed}");
+}
+
+/// What was counted is what was emitted, refused, lost, heard, and moved by the network.
+fn account(runtime: &Fake, seed: u64, books: &Books, clients: &[Client<Fake>], server: &ServerCounters) {
+    let connections = runtime.network().connections();
+    let moved = |count: fn(&ipc_driver::fake::Connection) -> usize| connections.iter().map(count).sum::<usize>() as u64;
+    assert_eq!(server.traffic.received.bytes, moved(|connection| connection.to_server().read), "seed {seed}");
+    assert_eq!(server.traffic.sent.written, moved(|connection| connection.to_client().written), "seed {seed}");
+    let heard: usize = books.heard.lock().unwrap().values().map(Vec::len).sum();
+    assert_eq!(server.traffic.received.events, heard as u64, "seed {seed}");
+    // Each event is answered, and an answer that is refused is an error of the handler.
+    let answers = server.traffic.sent.events + server.traffic.sent.refused.total();
+    assert!(answers <= heard as u64, "seed {seed}: {:?}", server.traffic);
+    assert!(heard as u64 - answers <= server.traffic.handler_errors, "seed {seed}: {:?}", server.traffic);
+    let totals = sum(clients.iter().map(|client| client.counters().traffic));
+    assert_balanced(&totals);
+    assert_eq!(totals.sent.events, books.emitted.load(Ordering::Relaxed), "seed {seed}");
+    assert_eq!(totals.sent.bytes, books.emitted_bytes.load(Ordering::Relaxed), "seed {seed}");
+    assert_eq!(totals.sent.refused.total(), books.refused.load(Ordering::Relaxed), "seed {seed}");
+    assert_eq!(totals.sent.written, moved(|connection| connection.to_server().written), "seed {seed}");
+    assert_eq!(totals.received.bytes, moved(|connection| connection.to_client().read), "seed {seed}");
+    let echoed: usize = books.echoed.lock().unwrap().values().map(Vec::len).sum();
+    assert_eq!(totals.received.events, echoed as u64, "seed {seed}");
+    for client in clients {
+        let counters = client.counters();
+        let lost = counters.traffic.sent.lost.total();
+        let dropped = client.dropped();
+        assert_eq!((lost.events, lost.bytes), (dropped.messages as u64, dropped.bytes as u64), "seed {seed}");
+        assert_eq!(counters.traffic.sent.pending, 0, "seed {seed}");
+        assert_eq!(counters.attempts, counters.connections + counters.failed, "seed {seed}");
+    }
+    let made: u64 = clients.iter().map(|client| client.counters().connections).sum();
+    assert_eq!(made, server.accepted, "seed {seed}");
 }
 
 #[test]

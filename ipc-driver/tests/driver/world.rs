@@ -2,7 +2,9 @@
 
 use ipc_driver::fake::{Fake, Stream};
 use ipc_driver::runtime::{Address, Runtime};
-use ipc_driver::{Client, Config, Endpoint, Host, Platform, Server, Settings};
+use ipc_driver::{
+    Client, Config, ConnectionCounters, Endpoint, Host, Peer, Platform, Server, ServerCounters, Settings,
+};
 use std::fmt::Debug;
 use std::future::Future;
 use std::io;
@@ -124,9 +126,56 @@ impl<T> Log<T> {
         self.0.lock().unwrap().len()
     }
 
+    pub(crate) fn all(&self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        self.0.lock().unwrap().clone()
+    }
+
     pub(crate) fn take(&self) -> Vec<T> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
+}
+
+/// What must hold of the counters of connections at any moment.
+#[track_caller]
+pub(crate) fn assert_balanced(counters: &ConnectionCounters) {
+    let ConnectionCounters { received, sent, .. } = counters;
+    assert_eq!(sent.bytes, sent.written + sent.pending + sent.lost.total().bytes, "{sent:?}");
+    assert!(received.bytes >= received.frame_bytes, "{received:?}");
+    assert!(received.failed <= received.malformed.total(), "{received:?}");
+}
+
+/// All of them together.
+pub(crate) fn sum(all: impl IntoIterator<Item = ConnectionCounters>) -> ConnectionCounters {
+    all.into_iter().fold(ConnectionCounters::default(), |mut sum, one| {
+        sum += one;
+        sum
+    })
+}
+
+/// Every peer that a server ever has, in order.
+pub(crate) fn every_peer(server: &FakeServer) -> Log<Peer> {
+    let log = Log::default();
+    let to = log.clone();
+    server.on_connect(move |peer| to.push(peer.clone()));
+    log
+}
+
+/// What a server has counted, which must be what its peers, present and past, have counted one by one.
+#[track_caller]
+pub(crate) fn assert_summed(server: &FakeServer, peers: &Log<Peer>) -> ServerCounters {
+    let (peers, counters) = (peers.all(), server.counters());
+    for counters in peers.iter().map(Peer::counters) {
+        assert_balanced(&counters);
+        assert!(counters.sent.pending <= counters.sent.pending_max, "{:?}", counters.sent);
+    }
+    assert_eq!(counters.traffic, sum(peers.iter().map(Peer::counters)));
+    assert_eq!(counters.accepted, peers.len() as u64);
+    assert_eq!(counters.connected, peers.iter().filter(|peer| !peer.is_closed()).count() as u64);
+    assert_balanced(&counters.traffic);
+    counters
 }
 
 /// Polls once, with a waker that nobody listens to.

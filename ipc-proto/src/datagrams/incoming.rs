@@ -48,6 +48,8 @@ pub struct Arrival {
     since: Instant,
     now: Instant,
     state: State,
+    /// Whether the length of the datagram is in `counted`.
+    measured: bool,
     counted: DatagramCounters,
 }
 
@@ -73,6 +75,7 @@ impl Arrival {
     /// The next thing in the datagram, of which `input` is what was not looked at yet; `None` at its end. Then give
     /// arrival and input to [`Datagrams::end`].
     pub fn next<'d, 'i: 'd>(&'d mut self, input: &mut &'i [u8]) -> Option<DatagramEvent<'d>> {
+        self.measure(input);
         if let Some(removed) = self.learnt.removed.take() {
             let event = PeerEvent::Removed(removed, PeerRemoval::CrowdedOut);
             return Some(DatagramEvent::Peer(event));
@@ -123,6 +126,12 @@ impl Arrival {
         }
     }
 
+    fn measure(&mut self, whole: &[u8]) {
+        if !std::mem::replace(&mut self.measured, true) {
+            self.counted.bytes += whole.len() as u64;
+        }
+    }
+
     /// Counts and drops the whole messages that are left, and what is behind them.
     fn discard(&mut self, mut rest: &[u8]) {
         let Some(mut decoder) = self.decoder.take() else {
@@ -163,6 +172,7 @@ impl Datagrams {
             since,
             now,
             state: State::Open,
+            measured: false,
             counted: DatagramCounters::default(),
         }
     }
@@ -171,8 +181,10 @@ impl Datagrams {
     /// beginning of a message whose rest is still to come. Gives the change this makes to the set of senders: with
     /// [`OnMalformed::Close`], a sender that broke the protocol is forgotten, unless the user added it.
     pub fn end(&mut self, mut arrival: Arrival, rest: &[u8]) -> Option<PeerEvent> {
+        arrival.measure(rest);
         let removed = self.settle(&mut arrival, rest);
-        let DatagramCounters { messages, malformed, discarded, unfinished_dropped, .. } = arrival.counted;
+        let DatagramCounters { bytes, messages, malformed, discarded, unfinished_dropped, .. } = arrival.counted;
+        self.counters.bytes += bytes;
         self.counters.messages += messages;
         self.counters.malformed += malformed;
         self.counters.discarded += discarded;

@@ -86,11 +86,13 @@ pub struct Datagrams {
 }
 
 /// What became of datagrams and senders, counted since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct DatagramCounters {
     /// Datagrams received.
     pub datagrams: u64,
+    /// Their bytes.
+    pub bytes: u64,
     /// Messages (raw: datagrams) handed out.
     pub messages: u64,
     /// Messages that broke the protocol.

@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use serde::Serialize;
 
 use super::{DatagramError, MAX_DATAGRAM};
-use crate::outbound::{FRAMED, RAW};
+use crate::frame::{FRAMED, RAW};
 use crate::transmit::SPARE_MAX;
-use crate::{EmitError, EncodeError, Encoder, Event, Frame, IpFamily, Message, Settings, Unsent};
+use crate::{DatagramSendCounters, EmitError, EncodeError, Encoder, Event, Frame, IpFamily, Message, Settings, Unsent};
 
 /// What a datagram in the queue counts beyond its bytes: its address and its place in the list. Else empty datagrams would
 /// cost nothing, and fill the memory.
@@ -59,8 +59,12 @@ pub struct DatagramOutbound {
     end: usize,
     /// Handed out by [`poll_transmit`](Self::poll_transmit) and not known to be sent.
     in_flight: usize,
+    /// How many datagrams these are.
+    in_flight_datagrams: usize,
     limit: usize,
     closed: bool,
+    /// Apart from `pending`, which is looked at when it is asked for.
+    counters: DatagramSendCounters,
 }
 
 impl DatagramOutbound {
@@ -75,8 +79,10 @@ impl DatagramOutbound {
             entries: Vec::new(),
             end: 0,
             in_flight: 0,
+            in_flight_datagrams: 0,
             limit: settings.max_pending_bytes(),
             closed: false,
+            counters: DatagramSendCounters::default(),
         }
     }
 
@@ -102,6 +108,14 @@ impl DatagramOutbound {
     ///
     /// [`EmitError`] if the frame can go to nobody: then nothing was queued.
     pub fn broadcast(&mut self, frame: &Frame, to: &[SocketAddr]) -> Result<usize, EmitError> {
+        let outcome = self.append_for_all(frame, to);
+        if let Err(error) = &outcome {
+            self.counters.refused.count(error);
+        }
+        outcome
+    }
+
+    fn append_for_all(&mut self, frame: &Frame, to: &[SocketAddr]) -> Result<usize, EmitError> {
         frame.check(self.raw, self.encoder.delimiter())?;
         if self.closed {
             return Err(EmitError::Closed);
@@ -110,7 +124,10 @@ impl DatagramOutbound {
         let mut fit = to.iter().copied().filter(|to| unfit(family, *to).is_none());
         let Some(first) = fit.next() else { return Ok(0) };
         match self.append_bytes(first, frame.as_bytes()) {
-            Err(EmitError::Full { .. }) => return Ok(0),
+            Err(EmitError::Full { .. }) => {
+                self.counters.refused.full += 1 + fit.count() as u64;
+                return Ok(0);
+            }
             outcome => outcome?,
         }
         let mut queued = 1;
@@ -118,8 +135,10 @@ impl DatagramOutbound {
         let start = self.end - length;
         for to in fit {
             if self.pending().saturating_add(COST) > self.limit {
-                break;
+                self.counters.refused.full += 1;
+                continue;
             }
+            self.counters.take(length, self.pending() + COST);
             self.entries.push(Entry { to, start, length });
             queued += 1;
         }
@@ -138,6 +157,7 @@ impl DatagramOutbound {
             std::mem::swap(&mut self.entries, &mut transmit.entries);
         }
         self.in_flight = transmit.pending();
+        self.in_flight_datagrams = transmit.left().len();
         !transmit.is_empty()
     }
 
@@ -152,6 +172,13 @@ impl DatagramOutbound {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.end + self.entries.len() * COST + self.in_flight
+    }
+
+    /// What was counted since the queue was made.
+    #[must_use]
+    pub fn counters(&self) -> DatagramSendCounters {
+        let pending = self.entries.len() + self.in_flight_datagrams;
+        DatagramSendCounters { pending: pending as u64, ..self.counters }
     }
 
     /// Refuses every further emit with [`EmitError::Closed`]. What is queued stays to be sent.
@@ -175,6 +202,7 @@ impl DatagramOutbound {
     pub fn end(&mut self, transmit: DatagramTransmit) -> Unsent {
         self.closed = true;
         self.in_flight = 0;
+        self.in_flight_datagrams = 0;
         self.end = 0;
         self.bytes = Vec::new();
         let mut unsent = Unsent::default();
@@ -212,6 +240,7 @@ impl DatagramOutbound {
         let refusal = match encode(&self.encoder, &mut self.bytes) {
             Ok(length) if length > MAX_DATAGRAM => EmitError::TooLarge { length, limit: MAX_DATAGRAM },
             Ok(length) if pending == 0 || pending.saturating_add(length + COST) <= self.limit => {
+                self.counters.take(length, pending + length + COST);
                 self.entries.push(Entry { to, start: self.end, length });
                 self.end += length;
                 return Ok(());
@@ -304,7 +333,8 @@ impl Addressed<'_> {
     ///
     /// As [`emit`](Self::emit); [`EmitError::WrongMode`] on a framed socket.
     pub fn emit_raw(&mut self, bytes: &[u8]) -> Result<(), EmitError> {
-        if self.outbound.raw { self.outbound.append_bytes(self.to, bytes) } else { Err(FRAMED) }
+        let outcome = if self.outbound.raw { self.outbound.append_bytes(self.to, bytes) } else { Err(FRAMED) };
+        self.counted(outcome)
     }
 
     /// Queues a frame that was encoded before.
@@ -313,15 +343,25 @@ impl Addressed<'_> {
     ///
     /// As [`emit`](Self::emit); [`EmitError::WrongMode`] if the frame was made for other settings.
     pub fn emit_frame(&mut self, frame: &Frame) -> Result<(), EmitError> {
-        frame.check(self.outbound.raw, self.outbound.encoder.delimiter())?;
-        self.outbound.append_bytes(self.to, frame.as_bytes())
+        let fits = frame.check(self.outbound.raw, self.outbound.encoder.delimiter());
+        let outcome = fits.and_then(|()| self.outbound.append_bytes(self.to, frame.as_bytes()));
+        self.counted(outcome)
     }
 
     fn frame(
         &mut self,
         encode: impl FnOnce(&Encoder, &mut Vec<u8>) -> Result<usize, EncodeError>,
     ) -> Result<(), EmitError> {
-        if self.outbound.raw { Err(RAW) } else { self.outbound.append(self.to, encode) }
+        let outcome = if self.outbound.raw { Err(RAW) } else { self.outbound.append(self.to, encode) };
+        self.counted(outcome)
+    }
+
+    /// Counts a refusal.
+    fn counted(&mut self, outcome: Result<(), EmitError>) -> Result<(), EmitError> {
+        if let Err(error) = &outcome {
+            self.outbound.counters.refused.count(error);
+        }
+        outcome
     }
 }
 

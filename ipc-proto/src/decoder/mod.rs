@@ -39,6 +39,7 @@ pub struct Decoder {
     /// No delimiter begins in `start..searched`.
     searched: usize,
     failed: bool,
+    lost: usize,
     /// How many bytes have been looked at or moved, to prove that this is linear.
     #[cfg(test)]
     touched: std::cell::Cell<usize>,
@@ -55,6 +56,7 @@ impl Decoder {
             end: 0,
             searched: 0,
             failed: false,
+            lost: 0,
             #[cfg(test)]
             touched: Default::default(),
         }
@@ -98,6 +100,17 @@ impl Decoder {
     #[inline]
     pub fn buffered(&self) -> usize {
         self.end - self.start
+    }
+
+    /// Bytes of the delimiter, which is not a part of the frames that are given.
+    #[inline]
+    pub(crate) fn delimiter_length(&self) -> usize {
+        self.delimiter.as_bytes().len()
+    }
+
+    /// How many bytes were kept of the frame that was too large, and are gone.
+    pub(crate) fn lost(&self) -> usize {
+        self.lost
     }
 
     /// Keeps input that is not to be decoded now, however many frames it has; they come first at the next
@@ -195,11 +208,13 @@ impl Decoder {
         }
         // Then one that is whole in `input`.
         let Some(length) = self.find(input) else {
-            self.keep(&input[second_part..], kept + second_part)?;
+            let taken = self.keep(&input[second_part..], kept + second_part);
+            // What was appended of `input` is still in it.
+            taken.inspect_err(|_| self.lost = kept)?;
             *input = &[];
             return Ok(None);
         };
-        self.check(kept + length)?;
+        self.check(kept + length).inspect_err(|_| self.lost = kept)?;
         self.append(&input[second_part..length + delimiter]);
         *input = &input[length + delimiter..];
         Ok(Some(self.end - delimiter))
@@ -254,6 +269,7 @@ impl Decoder {
             return Ok(());
         }
         self.failed = true;
+        self.lost = self.buffered();
         self.buffer = Vec::new();
         (self.start, self.end, self.searched) = (0, 0, 0);
         Err(self.too_large())

@@ -1,0 +1,251 @@
+//! What the machines count: however input is cut and a queue is written, the numbers are those of the bytes.
+
+use ipc_proto::bytes::Buf;
+use ipc_proto::{
+    Client, ClientAction, Config, EmitError, Endpoint, Frame, Host, Inbound, Offline, OnMalformed, Outbound, Platform,
+    Received, RefuseReason, Server, Settings, SplitMix64, Transmit,
+};
+use std::time::{Duration, Instant};
+
+fn settings(config: Config) -> Settings {
+    config.build(&Host::new("pluto", Platform::Linux)).expect("settings")
+}
+
+fn config() -> Config {
+    Config::new("world")
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test begins at some time")]
+fn start() -> Instant {
+    Instant::now()
+}
+
+/// Feeds pieces of chosen sizes, some by way of `read_buffer`, some deferred; gives how many bytes were fed.
+fn feed(inbound: &mut Inbound, mut bytes: &[u8], rng: &mut SplitMix64, most: u64) -> u64 {
+    let (now, fed) = (start(), bytes.len() as u64);
+    while !bytes.is_empty() {
+        let size = (1 + rng.next_u64() % most).min(bytes.len() as u64) as usize;
+        let (mut piece, rest) = bytes.split_at(size);
+        bytes = rest;
+        if let Some(room) = inbound.read_buffer() {
+            let count = room.len().min(piece.len());
+            room[..count].copy_from_slice(&piece[..count]);
+            inbound.read_done(count);
+            piece = &piece[count..];
+            while inbound.poll_event(now, &mut &[][..]).is_some() {}
+        }
+        let stop_after = rng.next_u64() % 4;
+        let mut events = 0;
+        while inbound.poll_event(now, &mut piece).is_some() {
+            events += 1;
+            if events == stop_after {
+                inbound.defer(piece);
+                piece = &[];
+            }
+        }
+    }
+    while inbound.poll_event(now, &mut &[][..]).is_some() {}
+    fed
+}
+
+#[test]
+fn all_bytes_are_counted_however_they_come_and_whatever_they_break() {
+    for delimiter in ["\u{c}", "||||"] {
+        for malformed in [OnMalformed::Report, OnMalformed::Close] {
+            for seed in 0..400 {
+                let mut rng = SplitMix64::new(seed);
+                let mut inbound = Inbound::new(&settings(
+                    config().delimiter(delimiter).malformed(malformed).max_message_size(40_000),
+                ));
+                let mut text = String::new();
+                for _ in 0..12 {
+                    let padding = "x".repeat((rng.next_u64() % 60) as usize);
+                    text += &match rng.next_u64() % 8 {
+                        0 if seed % 2 == 0 => format!("{{no {padding}"),
+                        1 if seed % 3 == 0 => "x".repeat(39_900 + (rng.next_u64() % 200) as usize),
+                        2 => format!("{{\"type\":\"n\",\"data\":\"{}\"}}", "y".repeat(30_000)),
+                        _ => format!("{{\"type\":\"n\",\"data\":\"{padding}\"}}"),
+                    };
+                    text += delimiter;
+                }
+                text += "{\"type\":";
+                let most = [3, 50, 5_000, 100_000][(seed % 4) as usize];
+                let fed = feed(&mut inbound, text.as_bytes(), &mut rng, most);
+                let counters = inbound.counters();
+                assert_eq!(counters.bytes, fed, "seed {seed}: {counters:?}");
+                if !inbound.has_failed() {
+                    assert_eq!((counters.unframed(), counters.failed), (8, 0), "seed {seed}");
+                    assert_eq!(inbound.unfinished(), 8);
+                    assert_eq!(counters.events + counters.malformed.total(), 12, "seed {seed}");
+                }
+                assert_eq!(counters.failed, u64::from(inbound.has_failed()), "seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn frames_are_counted_to_the_byte_up_to_the_one_that_is_too_large() {
+    for cut in 1..80 {
+        let mut inbound = Inbound::new(&settings(config().delimiter("||").max_message_size(30)));
+        let good = "{\"type\":\"n\",\"data\":1}||";
+        let all = [good, good, &"x".repeat(31), "||", good].concat();
+        let mut rest = all.as_bytes();
+        while !rest.is_empty() {
+            let (mut piece, later) = rest.split_at(cut.min(rest.len()));
+            rest = later;
+            while inbound.poll_event(start(), &mut piece).is_some() {}
+        }
+        let counters = inbound.counters();
+        assert_eq!((counters.events, counters.malformed.frame_too_large, counters.failed), (2, 1, 1), "cut at {cut}");
+        assert_eq!(counters.frame_bytes, 2 * good.len() as u64, "cut at {cut}");
+        assert_eq!(counters.bytes, all.len() as u64, "cut at {cut}");
+    }
+}
+
+#[test]
+fn raw_bytes_are_counted_once_though_they_are_deferred() {
+    let mut inbound = Inbound::new(&settings(config().raw_buffer(true)));
+    inbound.defer(b"one ");
+    assert_eq!((inbound.counters().bytes, inbound.counters().unframed()), (4, 4));
+    inbound.defer(b"two");
+    assert!(matches!(inbound.poll_event(start(), &mut &[][..]), Some(Received::Raw(b"one two"))));
+    assert!(matches!(inbound.poll_event(start(), &mut &b"three"[..]), Some(Received::Raw(b"three"))));
+    assert!(inbound.poll_event(start(), &mut &[][..]).is_none());
+    let counters = inbound.counters();
+    assert_eq!((counters.bytes, counters.frame_bytes, counters.events), (12, 12, 2));
+}
+
+#[test]
+fn a_message_timeout_is_counted_and_ends_the_counting_of_frames() {
+    let mut inbound = Inbound::new(&settings(config().message_timeout(Duration::from_secs(1))));
+    let now = start();
+    assert!(inbound.poll_event(now, &mut &b"{\"type"[..]).is_none());
+    assert!(inbound.handle_timeout(now + Duration::from_secs(2)).is_some());
+    assert!(inbound.poll_event(now, &mut &b"late"[..]).is_none());
+    let counters = inbound.counters();
+    assert_eq!((counters.malformed.message_timeout, counters.malformed.total(), counters.failed), (1, 1, 1));
+    assert_eq!((counters.bytes, counters.frame_bytes), (10, 0));
+}
+
+fn balanced(outbound: &Outbound) {
+    let counters = outbound.counters();
+    assert_eq!(counters.bytes, counters.written + counters.pending + counters.lost.total().bytes, "{counters:?}");
+    assert_eq!(counters.pending, outbound.pending() as u64);
+}
+
+#[test]
+fn a_queue_balances_after_every_step_of_any_run() {
+    for seed in 0..300 {
+        let mut rng = SplitMix64::new(seed);
+        let settings = settings(config().max_pending_bytes(300));
+        let frame = Frame::new(&settings, "n", &"x".repeat(3_000)).unwrap();
+        let mut outbound = Outbound::new(&settings, seed % 3 == 0);
+        let mut transmit = Transmit::new();
+        let (mut taken, mut refused, mut written) = (0, 0, 0);
+        for _ in 0..200 {
+            let length = (rng.next_u64() % 100) as usize;
+            let outcome = match rng.next_u64() % 8 {
+                0 => outbound.emit_frame(&frame),
+                1 => outbound.emit_raw(b"bytes"),
+                2 => outbound.emit_json("n", Some("no JSON")),
+                3 | 4 => outbound.emit("n", &"x".repeat(length)),
+                5 => {
+                    outbound.poll_transmit(&mut transmit);
+                    let count = transmit.remaining().min(length * 10);
+                    transmit.advance(count);
+                    written += count as u64;
+                    outbound.poll_transmit(&mut transmit);
+                    assert_eq!(outbound.counters().written, written, "seed {seed}");
+                    continue;
+                }
+                6 => {
+                    outbound.handle_answer();
+                    continue;
+                }
+                _ => {
+                    balanced(&outbound);
+                    continue;
+                }
+            };
+            match outcome {
+                Ok(()) => taken += 1,
+                Err(_) => refused += 1,
+            }
+            balanced(&outbound);
+        }
+        let unsent = outbound.end(transmit);
+        balanced(&outbound);
+        assert!(matches!(outbound.emit("n", &1), Err(EmitError::Closed)));
+        let counters = outbound.counters();
+        assert_eq!((counters.events, counters.refused.total()), (taken, refused + 1), "seed {seed}");
+        assert_eq!((counters.pending, counters.written), (0, written), "seed {seed}");
+        let lost = counters.lost.total();
+        assert_eq!((lost.events, lost.bytes), (unsent.messages as u64, unsent.bytes as u64), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_client_counts_attempts_and_their_ends_in_any_order_of_orders() {
+    for seed in 0..300 {
+        let mut rng = SplitMix64::new(seed);
+        let offline = [Offline::Refuse, Offline::Buffer, Offline::Drop][(seed % 3) as usize];
+        let settings = settings(config().offline(offline).max_retries(3));
+        let endpoint = Endpoint::net(&settings, None, None).unwrap();
+        let mut client = Client::new(settings, endpoint, seed);
+        let (mut now, mut attempts, mut connections) = (start(), 0, 0);
+        let (mut taken, mut refused) = (0, 0);
+        client.connect();
+        for _ in 0..40 {
+            let mut emit = |client: &mut Client| match client.emit_offline(|outbound| outbound.emit("n", &1)) {
+                Ok(()) => taken += 1,
+                Err(_) => refused += 1,
+            };
+            emit(&mut client);
+            match client.poll_action() {
+                Some(ClientAction::Connect(_)) => {
+                    attempts += 1;
+                    emit(&mut client);
+                    if rng.next_u64() % 3 == 0 {
+                        if let Some(connection) = client.handle_connected(now) {
+                            connections += 1;
+                            client.handle_disconnected(now, connection.outbound, Transmit::new(), true);
+                        }
+                    } else {
+                        client.handle_connect_failed(now);
+                    }
+                }
+                Some(_) => client.handle_connect_failed(now),
+                None => {
+                    now += Duration::from_secs(60);
+                    client.handle_timeout(now);
+                }
+            }
+            let counters = client.counters();
+            assert_eq!((counters.attempts, counters.connections), (attempts, connections), "seed {seed}");
+            assert_eq!(counters.attempts, counters.connections + counters.failed, "seed {seed}");
+            assert_eq!(counters.exhausted, u64::from(client.is_destroyed()), "seed {seed}");
+        }
+        let queue = client.queue_counters().unwrap();
+        assert_eq!((queue.events, client.counters().refused.total()), (taken, refused), "seed {seed}");
+        assert_eq!(queue.bytes, queue.written + queue.pending + queue.lost.total().bytes, "seed {seed}");
+        let lost = queue.lost.total();
+        assert_eq!((lost.events, lost.bytes), (client.dropped().messages as u64, client.dropped().bytes as u64));
+    }
+}
+
+#[test]
+fn a_server_counts_who_came_who_went_and_who_was_sent_away() {
+    let mut server = Server::new(settings(config().max_connections(2)));
+    assert_eq!(server.handle_accept().unwrap_err(), RefuseReason::Stopped);
+    server.start();
+    let (first, _connection) = server.handle_accept().unwrap();
+    server.handle_accept().unwrap();
+    assert!(server.handle_accept().is_err() && server.check_accept().is_err());
+    server.handle_disconnected(first);
+    server.handle_disconnected(first);
+    let counters = server.counters();
+    assert_eq!((counters.accepted, counters.ended, counters.full, counters.stopped), (2, 1, 2, 1));
+    assert_eq!(server.refused(), 3);
+    assert_eq!(counters.accepted - counters.ended, server.len() as u64);
+}
