@@ -88,8 +88,13 @@ impl<R: Runtime> Accepting<R> {
             })
             .await;
             match accepted {
-                // The socket is closed before `self` says so.
-                None => return drop(listener),
+                None => {
+                    if self.shared.drains.load(Ordering::SeqCst) && !self.shared.is_unheard() {
+                        self.take_those_who_wait(&mut listener).await;
+                    }
+                    // The socket is closed before `self` says so.
+                    return drop(listener);
+                }
                 Some(Ok((stream, remote))) => self.accepted(stream, remote),
                 Some(Err(error)) if is_of_one_connection(&error) => {
                     self.shared.aborted.fetch_add(1, Ordering::Relaxed);
@@ -107,6 +112,38 @@ impl<R: Runtime> Accepting<R> {
                 }
             }
         }
+    }
+
+    /// Accepts whoever has connected and waits in the backlog: to its client the connection is up, and what the client has
+    /// written by now would be lost without a word.
+    async fn take_those_who_wait(&self, listener: &mut R::Listener) {
+        #[cfg(target_os = "linux")]
+        if listener.local_endpoint().local_address().is_some() {
+            // From now on nobody can connect, and those who wait can still be accepted; the end of them is an error.
+            if let Ok(socket) = listener.duplicate() {
+                let _best_effort = rustix::net::shutdown(&socket, rustix::net::Shutdown::Read);
+            }
+        }
+        let mut room = u64::from(self.shared.settings.config().accept_backlog) + 1;
+        let mut looked_again = false;
+        poll_fn(|cx| {
+            while room > 0 {
+                match listener.poll_accept(cx) {
+                    Poll::Ready(Ok((stream, remote))) => self.accepted(stream, remote),
+                    Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
+                    Poll::Pending if !looked_again => {
+                        // The runtime may not have looked at the socket since.
+                        looked_again = true;
+                        self.runtime.give_way(cx);
+                        return Poll::Pending;
+                    }
+                    Poll::Pending | Poll::Ready(Err(_)) => break,
+                }
+                room -= 1;
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     fn accepted(&self, stream: R::Stream, remote: Remote) {
