@@ -32,6 +32,7 @@ mod metrics;
 mod models;
 pub mod net;
 mod peer;
+mod printable;
 mod pump;
 pub mod runtime;
 mod scratch;

@@ -7,6 +7,7 @@ use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
+use crate::printable::Printable;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Runtime, Timer};
 use crate::stream::Tap;
@@ -229,7 +230,7 @@ impl ClientDispatch {
         if let ClientEvent::Error(error) = &event {
             if !heard && !self.tap.is_open() {
                 if let Some(unlogged) = self.unheard.count(self.now) {
-                    tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, %error, unlogged, "unheard error");
+                    tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, error = %Printable(error), unlogged, "unheard error");
                 }
             }
         }

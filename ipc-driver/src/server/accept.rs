@@ -8,6 +8,7 @@ use super::{ServerEvent, Shared};
 use crate::runtime::{Listener, Remote, Runtime, Timer};
 use crate::slot::Socket;
 use crate::transport::Transport;
+use crate::unheard::Unheard;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
@@ -55,6 +56,7 @@ impl<R: Runtime> Accepting<R> {
         let mut pause = self.runtime.timer();
         let mut paused = false;
         let mut in_a_row = 0;
+        let failures = Unheard::default();
         let mut stop = self.socket.stop.wait();
         loop {
             let accepted = poll_fn(|cx| {
@@ -86,21 +88,62 @@ impl<R: Runtime> Accepting<R> {
             })
             .await;
             match accepted {
-                // The socket is closed before `self` says so.
-                None => return drop(listener),
+                None => {
+                    if self.shared.drains.load(Ordering::SeqCst) && !self.shared.is_unheard() {
+                        self.take_those_who_wait(&mut listener).await;
+                    }
+                    // The socket is closed before `self` says so.
+                    return drop(listener);
+                }
                 Some(Ok((stream, remote))) => self.accepted(stream, remote),
                 Some(Err(error)) if is_of_one_connection(&error) => {
                     self.shared.aborted.fetch_add(1, Ordering::Relaxed);
                 }
                 Some(Err(error)) => {
                     self.shared.accept_errors.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(target: "ipc", %error, "cannot accept a connection, trying again in 50 ms");
+                    let now = self.runtime.now();
+                    // As long as there are no descriptors, every attempt fails.
+                    if let Some(unlogged) = failures.count(now) {
+                        tracing::warn!(target: "ipc", %error, unlogged, "cannot accept a connection, trying again in 50 ms");
+                    }
                     self.shared.handshakes.thin_out();
-                    pause.set(Some(self.runtime.now() + ACCEPT_PAUSE));
+                    pause.set(Some(now + ACCEPT_PAUSE));
                     paused = true;
                 }
             }
         }
+    }
+
+    /// Accepts whoever has connected and waits in the backlog: to its client the connection is up, and what the client has
+    /// written by now would be lost without a word.
+    async fn take_those_who_wait(&self, listener: &mut R::Listener) {
+        #[cfg(target_os = "linux")]
+        if listener.local_endpoint().local_address().is_some() {
+            // From now on nobody can connect, and those who wait can still be accepted; the end of them is an error.
+            if let Ok(socket) = listener.duplicate() {
+                let _best_effort = rustix::net::shutdown(&socket, rustix::net::Shutdown::Read);
+            }
+        }
+        let mut room = u64::from(self.shared.settings.config().accept_backlog) + 1;
+        let mut looked_again = false;
+        poll_fn(|cx| {
+            while room > 0 {
+                match listener.poll_accept(cx) {
+                    Poll::Ready(Ok((stream, remote))) => self.accepted(stream, remote),
+                    Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
+                    Poll::Pending if !looked_again => {
+                        // The runtime may not have looked at the socket since.
+                        looked_again = true;
+                        self.runtime.give_way(cx);
+                        return Poll::Pending;
+                    }
+                    Poll::Pending | Poll::Ready(Err(_)) => break,
+                }
+                room -= 1;
+            }
+            Poll::Ready(())
+        })
+        .await;
     }
 
     fn accepted(&self, stream: R::Stream, remote: Remote) {

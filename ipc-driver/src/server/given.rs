@@ -53,6 +53,11 @@ impl Gift {
         }
     }
 
+    /// Whether the server binds its socket itself: nobody else listens on it.
+    pub(super) fn is_nothing(&self) -> bool {
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), Given::Nothing)
+    }
+
     /// Whether another process serves on the socket, and is to be told.
     pub(super) fn is_claimed(&self) -> bool {
         #[cfg(unix)]

@@ -35,7 +35,7 @@ use ipc_proto::{Config, EmitError, Endpoint, Frame, Message, PeerId, Settings, U
 use refuse::Door;
 use serde::Serialize;
 use std::io;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -131,9 +131,24 @@ pub(crate) struct Shared {
     accept_errors: AtomicU64,
     aborted: AtomicU64,
     unheard: Unheard,
+    /// Whether those who wait in the backlog are accepted before the socket is closed.
+    drains: AtomicBool,
     gift: Gift,
     #[cfg(unix)]
     handing: Handing,
+}
+
+/// Ends a server and its connections when it is dropped.
+struct End<'a> {
+    shared: &'a Shared,
+    deadline: Duration,
+}
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.shared.stop();
+        self.shared.close_all(CloseOrder::Flush(self.deadline));
+    }
 }
 
 struct Alive(Arc<Shared>);
@@ -255,6 +270,7 @@ impl<R: Runtime> Server<R> {
             accept_errors: AtomicU64::new(0),
             aborted: AtomicU64::new(0),
             unheard: Unheard::default(),
+            drains: AtomicBool::new(false),
             gift: Gift::default(),
             #[cfg(unix)]
             handing: Handing::default(),
@@ -290,6 +306,7 @@ impl<R: Runtime> Server<R> {
         let listener = self.listen(shared.slot.endpoint().clone()).await?;
         let endpoint = listener.local_endpoint();
         let socket = Socket::new(endpoint.clone());
+        shared.drains.store(false, Ordering::SeqCst);
         starting.done(socket.clone());
         tracing::info!(target: "ipc", %endpoint, "listening");
         #[cfg(unix)]
@@ -328,6 +345,8 @@ impl<R: Runtime> Server<R> {
     }
 
     /// Stops accepting, sends what is queued to every peer, ends the connections, and reports. TLS handshakes under way are cut.
+    /// Whoever has connected by then is still accepted, and what it has sent is delivered; unless the listening socket was given to the
+    /// server, when others may listen on it too.
     ///
     /// After `deadline` what is left is cut. Called several times at once, the shortest deadline counts for all, and each call reports
     /// the same; once all connections have ended there is nothing left to report. A handler cannot wait for it, since its own
@@ -335,11 +354,21 @@ impl<R: Runtime> Server<R> {
     /// deadline.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let socket = self.shared.slot.socket();
+        let guests = self.shared.peers.all();
+        let end = End { shared: &self.shared, deadline };
+        if let Some(socket) = socket.as_ref().filter(|_| self.shared.gift.is_nothing()) {
+            // First the socket, then the book: who has connected by now is still let in.
+            self.shared.drains.store(true, Ordering::SeqCst);
+            socket.stop.set(());
+            socket.stopped.wait().await;
+        }
         self.shared.stop();
-        let peers = self.shared.peers.all();
-        self.shared.close_all(CloseOrder::Flush(deadline));
+        let now = self.shared.peers.all();
+        drop(end);
+        let last = guests.last().map(Peer::id);
+        let newcomers = now.iter().filter(|peer| last.is_none_or(|last| peer.id() > last));
         let mut report = ShutdownReport::default();
-        for peer in &*peers {
+        for peer in guests.iter().chain(newcomers) {
             let unsent = peer.inner.ended.wait().await;
             report.unsent += unsent;
             if unsent.is_empty() {

@@ -6,6 +6,7 @@ use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::peer::Peer;
+use crate::printable::Printable;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Remote, Runtime};
 use crate::stream::Tap;
@@ -158,7 +159,7 @@ impl ServerDispatch {
         if let ServerEvent::Error(peer, error) = &event {
             if !heard && !self.tap.is_open() {
                 if let Some(unlogged) = self.shared.unheard.count(self.now) {
-                    tracing::warn!(target: "ipc", peer = %peer.id(), %error, unlogged, "unheard error");
+                    tracing::warn!(target: "ipc", peer = %peer.id(), error = %Printable(error), unlogged, "unheard error");
                 }
             }
         }

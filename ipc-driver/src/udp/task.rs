@@ -8,6 +8,7 @@ use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
 use crate::net::is_report_of_sending;
+use crate::printable::Printable;
 use crate::runtime::{DatagramSocket, Runtime, Timer};
 use crate::scratch;
 use crate::slot::Socket;
@@ -368,7 +369,7 @@ impl Hearing {
         let heard = self.shared.handlers.lifecycle(event);
         if let (UdpEvent::Error { error, .. }, false, false) = (event, heard, self.tap.is_open()) {
             if let Some(unlogged) = self.unheard.count(self.now) {
-                tracing::warn!(target: "ipc", %error, unlogged, "unheard error");
+                tracing::warn!(target: "ipc", error = %Printable(error), unlogged, "unheard error");
             }
         }
     }

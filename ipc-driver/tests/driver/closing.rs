@@ -2,9 +2,11 @@
 //! could be sent, and what is lost is counted.
 
 use crate::world::*;
+use futures_io::AsyncWrite;
 use ipc_driver::fake::{Fake, Script, Sizes, Wire};
 use ipc_driver::runtime::Runtime;
 use ipc_driver::{EmitError, Offline, Peer};
+use std::pin::Pin;
 use std::time::Duration;
 
 fn tiny() -> Script {
@@ -410,4 +412,43 @@ fn a_server_may_be_started_again_after_a_stop_but_not_twice() {
     drop(end);
     runtime.block_on(server.start()).unwrap();
     assert!(server.is_listening());
+}
+
+#[test]
+fn who_has_connected_when_a_server_shuts_down_is_let_in_and_heard() {
+    for seed in 0..20 {
+        let runtime = Fake::new(seed);
+        let server = serve(&runtime, config());
+        let got = Log::default();
+        let to = got.clone();
+        server.on("n", move |_, n: u64| to.push(n));
+        let report = runtime.block_on(async {
+            // Neither has been accepted: nothing else runs before the shutdown does.
+            let mut one = runtime.connect(&address(), &settings(config())).await.unwrap();
+            let other = runtime.connect(&address(), &settings(config())).await.unwrap();
+            let bytes = frame("n", 7);
+            let written = std::future::poll_fn(|cx| Pin::new(&mut one).poll_write(cx, bytes.as_bytes())).await.unwrap();
+            assert_eq!(written, bytes.len());
+            let report = server.shutdown(SECOND).await;
+            drop((one, other));
+            report
+        });
+        assert_eq!(got.take(), [7]);
+        assert_eq!((report.clean, report.cut), (2, 0));
+        assert!(!server.is_listening());
+        assert_eq!(server.counters().accepted, 2);
+        runtime.run();
+        assert_eq!(runtime.tasks(), []);
+    }
+}
+
+#[test]
+fn a_shutdown_that_is_dropped_at_once_has_ended_the_server_all_the_same() {
+    let runtime = Fake::new(3);
+    let server = serve(&runtime, config());
+    let client = connect(&runtime, config().max_retries(0));
+    assert!(poll_once(server.shutdown(SECOND)).is_pending());
+    runtime.run();
+    assert!(!server.is_listening() && server.is_empty());
+    assert!(!client.is_connected());
 }
