@@ -95,10 +95,8 @@ fn read(inbound: &mut Inbound, now: Instant, stream: &[u8], cuts: u64, settings:
         // What was deferred stays where it is when the stream fails, and goes with the connection.
         let kept = inbound.unfinished();
         assert!(inbound.has_failed() || kept <= bound, "{kept} bytes kept, {bound} allowed");
-        if below(8) == 0 {
-            if let Some(buffer) = inbound.take_buffer() {
-                inbound.give_buffer(buffer);
-            }
+        if let Some(buffer) = (below(8) == 0).then(|| inbound.take_buffer()).flatten() {
+            inbound.give_buffer(buffer);
         }
     }
     seen

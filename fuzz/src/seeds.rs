@@ -18,9 +18,9 @@ pub fn all() -> BTreeMap<&'static str, Seeds> {
         // Choices that take turns.
         let number = place as u8;
         let raw = setup::PRESETS - 1;
-        let preset = if number % 9 == 0 { raw } else { number % raw };
+        let preset = if number.is_multiple_of(9) { raw } else { number % raw };
         // The recordings use a form feed; a delimiter of several bytes can be cut.
-        let which = if number % 2 == 0 { 0 } else { number };
+        let which = if number.is_multiple_of(2) { 0 } else { number };
         let delimited = replace(&stream, b'\x0c', setup::delimiter(which).as_bytes());
         add("decode", decode::seed(which, preset, 4096, number.into(), &delimited));
         let frame = stream.strip_suffix(b"\x0c").unwrap_or(&stream);
