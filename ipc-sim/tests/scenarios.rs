@@ -91,3 +91,13 @@ fn a_run_is_the_same_with_its_trace_and_step_by_step() {
     assert_eq!(traced.world().trace().unwrap().lines().count() as u64, traced.world().trace_lines());
     assert!(steps > 100, "{steps}");
 }
+
+#[test]
+fn seeds_that_once_failed_hold() {
+    // A reader that paused because of what `sync` held never read the answer that would have released it; and one that
+    // paused because its queue was full never saw that the stream was broken.
+    for (name, seed) in [("sync", 23), ("sync", 55), ("slow", 1), ("slow", 7)] {
+        let outcome = Simulation::new(seed, &Scenario::named(name).unwrap()).run();
+        assert!(outcome.is_ok(), "{outcome:?}");
+    }
+}
