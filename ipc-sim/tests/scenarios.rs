@@ -8,7 +8,7 @@ const SEEDS: u64 = 25;
 
 fn play(name: &str) -> Summary {
     let campaign = Campaign { scenarios: vec![Scenario::named(name).unwrap()], seeds: 0..SEEDS, jobs: 1 };
-    let outcome = campaign.run(|_| {});
+    let outcome = campaign.run(|_, _| {});
     if let Some(failure) = outcome.failures.first() {
         panic!("{failure}");
     }
@@ -60,6 +60,9 @@ scenarios! {
     raw_bytes_are_counted_to_the_byte: "raw", |all| all.account.emitted.messages == 0 && lost(all, &[Loss::Torn]);
     a_full_server_turns_clients_away: "crowd", |all| lost(all, &[Loss::ReceiverClosed]);
     full_queues_refuse: "slow", |all| all.account.refused.full > 0;
+    large_messages_come_whole: "large", |all| {
+        all.account.delivered.bytes > 2000 * all.account.delivered.messages && lost(all, &[Loss::Torn])
+    };
     garbage_hurts_nobody_else: "vandals", |all| all.account.delivered.messages > 0;
     other_rules_reject_and_end: "strangers", |all| {
         all.account.rejected.messages > 0 && lost(all, &[Loss::ReceiverFailed]) && all.account.refused.other > 0
