@@ -44,8 +44,8 @@ impl Campaign {
     }
 
     /// Plays everything, and ends early after a few failures. `progress` is called every second with the number of
-    /// runs done.
-    pub fn run(&self, mut progress: impl FnMut(u64)) -> Outcome {
+    /// runs done and of those that failed.
+    pub fn run(&self, mut progress: impl FnMut(u64, usize)) -> Outcome {
         let (next, done, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
         // Protects the sums, which a worker adds to when it ends and when a run fails.
         let outcome = Mutex::new(Outcome::default());
@@ -72,7 +72,8 @@ impl Campaign {
                 std::thread::sleep(Duration::from_millis(20));
                 ticks += 1;
                 if ticks % 50 == 0 {
-                    progress(done.load(Ordering::Relaxed));
+                    let failed = with(&outcome, |outcome| outcome.failures.len());
+                    progress(done.load(Ordering::Relaxed), failed);
                 }
             }
         });

@@ -20,6 +20,9 @@ use crate::trace::digest;
 /// How long a close waits for the other end, as in `ipc-driver`.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
 
+/// Bytes that are read at once, at most.
+const AT_ONCE: usize = 16 * 1024;
+
 /// The connections of one node.
 #[derive(Debug)]
 pub(crate) struct Channels {
@@ -132,6 +135,19 @@ impl Channel {
         }
     }
 
+    /// Reads once: straight to where a large unfinished message is, if there is one, else into `bytes`.
+    fn read(&mut self, bytes: &mut Vec<u8>, context: &mut Context<'_>) -> Read {
+        let Some(inbound) = &mut self.inbound else { return Read::Blocked };
+        let Some(room) = inbound.read_buffer() else { return context.read(self.stream, bytes, AT_ONCE) };
+        let read = context.read(self.stream, bytes, room.len());
+        if let Read::Bytes(count) = read {
+            room[..count].copy_from_slice(bytes);
+            bytes.clear();
+            inbound.read_done(count);
+        }
+        read
+    }
+
     /// Whether it is over, apart from what is to be read.
     fn over(&self, now: Instant) -> Option<Ending> {
         if self.aborted || self.linger_until.is_some_and(|until| until <= now) {
@@ -219,7 +235,7 @@ impl Channels {
             bytes.clear();
             let mut read = Read::Bytes(0);
             if !std::mem::take(&mut channel.deferred) {
-                read = context.read(channel.stream, &mut bytes, 16 * 1024);
+                read = channel.read(&mut bytes, context);
             }
             let mut ending = None;
             match read {

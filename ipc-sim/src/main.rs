@@ -128,14 +128,14 @@ fn play(Arguments { seeds, scenarios, jobs, .. }: Arguments) -> ExitCode {
     let begun = Instant::now();
     let terminal = std::io::stdout().is_terminal();
     let mut seconds = 0_u32;
-    let outcome = campaign.run(|done| {
+    let outcome = campaign.run(|done, failed| {
         seconds += 1;
         let rate = done as f64 / begun.elapsed().as_secs_f64();
         if terminal {
-            print!("\r[{done}/{runs}] {rate:.0} runs/s ");
+            print!("\r[{done}/{runs}] {failed} failed, {rate:.0} runs/s ");
             let _told = std::io::stdout().flush();
         } else if seconds % 30 == 0 {
-            println!("[{done}/{runs}] {rate:.0} runs/s");
+            println!("[{done}/{runs}] {failed} failed, {rate:.0} runs/s");
         }
     });
     let took = begun.elapsed();

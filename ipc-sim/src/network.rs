@@ -191,6 +191,13 @@ impl End {
         self.severed = true;
     }
 
+    /// As [`sever`](Self::sever), without the blame: the other end has closed.
+    fn sever_unarrived(&mut self) {
+        let severed = self.severed;
+        self.sever();
+        self.severed = severed;
+    }
+
     fn clear(&mut self) {
         self.base += self.bytes.len() as u64;
         self.arrived = self.arrived.max(self.base);
@@ -523,14 +530,5 @@ impl Network {
         }
         let dialling = StreamId(stream.0 & !1);
         self.live.retain(|live| *live != dialling);
-    }
-}
-
-impl End {
-    /// As [`sever`](Self::sever), without the blame: the other end has closed.
-    fn sever_unarrived(&mut self) {
-        let severed = self.severed;
-        self.sever();
-        self.severed = severed;
     }
 }

@@ -77,6 +77,7 @@ impl Scenario {
             raw(),
             crowd(),
             slow(),
+            large(),
             vandals(),
             strangers(),
             leaps(),
@@ -179,6 +180,21 @@ fn slow() -> Scenario {
     Scenario { faults, wire, traffic, ..scenario("slow", about, alike(&[v9, guarded])) }
 }
 
+fn large() -> Scenario {
+    let about = "messages that are larger than any buffer, over cuts and pauses, with messageTimeout";
+    let faults = Faults { cut: every(600), ..Faults::default() };
+    let v9 = quick(Config::v9()).message_timeout(ms(400));
+    let traffic = Traffic {
+        client_every: ms(20)..=ms(150),
+        server_every: ms(50)..=ms(300),
+        size: 0..=60_000,
+        ..Traffic::default()
+    };
+    let wire = Wire { stall: 0.05, ..Wire::default() };
+    let deployments = alike(&[v9.clone(), v9.clone().delimiter("<EOM>"), v9.max_pending_bytes(100_000)]);
+    Scenario { faults, wire, traffic, clients: 1..=3, ..scenario("large", about, deployments) }
+}
+
 fn vandals() -> Scenario {
     let about = "peers that send garbage, half messages, and far too much";
     let v9 = quick(Config::v9()).max_message_size(4000).max_pending_bytes(20_000).message_timeout(ms(200));
@@ -253,7 +269,7 @@ mod tests {
     #[test]
     fn every_configuration_is_valid_and_every_name_is_one_scenario() {
         let all = Scenario::all();
-        for (scenario, deployments) in all.iter().zip([9, 9, 9, 9, 3, 1, 3, 2, 2, 2, 3, 2, 2, 18]) {
+        for (scenario, deployments) in all.iter().zip([9, 9, 9, 9, 3, 1, 3, 2, 2, 2, 3, 3, 2, 2, 18]) {
             assert_eq!(scenario.deployments.len(), deployments, "{}", scenario.name);
             assert!(!scenario.about.is_empty());
             assert_eq!(all.iter().filter(|other| other.name == scenario.name).count(), 1);
