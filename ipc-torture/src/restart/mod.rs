@@ -80,8 +80,8 @@ impl Restarts {
             let record = self.folder.join(format!("record.{round}"));
             let plan = Plan::new(&self.program, "server", &endpoint)
                 .config(json!({"maxConnections": self.clients * 2}))
-                // Slower than the clients: at every end there is something on the way.
-                .option("work_us", 50)
+                // Slower than the clients: at every end there is something on the way, of all of them less than it can do in time.
+                .option("work_us", 1000 / self.clients.max(1))
                 .option("record", record.display().to_string());
             if let Some(fleet) = &fleet {
                 fleet.epoch(round as u64);
@@ -122,7 +122,9 @@ impl Restarts {
 
 /// Ends a server in order; how many connections it had.
 fn shut_down(server: &mut crate::child::Child, round: usize) -> Result<u64, String> {
-    let report = server.ask(json!({"cmd": "shutdown", "within_ms": 10_000}));
+    let command = json!({"cmd": "shutdown", "within_ms": 20_000});
+    let report = server.command_within(command, Duration::from_secs(25));
+    let report = report.map_err(|error| format!("round {round}: {error}"))?;
     if report["cut"] != 0 || report["unsent"] != 0 {
         return Err(format!("round {round}: a shutdown with time enough says {report}"));
     }
