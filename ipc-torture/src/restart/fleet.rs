@@ -4,6 +4,7 @@
 //! accepted by the connection noted.
 
 use crate::numbers::{NAME, Numbered};
+use crate::watch::until_within;
 use ipc_tokio::{Client, ClientEvent, Config, EmitError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,6 +82,19 @@ impl Fleet {
 
     pub(super) fn connected(&self) -> usize {
         self.shared.lock().iter().filter(|it| !it.over).count()
+    }
+
+    /// Waits until nothing more is accepted, for 2 s at most.
+    pub(super) fn stuck(&self) {
+        let accepted = || self.shared.lock().iter().map(|it| it.accepted).sum::<u64>();
+        let mut before = accepted();
+        until_within(Duration::from_secs(2), || {
+            std::thread::sleep(Duration::from_millis(50));
+            let now = accepted();
+            let stuck = now == before;
+            before = now;
+            stuck
+        });
     }
 
     /// All clients send what they have and end.

@@ -80,8 +80,8 @@ impl Restarts {
             let record = self.folder.join(format!("record.{round}"));
             let plan = Plan::new(&self.program, "server", &endpoint)
                 .config(json!({"maxConnections": self.clients * 2}))
-                // Slower than the clients: at every end there is something on the way, of all of them less than it can do in time.
-                .option("work_us", 1000 / self.clients.max(1))
+                // Slower than the clients, but not so slow that it could not read what all of them have sent in time.
+                .option("rest_every", self.clients)
                 .option("record", record.display().to_string());
             if let Some(fleet) = &fleet {
                 fleet.epoch(round as u64);
@@ -100,6 +100,11 @@ impl Restarts {
                 fleet.close();
                 End::InOrder(shut_down(&mut server, round)?)
             } else if round % 2 == 0 {
+                if round % 4 == 0 && !self.early {
+                    // It stands still first, until sockets and queues are full.
+                    server.watched().stop().map_err(|error| error.to_string())?;
+                    fleet.stuck();
+                }
                 server.kill();
                 End::Killed
             } else {

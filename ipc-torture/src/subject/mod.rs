@@ -43,9 +43,9 @@ struct Options {
     /// Bytes that are lost with every broadcast, to see that a leak is noticed.
     #[serde(default)]
     leak: usize,
-    /// How long the handler of numbered events takes, in microseconds: the sockets fill meanwhile.
+    /// The handler of numbered events rests for a millisecond after so many (0: never): the sockets fill meanwhile.
     #[serde(default)]
-    work_us: u64,
+    rest_every: u64,
     /// Nobody listens for errors: they go to the log.
     #[serde(default)]
     unheard: bool,

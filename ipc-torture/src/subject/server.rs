@@ -9,7 +9,8 @@ use ipc_driver::{Endpoint, Peer, Server, ServerEvent, Settings};
 use serde_json::{Value, json};
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 pub(super) struct Serving<R: Runtime> {
     server: Server<R>,
@@ -27,12 +28,10 @@ impl<R: Runtime> Serving<R> {
         let server = Server::with_runtime(runtime, settings, endpoint)?;
         server.on_event("echo", Peer::emit_event);
         let seen = Arc::clone(&counts);
-        let work = Duration::from_micros(options.work_us);
+        let (every, count) = (options.rest_every, AtomicU64::new(0));
         server.on("number", move |peer, event: Numbered| {
-            // Not asleep, which would be for much longer than this.
-            let began = Instant::now();
-            while began.elapsed() < work {
-                std::hint::spin_loop();
+            if every > 0 && count.fetch_add(1, Ordering::Relaxed) % every == every - 1 {
+                std::thread::sleep(Duration::from_millis(1));
             }
             seen.number(peer.id().get(), &event)
         });
