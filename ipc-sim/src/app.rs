@@ -233,6 +233,10 @@ impl<'c> Control<'_, 'c> {
     fn send(&mut self, to: Peer, payload: Payload<'_>) -> Result<(), EmitError> {
         if let Some(channel) = self.channels.list.get_mut(&to.0) {
             let sender = channel.sender;
+            if channel.outbound.is_closed() != channel.is_closing() {
+                let message = format!("the queue of {to} takes events where it should not, or takes none");
+                self.context.violate(Invariant::Lifecycle, message);
+            }
             return emit(&mut channel.outbound, &self.channels.settings, sender, payload, self.context, false);
         }
         let Machine::Client(side) = &mut self.machine else { return Err(EmitError::Closed) };

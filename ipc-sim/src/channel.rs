@@ -92,6 +92,10 @@ impl Channel {
         }
     }
 
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing != Closing::No
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let unfinished = self.inbound.as_ref().and_then(Inbound::poll_timeout);
         [unfinished, self.stalled, self.linger_until].into_iter().flatten().min()
