@@ -349,7 +349,8 @@ impl<Q: Queue> Link<Q> {
         let Some(outbound) = state.outbound.as_mut() else { return false };
         let writable = outbound.poll_transmit(transmit);
         let (pending, limit) = (outbound.pending(), outbound.limit());
-        if pending <= limit {
+        // What `sync` holds waits for an answer, which has to be read, and not for the peer to read.
+        if pending <= limit || !writable {
             self.congested.store(false, Ordering::Relaxed);
         }
         if pending <= limit / 2 {

@@ -410,3 +410,28 @@ fn a_connection_that_cannot_write_and_has_nobody_to_tell_does_not_spin() {
     assert_eq!(got, (0..10).collect::<Vec<_>>());
     assert_eq!(last, "disconnected #0, 2 unsent");
 }
+
+#[test]
+fn a_synchronous_client_whose_handlers_ask_more_than_its_bound_still_reads_its_answers() {
+    let runtime = Fake::new(9);
+    let server = serve(&runtime, config());
+    server.on_event("ask", Peer::emit_event);
+    let client = client(&runtime, config().sync(true).max_pending_bytes(200));
+    let (answers, to, emitter) = (Log::default(), Log::default(), client.emitter());
+    let (answered, asked) = (answers.clone(), to.clone());
+    client.on("ask", move |n: u64| {
+        answered.push(n);
+        // Each answer brings three more questions, until there is no room: none of them may leave before the next answer.
+        for more in 1..=3 {
+            if emitter.emit("ask", &(n * 3 + more)).is_ok() {
+                asked.push(n * 3 + more);
+            }
+        }
+    });
+    runtime.block_on(client.connect()).unwrap();
+    client.emit("ask", &0_u64).unwrap();
+    runtime.advance(SECOND);
+    let answers = answers.len();
+    assert!(answers > 100, "{answers} answers, then nothing was read any more");
+    assert!(to.len() <= answers * 3 && client.pending() <= 400, "{} bytes wait", client.pending());
+}
