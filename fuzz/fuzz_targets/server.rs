@@ -1,0 +1,5 @@
+//! The fuzz target `server`; what it does stands in `ipc_fuzz::server`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+ipc_fuzz::target!(server);
