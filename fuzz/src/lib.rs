@@ -41,14 +41,14 @@ pub const TARGETS: [(&str, Run); 8] = [
 /// targets do where libFuzzer is not linked in: a crash can be looked at with a stable compiler and a debugger.
 pub fn replay_arguments(run: Run) {
     use std::io::Read;
-    let mut files = std::env::args_os().skip(1).peekable();
+    let mut files = std::env::args().skip(1).peekable();
     if files.peek().is_none() {
         let mut data = Vec::new();
         std::io::stdin().read_to_end(&mut data).expect("the standard input can be read");
         run(&data);
     }
     for file in files {
-        run(&std::fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())));
+        run(&std::fs::read(&file).unwrap_or_else(|error| panic!("{file}: {error}")));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The inputs that fuzzing starts from, made of the recordings of node-ipc and of fixed random numbers: the same in every run.
 //!
-//! The program `seed` writes them to `corpus/`, and a test says that they are what stands there.
+//! The example `seed` writes them to `corpus/`, and a test says that they are what stands there.
 
 use std::collections::BTreeSet;
 

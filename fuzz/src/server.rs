@@ -169,8 +169,8 @@ impl World {
             0 => "same".to_owned(),
             1 => input.text(),
             _ => {
-                let texts = self.peers.values().filter_map(|peer| peer.claimed.as_deref()).filter_map(text_of);
-                texts.last().unwrap_or_default()
+                let mut texts = self.peers.values().filter_map(|peer| peer.claimed.as_deref()).filter_map(text_of);
+                texts.next_back().unwrap_or_default()
             }
         };
         let found: Vec<_> = self.server.find(&wanted).collect();

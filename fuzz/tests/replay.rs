@@ -71,7 +71,7 @@ fn the_committed_seeds_are_what_the_generator_makes() {
         let made: BTreeMap<_, _> = made.map(|seed| (seed.name.clone(), &seed.bytes)).collect();
         assert!(
             committed == made,
-            "the seeds of {target} differ: run `cargo run --manifest-path fuzz/Cargo.toml --bin seed`"
+            "the seeds of {target} differ: run `cargo run --manifest-path fuzz/Cargo.toml --example seed`"
         );
     }
     let bytes: usize = made.iter().map(|seed| seed.bytes.len()).sum();

@@ -1,5 +1,5 @@
 //! Writes the seeds to `corpus/`, in place of what stands there. Run it after a change of the recordings or of how a target reads
-//! its input: `cargo run --manifest-path fuzz/Cargo.toml --bin seed`.
+//! its input: `cargo run --manifest-path fuzz/Cargo.toml --example seed`.
 
 use std::fs;
 use std::io;
