@@ -1,3 +1,5 @@
-#![no_main]
+//! The fuzz target `client`; what it does stands in `ipc_fuzz::client`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ipc_fuzz::client::check(data));
+#![cfg_attr(fuzzing, no_main)]
+
+ipc_fuzz::target!(client);

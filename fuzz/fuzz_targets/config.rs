@@ -1,3 +1,5 @@
-#![no_main]
+//! The fuzz target `config`; what it does stands in `ipc_fuzz::config`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ipc_fuzz::config::check(data));
+#![cfg_attr(fuzzing, no_main)]
+
+ipc_fuzz::target!(config);

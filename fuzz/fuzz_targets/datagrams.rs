@@ -1,3 +1,5 @@
-#![no_main]
+//! The fuzz target `datagrams`; what it does stands in `ipc_fuzz::datagrams`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ipc_fuzz::datagrams::check(data));
+#![cfg_attr(fuzzing, no_main)]
+
+ipc_fuzz::target!(datagrams);

@@ -1,3 +1,5 @@
-#![no_main]
+//! The fuzz target `decode`; what it does stands in `ipc_fuzz::decode`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ipc_fuzz::decode::check(data));
+#![cfg_attr(fuzzing, no_main)]
+
+ipc_fuzz::target!(decode);

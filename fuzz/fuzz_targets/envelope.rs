@@ -1,3 +1,5 @@
-#![no_main]
+//! The fuzz target `envelope`; what it does stands in `ipc_fuzz::envelope`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ipc_fuzz::envelope::check(data));
+#![cfg_attr(fuzzing, no_main)]
+
+ipc_fuzz::target!(envelope);

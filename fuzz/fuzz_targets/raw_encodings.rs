@@ -1,3 +1,5 @@
-#![no_main]
+//! The fuzz target `raw_encodings`; what it does stands in `ipc_fuzz::raw_encodings`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ipc_fuzz::raw_encodings::check(data));
+#![cfg_attr(fuzzing, no_main)]
+
+ipc_fuzz::target!(raw_encodings);

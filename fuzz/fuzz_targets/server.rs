@@ -1,3 +1,5 @@
-#![no_main]
+//! The fuzz target `server`; what it does stands in `ipc_fuzz::server`.
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| ipc_fuzz::server::check(data));
+#![cfg_attr(fuzzing, no_main)]
+
+ipc_fuzz::target!(server);

@@ -1,304 +1,524 @@
-//! A client under any sequence of commands, inputs and moments: its life is a legal one, it dials no more often than it may,
-//! and every event it took was delivered, is queued, or is counted as lost.
+//! `client`: any sequence of commands and happenings in virtual time, over a [`Client`] and the connection it hands out.
 //!
-//! Input: what `arbitrary` makes a [`Case`] of. Time is virtual.
+//! A model that knows the documented life of a client, and nothing of queues, says what every step leads to: the events, the
+//! action that is asked for, how many retries are left, until when the client waits. A second book is kept of every message by
+//! its number: each one that was taken is delivered, once and in order, or waits, or is counted as lost; and so is every byte.
 
-use crate::setup;
-use arbitrary::{Arbitrary, Unstructured};
-use ipc_proto::bytes::Buf;
-use ipc_proto::{
-    Backoff, Client, ClientAction, ClientEvent, Connection, EmitError, Endpoint, Offline, Settings, StopRetrying,
-    Transmit,
-};
 use std::time::{Duration, Instant};
 
-#[derive(Debug, Arbitrary)]
-struct Case {
-    sync: bool,
-    offline: u8,
-    max_retries: Option<u8>,
-    stop_retrying: Option<u8>,
-    backoff: bool,
-    retry: u16,
-    max_pending: u16,
-    max_offline: u16,
-    seed: u64,
-    steps: Vec<Step>,
+use ipc_proto::bytes::Buf;
+use ipc_proto::{
+    Backoff, Client, ClientAction, ClientEvent, Connection, EmitError, Endpoint, Frame, Offline, Outbound, Settings,
+    StopRetrying, Transmit, Unsent,
+};
+
+use crate::input::{Input, settings, start};
+use crate::sockets::{flush, write};
+
+/// Steps that one input may take.
+const MOST_STEPS: usize = 600;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Life {
+    Idle,
+    /// The caller is to dial, or dials.
+    Connecting {
+        dialled: bool,
+    },
+    Connected,
+    Waiting {
+        until: Instant,
+    },
+    Closing {
+        told: bool,
+    },
+    Destroyed,
 }
 
-#[derive(Debug, Arbitrary)]
-enum Step {
-    Connect,
-    Disconnect,
-    /// The attempt under way succeeds or fails.
-    Attempt(bool),
-    /// The connection ends; whether the peer kept to the protocol.
-    Lost(bool),
-    Emit(u8),
-    Write(u16),
-    Answer,
-    Wait(u16),
-    /// As long as it says.
-    WaitForTimeout,
-    StopRetrying(Option<u8>),
-    Retry(u16),
+/// What a client should be like.
+struct Model {
+    life: Life,
+    max_retries: Option<u32>,
+    stop: StopRetrying,
+    retry: Duration,
+    retries: u32,
 }
 
-/// What is known beside the client.
-struct Book {
+impl Model {
+    fn budget(&self) -> Option<u32> {
+        let stop = match self.stop {
+            StopRetrying::Yes => 0,
+            StopRetrying::After(retries) => retries,
+            _ => return self.max_retries,
+        };
+        Some(self.max_retries.map_or(stop, |max| max.min(stop)))
+    }
+}
+
+struct World {
     settings: Settings,
+    client: Client,
+    model: Model,
     now: Instant,
-    /// A connection and what was taken out of its queue.
     connection: Option<(Connection, Transmit)>,
-    dialling: bool,
-    /// Told to close.
-    close: bool,
-    connected: bool,
-    destroyed: bool,
-    /// Dials since it was last connected.
-    dials: u32,
-    /// The policy was changed on the way.
-    changed: bool,
-    next_dial: Option<Instant>,
-    accepted: (usize, usize),
+    /// What was written on the connections, one after another.
+    wire: Vec<u8>,
+    /// Numbers of the messages that arrived whole on earlier connections.
+    delivered: Vec<u32>,
+    /// Bytes written on earlier connections.
     written: usize,
-    delivered: usize,
-    /// As the events say.
-    unsent: usize,
+    accepted: Amount,
+    next: u32,
+    /// What the events have told of losses, and what the policy `drop` took.
+    told_lost: Amount,
+    last: Option<ClientEvent>,
+    /// Whether what can leave leaves before the end.
+    flushes: bool,
 }
 
-impl Book {
-    fn drain(&mut self, client: &mut Client) {
-        for round in 0.. {
-            assert!(round < 10, "outputs come to an end");
-            let mut idle = true;
-            while let Some(action) = client.poll_action() {
-                idle = false;
-                assert!(!self.destroyed, "nothing is to be done after the end");
-                match action {
-                    ClientAction::Connect(_) => {
-                        assert!(!self.dialling && self.connection.is_none());
-                        assert!(self.next_dial.is_none_or(|at| self.now >= at), "not before its time");
-                        self.dialling = true;
-                        self.dials += 1;
-                        let most =
-                            match (client.settings().config().max_retries, client.settings().config().stop_retrying) {
-                                (_, StopRetrying::Yes) => Some(0),
-                                (max, StopRetrying::After(stop)) => Some(max.unwrap_or(stop).min(stop)),
-                                (max, _) => max,
-                            };
-                        let allowed = most.is_none_or(|most| self.dials <= most.saturating_add(1));
-                        assert!(self.changed || allowed, "{} dials, {most:?} retries", self.dials);
-                    }
-                    ClientAction::Close => {
-                        assert!(self.dialling || self.connection.is_some());
-                        self.close = true;
-                    }
-                    other => panic!("unknown: {other:?}"),
+/// Messages and bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Amount {
+    messages: usize,
+    bytes: usize,
+}
+
+impl From<Unsent> for Amount {
+    fn from(Unsent { messages, bytes, .. }: Unsent) -> Self {
+        Self { messages, bytes }
+    }
+}
+
+impl std::ops::AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+}
+
+/// Runs one input.
+pub fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let mut config = input.config().sync(input.flag());
+    // Names are of no interest here.
+    config.allowed_events = config.allowed_events.map(|_| ["message".to_owned()].into());
+    config.max_event_name_length = config.max_event_name_length.max(7);
+    config.offline = input.choose(&[Offline::Refuse, Offline::Buffer, Offline::Drop]);
+    config.max_offline_bytes = input.size().max(1);
+    config.max_retries = input.choose(&[None, Some(0), Some(1), Some(2), Some(5), None]);
+    config.stop_retrying = stop_retrying(&mut input);
+    config.retry = input.time();
+    if input.flag() {
+        let factor = 1.0 + f64::from(input.byte()) / 16.0;
+        let max = config.retry + input.time();
+        config.backoff = Backoff::Exponential { factor, max, jitter: f64::from(input.below(5) as u8) / 4.0 };
+    }
+    let model = Model {
+        life: Life::Idle,
+        max_retries: config.max_retries,
+        stop: config.stop_retrying,
+        retry: config.retry.max(Duration::from_millis(1)),
+        retries: 0,
+    };
+    let settings = settings(config);
+    let endpoint = Endpoint::local(&settings, Some("world")).expect("a short path");
+    let mut world = World {
+        client: Client::new(settings.clone(), endpoint, u64::from(input.byte())),
+        settings,
+        model,
+        now: start(),
+        connection: None,
+        wire: Vec::new(),
+        delivered: Vec::new(),
+        written: 0,
+        accepted: Amount::default(),
+        next: 0,
+        told_lost: Amount::default(),
+        last: None,
+        flushes: input.flag(),
+    };
+    for _ in 0..MOST_STEPS {
+        if input.is_empty() {
+            break;
+        }
+        world.step(&mut input);
+        world.check();
+    }
+    world.end();
+}
+
+fn stop_retrying(input: &mut Input<'_>) -> StopRetrying {
+    match input.below(8) {
+        0 => StopRetrying::Yes,
+        few @ 1..4 => StopRetrying::After(u32::try_from(few - 1).unwrap_or_default()),
+        _ => StopRetrying::No,
+    }
+}
+
+impl World {
+    fn step(&mut self, input: &mut Input<'_>) {
+        match input.below(16) {
+            0 => {
+                self.client.connect();
+                if self.model.life == Life::Idle {
+                    self.model.life = Life::Connecting { dialled: false };
                 }
             }
-            while let Some(event) = client.poll_event() {
-                idle = false;
-                assert!(!self.destroyed, "{event:?} after the end");
-                match event {
-                    ClientEvent::Connected => {
-                        assert!(!self.connected);
-                        (self.connected, self.dials, self.next_dial) = (true, 0, None);
-                    }
-                    ClientEvent::Disconnected { retry_in, unsent } => {
-                        self.connected = false;
-                        self.unsent += unsent.messages;
-                        if let Some(wait) = retry_in {
-                            assert!(wait >= Duration::from_millis(1));
-                            assert_eq!(client.poll_timeout(), Some(self.now + wait));
-                            self.next_dial = client.poll_timeout();
-                        }
-                    }
-                    ClientEvent::Destroyed => self.destroyed = true,
-                    other => panic!("unknown: {other:?}"),
+            1 | 2 => self.connected(),
+            3 => self.connect_failed(),
+            4 => self.lose(input.below(4) != 3),
+            5 => self.pass(input.time()),
+            6 => {
+                if let Some(until) = self.client.poll_timeout() {
+                    self.pass(until - self.now);
                 }
             }
-            if idle {
-                break;
+            7 if input.below(8) == 0 => self.disconnect(),
+            8 => self.stop(input),
+            9 => {
+                let retry = input.time();
+                self.client.set_retry(retry);
+                self.model.retry = retry.clamp(Duration::from_millis(1), Duration::from_millis(i32::MAX as u64));
             }
-        }
-        assert!(client.poll_timeout().is_none_or(|at| at > self.now), "no wake-up in the past");
-        assert_eq!(client.is_connected(), self.connection.is_some() && !client.is_closing());
-        self.balance(client);
-    }
-
-    fn balance(&self, client: &Client) {
-        let counters = match &self.connection {
-            Some((connection, _)) => connection.outbound.counters(),
-            None => client.queue_counters().expect("the queue is in one of the two"),
-        };
-        let (messages, bytes) = self.accepted;
-        assert_eq!((counters.events, counters.bytes), (messages as u64, bytes as u64));
-        assert_eq!(counters.bytes, counters.written + counters.pending + counters.lost.total().bytes);
-        assert_eq!(counters.lost.total().events, client.dropped().messages as u64);
-        let (limit, pending) = match &self.connection {
-            Some((connection, _)) => (self.settings.max_pending_bytes(), connection.outbound.pending()),
-            None if self.settings.config().offline == Offline::Buffer => return,
-            None => (self.settings.max_pending_bytes(), 0),
-        };
-        // What was taken while offline may be more than a connection would take.
-        let offline = self.settings.config().max_offline_bytes;
-        assert!(pending <= limit.max(offline).max(300), "{pending} bytes pending, {limit} allowed");
-    }
-
-    fn emit(&mut self, client: &mut Client, length: u8) {
-        let text = "x".repeat(length.into());
-        let mut size = 0;
-        let mut put = |outbound: &mut ipc_proto::Outbound| {
-            let before = outbound.counters().bytes;
-            let outcome = outbound.emit("n", &text);
-            size = (outbound.counters().bytes - before) as usize;
-            outcome
-        };
-        let outcome = match &mut self.connection {
-            Some((connection, _)) if !client.is_closing() => put(&mut connection.outbound),
-            Some(_) => return,
-            None => client.emit_offline(put),
-        };
-        match outcome {
-            Ok(()) => {
-                self.accepted.0 += 1;
-                self.accepted.1 += size;
-            }
-            Err(EmitError::Full { pending, length, limit }) => {
-                assert!(pending > 0 && pending + length > limit, "{pending} + {length} fit into {limit}");
-            }
-            Err(EmitError::NotConnected) => assert_eq!(self.settings.config().offline, Offline::Refuse),
-            Err(EmitError::Closed) => assert!(client.is_closing()),
-            Err(other) => panic!("{other}"),
-        }
-    }
-
-    fn write(&mut self, mut length: usize) {
-        let Some((connection, transmit)) = &mut self.connection else { return };
-        while connection.outbound.poll_transmit(transmit) && length > 0 {
-            let chunk = transmit.chunk();
-            let taken = chunk.len().min(length);
-            assert!(taken > 0, "there is something to write");
-            self.delivered += chunk[..taken].iter().filter(|byte| **byte == b'\n').count();
-            transmit.advance(taken);
-            self.written += taken;
-            length -= taken;
-        }
-    }
-
-    fn lose(&mut self, client: &mut Client, retry: bool) {
-        let Some((connection, transmit)) = self.connection.take() else { return };
-        client.handle_disconnected(self.now, connection.outbound, transmit, retry);
-        self.close = false;
-    }
-
-    fn step(&mut self, client: &mut Client, step: Step) {
-        match step {
-            Step::Connect => client.connect(),
-            Step::Disconnect => client.disconnect(),
-            Step::Attempt(succeeds) if self.dialling => {
-                self.dialling = false;
-                self.close = false;
-                match succeeds.then(|| client.handle_connected(self.now)).flatten() {
-                    Some(connection) => self.connection = Some((connection, Transmit::new())),
-                    None => client.handle_connect_failed(self.now),
-                }
-            }
-            Step::Lost(retry) => self.lose(client, retry),
-            Step::Emit(length) => self.emit(client, length),
-            Step::Write(length) => self.write(length.into()),
-            Step::Answer => {
+            10 => self.write(input),
+            11 => {
                 if let Some((connection, _)) = &mut self.connection {
                     connection.outbound.handle_answer();
                 }
             }
-            Step::Wait(milliseconds) => {
-                self.now += Duration::from_millis(milliseconds.into());
-                client.handle_timeout(self.now);
-            }
-            Step::WaitForTimeout => {
-                if let Some(at) = client.poll_timeout() {
-                    self.now = at;
-                    client.handle_timeout(self.now);
-                    assert_eq!(client.poll_timeout(), None);
+            12 if input.below(8) == 0 => {
+                if let Some((connection, _)) = &mut self.connection {
+                    connection.outbound.close();
                 }
             }
-            Step::StopRetrying(after) => {
-                self.changed = true;
-                client.set_stop_retrying(after.map_or(StopRetrying::No, |after| StopRetrying::After(after.into())));
-            }
-            Step::Retry(milliseconds) => client.set_retry(Duration::from_millis(milliseconds.into())),
-            Step::Attempt(_) => {}
+            _ => self.emit(input),
         }
-        self.obey(client);
-        self.drain(client);
-        if self.close {
-            self.obey(client);
-            self.drain(client);
-            assert!(!self.close, "told once");
+        // Drained after every step, but for some, so that a command may follow a command.
+        if input.below(8) != 7 {
+            self.actions();
+            self.events(Vec::new());
         }
     }
 
-    /// Told to close, whoever holds the stream or dials gives up.
-    fn obey(&mut self, client: &mut Client) {
-        if std::mem::take(&mut self.close) {
-            self.lose(client, true);
-            if std::mem::take(&mut self.dialling) {
-                client.handle_connect_failed(self.now);
+    fn actions(&mut self) {
+        while let Some(action) = self.client.poll_action() {
+            match (action, &mut self.model.life) {
+                (ClientAction::Connect(endpoint), Life::Connecting { dialled }) if !*dialled => {
+                    assert_eq!(&endpoint, self.client.endpoint());
+                    *dialled = true;
+                }
+                (ClientAction::Close, Life::Closing { told }) if !*told => {
+                    *told = true;
+                }
+                (action, life) => panic!("{action:?} while {life:?}"),
             }
         }
+        assert!(!matches!(self.model.life, Life::Connecting { dialled: false } | Life::Closing { told: false }));
+    }
+
+    /// What happened, beside what is `expected` to have happened; in the order of a life.
+    fn events(&mut self, expected: Vec<&str>) -> Vec<ClientEvent> {
+        let events: Vec<_> = std::iter::from_fn(|| self.client.poll_event()).collect();
+        let names: Vec<_> = events.iter().map(name).collect();
+        assert_eq!(names, expected);
+        for event in &events {
+            match (&self.last, event) {
+                (Some(ClientEvent::Destroyed), _) => panic!("{event:?} after the end"),
+                (Some(ClientEvent::Connected), ClientEvent::Connected) => panic!("connected twice"),
+                (Some(ClientEvent::Disconnected { retry_in: None, .. }), ClientEvent::Destroyed) => {}
+                (Some(ClientEvent::Disconnected { retry_in: None, .. }), _) => {
+                    panic!("{event:?} after the last attempt")
+                }
+                (Some(ClientEvent::Connected), ClientEvent::Destroyed) => panic!("destroyed while connected"),
+                _ => {}
+            }
+            if let ClientEvent::Disconnected { unsent, .. } = event {
+                self.told_lost += (*unsent).into();
+            }
+            self.last = Some(event.clone());
+        }
+        events
+    }
+
+    fn connected(&mut self) {
+        let connection = self.client.handle_connected(self.now);
+        let expected = self.model.life == (Life::Connecting { dialled: true });
+        assert_eq!(connection.is_some(), expected, "{:?}", self.model.life);
+        let Some(connection) = connection else { return };
+        assert_eq!(connection.outbound.limit(), self.settings.max_pending_bytes());
+        self.connection = Some((connection, Transmit::new()));
+        self.model.life = Life::Connected;
+        self.model.retries = 0;
+        self.events(vec!["connect"]);
+    }
+
+    fn connect_failed(&mut self) {
+        if self.connection.is_some() && matches!(self.model.life, Life::Closing { .. }) {
+            // The caller's mistake: it has a connection, and no attempt to fail.
+            return;
+        }
+        self.client.handle_connect_failed(self.now);
+        if matches!(self.model.life, Life::Connecting { .. } | Life::Closing { .. }) {
+            self.over(true);
+        }
+    }
+
+    fn lose(&mut self, retry: bool) {
+        let Some((connection, transmit)) = self.connection.take() else {
+            // Nothing happens to a client without a connection.
+            if !matches!(self.model.life, Life::Connected | Life::Closing { .. }) {
+                let foreign = Outbound::new(&self.settings, false);
+                self.client.handle_disconnected(self.now, foreign, Transmit::new(), retry);
+            }
+            return;
+        };
+        let (_, outbound) = connection.split();
+        let torn_or_waiting = outbound.pending() + transmit.remaining();
+        self.client.handle_disconnected(self.now, outbound, transmit, retry);
+        let lost = self.client.dropped().bytes;
+        assert!(lost <= self.told_lost.bytes + torn_or_waiting, "no more is lost than waited");
+        self.arrived();
+        self.over(retry);
+    }
+
+    /// A connection or an attempt has ended, and the client was told.
+    fn over(&mut self, retry: bool) {
+        let closing = matches!(self.model.life, Life::Closing { .. });
+        let exhausted = self.model.budget().is_some_and(|budget| self.model.retries >= budget);
+        if closing || exhausted || !retry {
+            self.model.life = Life::Destroyed;
+            let events = self.events(vec!["disconnect", "destroy"]);
+            let Some(ClientEvent::Disconnected { retry_in, unsent, .. }) = events.first() else { unreachable!() };
+            assert_eq!((*retry_in, *unsent), (None, self.client.unsent()));
+            return;
+        }
+        let attempt = self.model.retries;
+        self.model.retries += 1;
+        let events = self.events(vec!["disconnect"]);
+        let Some(ClientEvent::Disconnected { retry_in: Some(wait), .. }) = events.first() else {
+            panic!("{events:?} with retries left");
+        };
+        self.check_wait(attempt, *wait);
+        self.model.life = Life::Waiting { until: self.now + *wait };
+    }
+
+    fn check_wait(&self, attempt: u32, wait: Duration) {
+        let shortest = Duration::from_millis(1);
+        assert!(wait >= shortest);
+        match self.settings.config().backoff {
+            Backoff::Exponential { factor, max, jitter } => {
+                let whole = (self.model.retry.as_secs_f64() * factor.powf(f64::from(attempt))).min(max.as_secs_f64());
+                let whole = Duration::from_secs_f64(whole).max(shortest);
+                let most = whole.as_secs_f64() * 1.000_001 + 1e-6;
+                let least = (whole.as_secs_f64() * (1.0 - jitter) * 0.999_999 - 1e-6).max(0.0);
+                assert!((least..=most).contains(&wait.as_secs_f64()), "{wait:?} of {whole:?}");
+            }
+            _ => assert_eq!(wait, self.model.retry),
+        }
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.client.handle_timeout(self.now);
+        if matches!(self.model.life, Life::Waiting { until } if until <= self.now) {
+            self.model.life = Life::Connecting { dialled: false };
+        }
+        assert!(self.client.poll_timeout().is_none_or(|at| at > self.now), "no deadline in the past");
+    }
+
+    fn disconnect(&mut self) {
+        self.client.disconnect();
+        self.model.life = match self.model.life {
+            Life::Connected | Life::Connecting { dialled: true } => Life::Closing { told: false },
+            Life::Connecting { dialled: false } => {
+                self.model.life = Life::Destroyed;
+                self.events(vec!["disconnect", "destroy"]);
+                Life::Destroyed
+            }
+            Life::Idle | Life::Waiting { .. } => {
+                self.told_lost += self.client.unsent().into();
+                Life::Destroyed
+            }
+            ended => ended,
+        };
+    }
+
+    fn stop(&mut self, input: &mut Input<'_>) {
+        let stop = stop_retrying(input);
+        self.client.set_stop_retrying(stop);
+        self.model.stop = stop;
+        // The retry that is waited for has been counted.
+        let forbidden = self.model.budget().is_some_and(|budget| self.model.retries > budget);
+        if forbidden && matches!(self.model.life, Life::Waiting { .. }) {
+            self.model.life = Life::Destroyed;
+            self.told_lost += self.client.unsent().into();
+            self.events(vec!["destroy"]);
+        }
+    }
+
+    /// The socket takes something.
+    fn write(&mut self, input: &mut Input<'_>) {
+        let share = input.below(5);
+        let Some((connection, transmit)) = &mut self.connection else { return };
+        connection.outbound.poll_transmit(transmit);
+        let count = if share == 4 { input.size() } else { transmit.remaining() * share / 3 };
+        write(transmit, count, &mut self.wire);
+    }
+
+    fn emit(&mut self, input: &mut Input<'_>) {
+        let padding = match input.byte() {
+            255 => 2048 + usize::from(input.byte()) * 16,
+            small => usize::from(small) / 4,
+        };
+        let shared = input.flag();
+        let settings = self.settings.clone();
+        let data = format!("{} {}", self.next, "p".repeat(padding));
+        let emit = |outbound: &mut Outbound| match (shared, settings.is_raw()) {
+            (true, false) => outbound.emit_frame(&Frame::new(&settings, "message", &data)?),
+            (true, true) => outbound.emit_frame(&Frame::raw(&settings, data.clone().into_bytes())?),
+            (false, false) => outbound.emit("message", &data),
+            (false, true) => outbound.emit_raw(data.as_bytes()),
+        };
+        let length = if settings.is_raw() {
+            data.len()
+        } else {
+            Frame::new(&settings, "message", &data).map_or(0, |frame| frame.as_bytes().len())
+        };
+        let dropped = self.client.dropped();
+        let verdict = match &mut self.connection {
+            Some((connection, _)) => {
+                let pending = connection.outbound.pending();
+                let verdict = emit(&mut connection.outbound);
+                let after = connection.outbound.pending();
+                assert_eq!(after - pending, if verdict.is_ok() { length } else { 0 });
+                assert!(verdict.is_err() || pending == 0 || after <= connection.outbound.limit());
+                verdict
+            }
+            None => self.client.emit_offline(emit),
+        };
+        match verdict {
+            Ok(()) => {
+                self.next += 1;
+                self.accepted += Amount { messages: usize::from(!self.settings.is_raw()), bytes: length };
+                let lost = self.client.dropped().bytes - dropped.bytes;
+                let drops =
+                    self.settings.config().offline == Offline::Drop && matches!(self.model.life, Life::Waiting { .. });
+                assert_eq!(lost, if drops { length } else { 0 });
+                if drops {
+                    self.told_lost += Amount { messages: usize::from(!self.settings.is_raw()), bytes: length };
+                }
+            }
+            Err(error) => {
+                assert_eq!(self.client.dropped(), dropped, "what is refused is not taken, and so not lost");
+                let ended = matches!(self.model.life, Life::Closing { .. } | Life::Destroyed);
+                match (error, &self.connection) {
+                    (EmitError::Closed, None) => assert!(ended),
+                    (EmitError::Closed, Some((connection, _))) => assert!(connection.outbound.is_closed()),
+                    (EmitError::NotConnected, None) => assert_eq!(self.settings.config().offline, Offline::Refuse),
+                    (EmitError::Full { pending, length, limit }, _) => assert!(pending > 0 && pending + length > limit),
+                    (EmitError::Encode(error), _) => assert!(error.to_string().contains("exceeds maxMessageSize")),
+                    (error, _) => panic!("{error}"),
+                }
+            }
+        }
+    }
+
+    /// The messages that were written whole before a connection ended.
+    fn arrived(&mut self) {
+        self.written += self.wire.len();
+        let wire = std::mem::take(&mut self.wire);
+        if self.settings.is_raw() {
+            return;
+        }
+        let mut decoder = self.settings.decoder();
+        let mut input = &wire[..];
+        while let Ok(Some(frame)) = decoder.next_frame(&mut input) {
+            let event =
+                ipc_proto::Event::parse(frame, self.settings.rules()).expect("whole frames begin every connection");
+            let data: String = event.data().expect("a text");
+            let number = data.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
+            assert!(self.delivered.last().is_none_or(|last| *last < number), "in order, and none twice");
+            self.delivered.push(number);
+        }
+    }
+
+    fn check(&mut self) {
+        let Self { client, model, .. } = self;
+        let life = model.life;
+        assert_eq!(client.is_connected(), life == Life::Connected);
+        assert_eq!(client.is_waiting(), matches!(life, Life::Waiting { .. }));
+        assert_eq!(client.is_destroyed(), life == Life::Destroyed);
+        assert_eq!(client.is_closing(), matches!(life, Life::Closing { .. } | Life::Destroyed));
+        let until = if let Life::Waiting { until } = life { Some(until) } else { None };
+        assert_eq!(client.poll_timeout(), until);
+        assert_eq!(client.retries_remaining(), model.budget().map(|budget| budget.saturating_sub(model.retries)));
+        assert_eq!(Amount::from(self.client.dropped()), self.told_lost, "every loss is told");
+        self.balance();
+    }
+
+    /// Every byte and message that was taken is written, lost or waits.
+    fn balance(&mut self) {
+        let written = self.written + self.wire.len();
+        let lost = self.client.dropped().bytes;
+        let waits = match &mut self.connection {
+            Some((connection, transmit)) => {
+                // What was written since it was last asked is known to the queue only then.
+                let before = transmit.remaining();
+                if !connection.outbound.wants_transmit() {
+                    connection.outbound.poll_transmit(transmit);
+                    assert_eq!(transmit.remaining(), before);
+                    Some(connection.outbound.pending())
+                } else {
+                    None
+                }
+            }
+            None if self.model.life == Life::Destroyed => Some(0),
+            None => {
+                // Looked at and not touched; not every policy lets one look.
+                let mut pending = None;
+                let drops = self.client.is_waiting() && self.settings.config().offline == Offline::Drop;
+                let look = |outbound: &mut Outbound| {
+                    pending = Some(outbound.pending());
+                    Err(EmitError::Closed)
+                };
+                assert!(self.client.emit_offline(look).is_err());
+                pending.filter(|_| !drops)
+            }
+        };
+        match waits {
+            Some(waits) => assert_eq!(self.accepted.bytes, written + lost + waits),
+            None => assert!(self.accepted.bytes >= written + lost),
+        }
+    }
+
+    /// The client is ended by force, and the books are closed.
+    fn end(mut self) {
+        self.actions();
+        self.events(Vec::new());
+        if let (true, Some((connection, transmit))) = (self.flushes, &mut self.connection) {
+            flush(&mut connection.outbound, transmit, &mut self.wire);
+        }
+        self.disconnect();
+        self.actions();
+        if self.connection.is_some() {
+            self.lose(true);
+        } else if !self.client.is_destroyed() {
+            self.connect_failed();
+        }
+        assert!(self.client.is_destroyed());
+        self.check();
+        assert!(self.client.poll_action().is_none() && self.client.poll_event().is_none());
+        let lost = self.client.dropped();
+        assert_eq!(self.accepted.messages, self.delivered.len() + lost.messages);
+        assert_eq!(self.accepted.bytes, self.written + lost.bytes);
     }
 }
 
-/// Checks one input.
-pub fn check(data: &[u8]) {
-    let Ok(case) = Case::arbitrary(&mut Unstructured::new(data)) else { return };
-    let offline = [Offline::Buffer, Offline::Drop, Offline::Refuse][usize::from(case.offline) % 3];
-    let stop = case.stop_retrying.map_or(StopRetrying::No, |after| StopRetrying::After(after.into()));
-    let backoff = if case.backoff { Backoff::exponential() } else { Backoff::Fixed };
-    let config = setup::config(0)
-        .delimiter("\n")
-        .sync(case.sync)
-        .offline(offline)
-        .max_retries(case.max_retries.map(u32::from))
-        .stop_retrying(stop)
-        .backoff(backoff)
-        .retry(Duration::from_millis(case.retry.into()))
-        .max_pending_bytes(usize::from(case.max_pending).max(1))
-        .max_offline_bytes(usize::from(case.max_offline).max(1));
-    let Some(settings) = setup::build(config) else { return };
-    let endpoint = Endpoint::local(&settings, Some("world")).expect("an endpoint");
-    let mut client = Client::new(settings.clone(), endpoint, case.seed);
-    let mut book = Book {
-        settings,
-        now: Instant::now(),
-        connection: None,
-        dialling: false,
-        close: false,
-        connected: false,
-        destroyed: false,
-        dials: 0,
-        changed: false,
-        next_dial: None,
-        accepted: (0, 0),
-        written: 0,
-        delivered: 0,
-        unsent: 0,
-    };
-    for step in case.steps {
-        book.step(&mut client, step);
+fn name(event: &ClientEvent) -> &'static str {
+    match event {
+        ClientEvent::Connected => "connect",
+        ClientEvent::Disconnected { .. } => "disconnect",
+        ClientEvent::Destroyed => "destroy",
+        other => panic!("{other:?}"),
     }
-    // The end: nothing may be missing.
-    book.step(&mut client, Step::Disconnect);
-    assert!(client.is_destroyed() && book.connection.is_none());
-    let (accepted, _) = book.accepted;
-    assert_eq!(accepted, book.delivered + client.dropped().messages, "{} delivered", book.delivered);
-    assert!(book.unsent <= client.dropped().messages);
-    assert_eq!(client.queue_counters().expect("the queue").written, book.written as u64);
-    client.connect();
-    client.disconnect();
-    assert_eq!((client.poll_action(), client.poll_event(), client.poll_timeout()), (None, None, None));
-    let closed = client.emit_offline(|_| panic!("a client at its end takes nothing"));
-    assert!(matches!(closed, Err(EmitError::Closed)));
 }

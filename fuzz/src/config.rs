@@ -1,51 +1,280 @@
-//! Any text as a configuration: what is taken can be written down and read back, what is not is explained.
+//! `config`: any JSON text as a configuration, and any options with any values.
 //!
-//! Input: preset (as the one to read over), and the text.
+//! Nothing panics, on any platform; an error names an option that exists, or the name that came and does not; what is
+//! accepted is written and read back as the same; what is built can be used. (There are no options from the environment.)
 
-use crate::setup;
-use ipc_proto::{Config, Endpoint, Host, Platform};
+use ipc_proto::{Client, Config, ConfigError, Endpoint, Host, Inbound, Outbound, Platform, Server, Settings};
+use serde_json::Value;
 
-/// Makes an input of a text.
-pub fn seed(preset: u8, text: &str) -> Vec<u8> {
-    [&[preset][..], text.as_bytes()].concat()
-}
+use crate::input::Input;
+use crate::json_text;
 
-/// Checks one input.
-pub fn check(data: &[u8]) {
-    let Some((&preset, text)) = data.split_first() else { return };
-    let Ok(text) = std::str::from_utf8(text) else { return };
-    for read in [Config::from_json(text), setup::config(preset).with_json(text)] {
-        match read {
-            Ok(config) => examine(config),
-            Err(error) => assert!(!error.to_string().is_empty()),
+/// Every option by its JSON name; compared with what is written by the crate.
+pub(crate) const OPTIONS: [&str; 44] = [
+    "appspace",
+    "socketRoot",
+    "id",
+    "encoding",
+    "rawBuffer",
+    "parser",
+    "delimiter",
+    "sync",
+    "silent",
+    "logInColor",
+    "logDepth",
+    "logPayloads",
+    "maxConnections",
+    "retry",
+    "maxRetries",
+    "stopRetrying",
+    "backoff",
+    "unlink",
+    "takeOver",
+    "interface",
+    "networkHost",
+    "networkPort",
+    "reusePort",
+    "IPType",
+    "tls",
+    "readableAll",
+    "writableAll",
+    "socketMode",
+    "socketGroup",
+    "secureSocketRoot",
+    "identifyPeer",
+    "malformed",
+    "maxMessageSize",
+    "maxPendingBytes",
+    "maxEventNameLength",
+    "messageTimeout",
+    "allowReservedEvents",
+    "allowedEvents",
+    "offline",
+    "maxOfflineBytes",
+    "acceptBacklog",
+    "eventQueue",
+    "maxUdpPeers",
+    "udpPeerExpiry",
+];
+
+/// Options within options.
+const PARTS: [&str; 18] = [
+    "interface.localAddress",
+    "interface.localPort",
+    "interface.family",
+    "interface.hints",
+    "tls.private",
+    "tls.public",
+    "tls.dhparam",
+    "tls.trustedConnections",
+    "tls.requestCert",
+    "tls.rejectUnauthorized",
+    "tls.key",
+    "tls.cert",
+    "tls.ca",
+    "tls.servername",
+    "tls.handshakeTimeout",
+    "backoff.factor",
+    "backoff.max",
+    "backoff.jitter",
+];
+
+/// Names that JavaScript users set and that have no place here.
+const FUNCTIONS: [&str; 2] = ["logger", "interface.lookup"];
+
+/// Values that some option takes, in JSON.
+const VALUES: [&str; 40] = [
+    "true",
+    "false",
+    "null",
+    "0",
+    "1",
+    "-1",
+    "3",
+    "0.5",
+    "1e3",
+    "100",
+    "1500",
+    "65535",
+    "65536",
+    "2147483647",
+    "2147483648",
+    "4294967295",
+    "4294967296",
+    "9007199254740993",
+    "18446744073709551615",
+    "1e19",
+    "1.0000001",
+    "0.1",
+    "1e300",
+    "\"\"",
+    "\"Infinity\"",
+    "\"assured\"",
+    "\"guarded\"",
+    "\"fast\"",
+    "\"raw\"",
+    "\"close\"",
+    "\"buffer\"",
+    "\"drop\"",
+    "\"hex\"",
+    "\"exponential\"",
+    "\"IPv6\"",
+    "\"::1\"",
+    "\"0660\"",
+    "[]",
+    "[\"message\"]",
+    "{}",
+];
+
+/// Runs one input: the first choice says whether the rest is a text, or a list of options.
+pub fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let text = match input.below(3) {
+        0 => String::from_utf8_lossy(input.rest()).into_owned(),
+        _ => options(&mut input),
+    };
+    let verdict = Config::from_json(&text);
+    match serde_json::from_str::<Config>(&text) {
+        Ok(config) => assert_eq!(verdict.as_ref(), Ok(&config), "serde and from_json read alike"),
+        Err(_) => assert!(verdict.is_err(), "serde and from_json read alike"),
+    }
+    match verdict {
+        Ok(config) => accepted(&config),
+        Err(error) => refused(&error, &text),
+    }
+    for preset in [Config::v14_fast(), Config::v14_guarded(), Config::v14_assured(["message"])] {
+        match preset.with_json(&text) {
+            Ok(config) => accepted(&config),
+            Err(error) => refused(&error, &text),
         }
     }
 }
 
-fn examine(config: Config) {
-    let written = serde_json::to_string(&config).expect("a configuration can be written");
-    let again = Config::from_json(&written).expect("what was written can be read");
-    assert_eq!(again, config, "{written}");
-    for platform in [Platform::Linux, Platform::Windows] {
-        let host = Host::new("pluto", platform);
-        match config.clone().build(&host) {
+/// An object of options with likely and unlikely values.
+fn options(input: &mut Input<'_>) -> String {
+    let mut members = Vec::new();
+    while !input.is_empty() && members.len() < 64 {
+        let name = match input.byte() {
+            255 => input.text(),
+            254 => "interfaces".to_owned(),
+            253 => "logger".to_owned(),
+            known => OPTIONS[usize::from(known) % OPTIONS.len()].to_owned(),
+        };
+        let value = match (&name[..], input.flag()) {
+            ("interface" | "interfaces", true) => group(input, "interface."),
+            ("tls", true) => group(input, "tls."),
+            ("backoff", true) => group(input, "backoff."),
+            _ => value(input),
+        };
+        let name = serde_json::to_string(&name).expect("a string");
+        members.push(format!("{name}:{value}"));
+    }
+    format!("{{{}}}", members.join(","))
+}
+
+fn group(input: &mut Input<'_>, prefix: &str) -> String {
+    let names: Vec<_> = PARTS.iter().filter_map(|part| part.strip_prefix(prefix)).collect();
+    let count = input.below(5);
+    let members: Vec<_> = (0..count).map(|_| format!("\"{}\":{}", input.choose(&names), value(input))).collect();
+    format!("{{{}}}", members.join(","))
+}
+
+fn value(input: &mut Input<'_>) -> String {
+    match input.byte() {
+        255 => serde_json::to_string(&input.text()).expect("a string"),
+        254 => json_text::value(input),
+        253 => format!("{}.{}", input.word(), input.word()),
+        252 => {
+            let bits: [u8; 8] = std::array::from_fn(|_| input.byte());
+            Value::from(f64::from_le_bytes(bits)).to_string()
+        }
+        known => VALUES[usize::from(known) % VALUES.len()].to_owned(),
+    }
+}
+
+/// What was read is written as it was, and can be built or not, on any platform.
+fn accepted(config: &Config) {
+    let written = serde_json::to_value(config).expect("a configuration is written as JSON");
+    let names: Vec<_> = written.as_object().expect("an object").keys().collect();
+    assert_eq!(names.len(), OPTIONS.len());
+    assert!(OPTIONS.iter().all(|option| names.iter().any(|name| name == option)), "every option is written");
+    let text = written.to_string();
+    assert_eq!(Config::from_json(&text).as_ref(), Ok(config), "{text}");
+    let valid = config.validate();
+    for platform in [Platform::Linux, Platform::Bsd, Platform::Windows] {
+        match config.clone().build(&Host::new("fuzz", platform)) {
             Ok(settings) => {
-                // Whatever was let through, an endpoint is one or says why not, and a frame can be made.
-                for endpoint in [
-                    Endpoint::local(&settings, None),
-                    Endpoint::net(&settings, None, None),
-                    Endpoint::udp4(&settings, None, None),
-                    Endpoint::udp6(&settings, None, None),
-                ] {
-                    match endpoint {
-                        Ok(endpoint) => assert!(!endpoint.to_string().is_empty()),
-                        Err(error) => assert!(!error.to_string().is_empty()),
-                    }
-                }
-                let mut out = Vec::new();
-                let _refused = settings.encoder().encode("m", &1, &mut out);
+                assert_eq!(valid, Ok(()));
+                usable(&settings);
+            }
+            Err(error) => {
+                assert!(valid.is_ok() || valid.as_ref() == Err(&error), "{error} instead of {valid:?}");
+                names_an_option(&error);
+            }
+        }
+    }
+}
+
+fn usable(settings: &Settings) {
+    let _ = format!("{settings:?}");
+    let config = settings.config();
+    assert_eq!(settings.is_raw(), config.raw_buffer || config.parser == ipc_proto::Parser::Raw);
+    assert!(!settings.id().is_empty() && !settings.delimiter().as_bytes().is_empty());
+    assert!(settings.retry().as_millis() >= 1 && settings.socket_mode() <= 0o777);
+    let mut server = Server::new(settings.clone());
+    server.start();
+    let _ = server.handle_accept();
+    let _ = Inbound::new(settings);
+    let mut outbound = Outbound::new(settings, config.sync);
+    let _ = outbound.emit("message", &1);
+    let endpoints =
+        [Endpoint::local(settings, None), Endpoint::net(settings, None, None), Endpoint::local(settings, Some("w"))];
+    for endpoint in endpoints {
+        match endpoint {
+            Ok(endpoint) => {
+                assert_eq!(settings.check(&endpoint), Ok(()), "{endpoint}");
+                let _ = settings.check_serving(&endpoint);
+                let mut client = Client::new(settings.clone(), endpoint, 1);
+                client.connect();
+                while client.poll_action().is_some() {}
+                client.handle_connect_failed(crate::input::start());
             }
             Err(error) => assert!(!error.to_string().is_empty()),
         }
     }
+}
+
+fn refused(error: &ConfigError, text: &str) {
+    match error {
+        ConfigError::Json { .. } => {
+            assert!(serde_json::from_str::<Value>(text).map_or(true, |value| !value.is_object()), "{error}");
+        }
+        ConfigError::Unknown { option, nearest } => {
+            assert!(!is_option(option), "{error}");
+            assert!(nearest.as_deref().is_none_or(is_option), "{error}");
+            let name = option.rsplit('.').next().unwrap_or_default().trim_end_matches('…');
+            let escaped = serde_json::to_string(name).expect("a string");
+            let came = text.contains(name) || text.contains(escaped.trim_matches('"')) || text.contains('\\');
+            assert!(came, "{error}: the name came");
+        }
+        error => names_an_option(error),
+    }
+}
+
+fn names_an_option(error: &ConfigError) {
+    match error {
+        ConfigError::Invalid { option, allowed, .. } => {
+            assert!(is_option(option) || FUNCTIONS.contains(&&option[..]), "{error}");
+            assert!(!allowed.is_empty());
+        }
+        ConfigError::Conflict { option, other, reason } => {
+            assert!(is_option(option) && is_option(other) && option != other && !reason.is_empty(), "{error}");
+        }
+        error => panic!("{error}"),
+    }
+    assert!(!error.to_string().contains(char::is_control), "{error}");
+}
+
+fn is_option(name: &str) -> bool {
+    OPTIONS.contains(&name) || PARTS.contains(&name)
 }

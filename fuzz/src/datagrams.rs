@@ -1,211 +1,455 @@
-//! A UDP socket under any datagrams of any senders at any moment: what is remembered stays within its bounds, what was
-//! counted adds up, and what is queued leaves whole or is counted.
+//! `datagrams`: any datagrams from any addresses in virtual time through [`Datagrams`], and any emits to any address through a
+//! [`DatagramOutbound`].
 //!
-//! Input: what `arbitrary` makes a [`Case`] of. Time is virtual.
+//! The set of senders is kept a second time from what is told of it, with the time each was heard; counters are compared with what
+//! was handed out; what is remembered is bounded and forgotten in time. Of the queue every datagram is followed by its
+//! place: it leaves once and in order, or is counted as unsent.
 
-use crate::setup;
-use arbitrary::{Arbitrary, Unstructured};
-use ipc_proto::{
-    DatagramError, DatagramEvent, DatagramOutbound, DatagramTransmit, Datagrams, EmitError, Frame, IpFamily, PeerEvent,
-    PeerRemoval, Settings,
-};
-use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::collections::{BTreeMap, VecDeque};
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-#[derive(Debug, Arbitrary)]
-struct Case {
-    preset: u8,
-    delimiter: u8,
-    max_peers: u8,
-    max_pending: u16,
-    max_message: u16,
-    expiry: u16,
-    steps: Vec<Step>,
-}
+use ipc_proto::{
+    Arrival, DatagramCounters, DatagramError, DatagramEvent, DatagramOutbound, DatagramTransmit, Datagrams, EmitError,
+    Frame, IpFamily, MAX_DATAGRAM, OnMalformed, PeerEvent, PeerRemoval, ProtocolError, Settings,
+};
 
-#[derive(Debug, Arbitrary)]
-enum Step {
-    /// A datagram of a sender; whether all of it is looked at.
-    Datagram(u8, Bytes, bool),
-    Wait(u16),
-    WaitForTimeout,
-    Add(u8),
-    Remove(u8),
-    Emit(u8, u16),
-    Broadcast(u16),
-    Send(u8),
-}
+use crate::input::{Input, settings, start};
 
-#[derive(Debug, Arbitrary)]
-enum Bytes {
-    Any(Vec<u8>),
-    /// Whole messages and the beginning of one.
-    Messages(u8, u16),
-}
+/// Steps that one input may take.
+const MOST_STEPS: usize = 300;
 
-impl Bytes {
-    fn make(&self, settings: &Settings) -> Vec<u8> {
-        match self {
-            Self::Any(bytes) => bytes.clone(),
-            Self::Messages(whole, begun) => {
-                let mut bytes = Vec::new();
-                for _ in 0..whole % 8 {
-                    let _refused = settings.encoder().encode("m", "text", &mut bytes);
-                }
-                bytes.extend(b"{\"type\":\"m\",\"data\":\"".iter().cycle().take(usize::from(*begun) % 3000));
-                bytes
-            }
+/// Runs one input: the first choice says which half.
+pub fn run(data: &[u8]) {
+    let mut input = Input::new(data);
+    let outgoing = input.flag();
+    let mut config = input.config();
+    config.max_udp_peers = input.choose(&[1, 2, 3, 5, 8, 1024]);
+    config.udp_peer_expiry = input.time().max(Duration::from_nanos(1));
+    let settings = settings(config);
+    if outgoing {
+        return queue(&settings, &mut input);
+    }
+    let mut world = World {
+        datagrams: Datagrams::new(settings.clone()),
+        settings,
+        now: start(),
+        peers: BTreeMap::new(),
+        arrivals: Vec::new(),
+        seen: Seen::default(),
+    };
+    for _ in 0..MOST_STEPS {
+        if input.is_empty() {
+            break;
         }
+        world.step(&mut input);
+        world.check();
+    }
+    world.end();
+}
+
+fn address(input: &mut Input<'_>) -> SocketAddr {
+    let choice = input.byte();
+    match choice {
+        // A made-up sender, to whom nobody can answer.
+        15 => SocketAddr::from(([127, 0, 0, 1], 0)),
+        14 => SocketAddr::from((Ipv6Addr::LOCALHOST, 9)),
+        13 => SocketAddr::from((Ipv6Addr::LOCALHOST, 0)),
+        // As a listener for both families writes an address of IPv4.
+        12 => SocketAddr::from(([0, 0, 0, 0, 0, 0xFFFF, 0x7F00, 1], 1)),
+        few @ 0..12 => SocketAddr::from(([127, 0, 0, 1], 1 + u16::from(few))),
+        many => SocketAddr::from(([10, 0, 0, many], 1)),
     }
 }
 
-fn address(which: u8) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, which % 16 + 1], 8000))
-}
-
-/// Follows what is said of the senders.
-#[derive(Default)]
+#[derive(Clone, Copy, Debug)]
 struct Known {
-    peers: BTreeSet<SocketAddr>,
-    pinned: BTreeSet<SocketAddr>,
+    heard: Instant,
+    pinned: bool,
 }
 
-impl Known {
-    fn hear(&mut self, event: PeerEvent) {
+/// What the target has seen.
+#[derive(Debug, Default)]
+struct Seen {
+    counted: DatagramCounters,
+    /// Frames that ended, where that can be known: a delimiter of one byte, and nothing too large.
+    frames: u64,
+    too_large: bool,
+    /// Peers that were not remembered for want of a place.
+    turned_away: u64,
+}
+
+struct World {
+    datagrams: Datagrams,
+    settings: Settings,
+    now: Instant,
+    peers: BTreeMap<SocketAddr, Known>,
+    /// Datagrams that are being looked at.
+    arrivals: Vec<(Arrival, Vec<u8>, usize)>,
+    seen: Seen,
+}
+
+impl World {
+    fn step(&mut self, input: &mut Input<'_>) {
+        match input.below(12) {
+            0..=3 => self.whole(input),
+            4 => self.begin(input),
+            5 => self.next(input),
+            6 => self.finish(input),
+            7 => {
+                let address = address(input);
+                match self.datagrams.add_peer(self.now, address) {
+                    Ok(removed) => {
+                        if let Some(removed) = removed {
+                            self.removed(removed, PeerRemoval::CrowdedOut);
+                        }
+                        let added = Known { heard: self.now, pinned: true };
+                        self.seen.counted.peers_added += u64::from(!self.peers.contains_key(&address));
+                        self.peers.entry(address).or_insert(added).pinned = true;
+                    }
+                    Err(error) => {
+                        assert!(matches!(error, DatagramError::TooManyPeers { .. }));
+                        assert!(self.is_full_of_pinned() && !self.peers.contains_key(&address));
+                    }
+                }
+            }
+            8 => {
+                let address = address(input);
+                assert_eq!(self.datagrams.remove_peer(address), self.peers.remove(&address).is_some());
+            }
+            9 | 10 => self.pass(input.time()),
+            _ => {
+                if let Some(at) = self.datagrams.poll_timeout() {
+                    self.pass(at.saturating_duration_since(self.now));
+                }
+            }
+        }
+    }
+
+    fn is_full_of_pinned(&self) -> bool {
+        self.peers.len() >= self.settings.config().max_udp_peers && self.peers.values().all(|peer| peer.pinned)
+    }
+
+    /// Bytes that are likely to be frames and parts of frames.
+    fn bytes(&self, input: &mut Input<'_>) -> Vec<u8> {
+        let delimiter = self.settings.delimiter().as_bytes();
+        let mut bytes = Vec::new();
+        let parts = input.below(6);
+        for _ in 0..parts {
+            match input.below(8) {
+                0 | 1 => bytes.extend_from_slice(br#"{"type":"message","data":1}"#),
+                2..=4 => bytes.extend_from_slice(delimiter),
+                5 => bytes.extend_from_slice(br#"{"type":"#),
+                6 => bytes.extend(std::iter::repeat_n(b'a', input.size())),
+                _ => bytes.extend_from_slice(input.bytes()),
+            }
+        }
+        bytes.truncate(MAX_DATAGRAM);
+        bytes
+    }
+
+    fn arrives(&mut self, bytes: &[u8], from: SocketAddr) {
+        self.seen.counted.datagrams += 1;
+        if let [delimiter] = self.settings.delimiter().as_bytes() {
+            self.seen.frames += bytes.iter().filter(|byte| *byte == delimiter).count() as u64;
+        }
+        if !self.peers.contains_key(&from) && from.port() != 0 && self.is_full_of_pinned() {
+            self.seen.turned_away += 1;
+        }
+        // To be heard it has to be known; if it is not, an event will say so.
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.heard = self.now;
+        }
+    }
+
+    /// A datagram, looked at to its end or dropped before.
+    fn whole(&mut self, input: &mut Input<'_>) {
+        let from = address(input);
+        let bytes = self.bytes(input);
+        let most = match input.byte() {
+            few @ 0..4 => usize::from(few),
+            _ => usize::MAX,
+        };
+        self.arrives(&bytes, from);
+        let mut datagrams = std::mem::replace(&mut self.datagrams, Datagrams::new(self.settings.clone()));
+        let mut datagram = datagrams.handle_datagram(self.now, from, &bytes);
+        assert_eq!(datagram.sender(), from);
+        let mut ended = false;
+        let mut looked_at = 0;
+        while looked_at < most {
+            let Some(event) = datagram.next() else {
+                ended = true;
+                break;
+            };
+            looked_at += 1;
+            self.event(&event, from);
+        }
+        assert!(!ended || datagram.next().is_none(), "the end is the end");
+        drop(datagram);
+        self.datagrams = datagrams;
+        if !ended {
+            self.learn_the_rest();
+        }
+    }
+
+    fn begin(&mut self, input: &mut Input<'_>) {
+        let from = address(input);
+        let bytes = self.bytes(input);
+        self.arrives(&bytes, from);
+        let arrival = self.datagrams.begin(self.now, from);
+        assert_eq!(arrival.sender(), from);
+        self.arrivals.push((arrival, bytes, 0));
+        self.learn_the_rest();
+    }
+
+    /// The next thing in one of the datagrams that are being looked at.
+    fn next(&mut self, input: &mut Input<'_>) {
+        if self.arrivals.is_empty() {
+            return;
+        }
+        let number = input.below(self.arrivals.len().min(256));
+        let (mut arrival, bytes, at) = self.arrivals.swap_remove(number);
+        let mut rest = &bytes[at..];
+        let from = arrival.sender();
+        if let Some(event) = arrival.next(&mut rest) {
+            // The book is the one of `begin`; what it learnt then is known already.
+            if !matches!(event, DatagramEvent::Peer(_)) {
+                self.event(&event, from);
+            }
+        }
+        let at = bytes.len() - rest.len();
+        self.arrivals.push((arrival, bytes, at));
+    }
+
+    fn finish(&mut self, input: &mut Input<'_>) {
+        if !self.arrivals.is_empty() {
+            let number = input.below(self.arrivals.len().min(256));
+            let (arrival, bytes, at) = self.arrivals.swap_remove(number);
+            if let Some(event) = self.datagrams.end(arrival, &bytes[at..]) {
+                self.peer_event(event);
+            }
+            self.learn_the_rest();
+        }
+    }
+
+    fn event(&mut self, event: &DatagramEvent<'_>, from: SocketAddr) {
         match event {
-            PeerEvent::Added(peer) => assert!(self.peers.insert(peer), "{peer} was known"),
-            PeerEvent::Removed(peer, why) => {
-                assert!(self.peers.remove(&peer), "{peer} was not known");
-                assert!(!self.pinned.remove(&peer) || why == PeerRemoval::Malformed, "{peer} was to stay");
+            DatagramEvent::Peer(event) => self.peer_event(*event),
+            DatagramEvent::Event(event) => {
+                self.seen.counted.messages += 1;
+                assert!(event.frame().len() <= self.settings.max_message_size());
             }
-            PeerEvent::MessageTimeout { bytes, .. } => assert!(bytes > 0),
-            other => panic!("unknown: {other:?}"),
+            DatagramEvent::Data(_) => {
+                assert!(self.settings.is_raw());
+                self.seen.counted.messages += 1;
+            }
+            DatagramEvent::Malformed(report) => {
+                self.seen.counted.malformed += 1;
+                self.seen.too_large |= matches!(report.error(), ProtocolError::FrameTooLarge { .. });
+            }
+            other => panic!("{other:?} from {from}"),
         }
     }
-}
 
-/// Sends up to `most` datagrams: how many, and their bytes.
-fn send(queue: &mut DatagramOutbound, transmit: &mut DatagramTransmit, most: usize) -> (u64, u64) {
-    let (mut count, mut bytes) = (0, 0);
-    while count < most as u64 && queue.poll_transmit(transmit) {
-        while let Some((_, datagram)) = transmit.first().filter(|_| count < most as u64) {
-            bytes += datagram.len() as u64;
-            count += 1;
-            transmit.advance();
+    fn peer_event(&mut self, event: PeerEvent) {
+        match event {
+            PeerEvent::Added(address) => {
+                let known = Known { heard: self.now, pinned: false };
+                assert!(self.peers.insert(address, known).is_none(), "{address} is added twice");
+                assert_ne!(address.port(), 0);
+                self.seen.counted.peers_added += 1;
+            }
+            PeerEvent::Removed(address, why) => self.removed(address, why),
+            PeerEvent::MessageTimeout { bytes, after, .. } => {
+                assert!(bytes > 0);
+                assert_eq!(after, self.settings.message_timeout().unwrap_or(Duration::from_secs(5)));
+            }
+            other => panic!("{other:?}"),
         }
     }
-    (count, bytes)
-}
 
-/// Checks one input.
-pub fn check(data: &[u8]) {
-    let Ok(case) = Case::arbitrary(&mut Unstructured::new(data)) else { return };
-    let max_peers = usize::from(case.max_peers % 8).max(1);
-    let config = setup::config(case.preset)
-        .delimiter(setup::delimiter(case.delimiter))
-        .max_udp_peers(max_peers)
-        .max_pending_bytes(usize::from(case.max_pending).max(1))
-        .max_message_size(usize::from(case.max_message).max(1))
-        .udp_peer_expiry(Duration::from_millis(u64::from(case.expiry) + 1));
-    let Some(settings) = setup::build(config) else { return };
-    let mut now = Instant::now();
-    let mut datagrams = Datagrams::new(settings.clone());
-    let mut queue = DatagramOutbound::new(&settings, IpFamily::V4);
-    let mut transmit = DatagramTransmit::new();
-    let mut known = Known::default();
-    // Of some datagram not everything was looked at.
-    let mut partly = false;
-    let (mut seen, mut received, mut queued, mut sent) = ((0, 0, 0), 0, (0, 0), (0, 0));
-    for step in case.steps {
-        match step {
-            Step::Datagram(from, bytes, all) => {
-                let bytes = bytes.make(&settings);
-                received += bytes.len() as u64;
-                let mut datagram = datagrams.handle_datagram(now, address(from), &bytes);
-                seen.0 += 1;
-                while let Some(event) = datagram.next() {
-                    match event {
-                        DatagramEvent::Peer(event) => known.hear(event),
-                        DatagramEvent::Event(_) | DatagramEvent::Data(_) => seen.1 += 1,
-                        DatagramEvent::Malformed(_) => seen.2 += 1,
-                        other => panic!("unknown: {other:?}"),
-                    }
-                    if !all {
-                        partly = true;
-                        break;
-                    }
-                }
-                drop(datagram);
-                // Whoever does not look at all of a datagram does not hear all of its sender.
-                known.peers = datagrams.peers().collect();
-                known.pinned.retain(|peer| known.peers.contains(peer));
+    fn removed(&mut self, address: SocketAddr, why: PeerRemoval) {
+        let peer = self.peers.remove(&address).expect("only who is known is forgotten");
+        assert!(!peer.pinned, "{address} was to stay");
+        let oldest = self.peers.values().filter(|peer| !peer.pinned).map(|peer| peer.heard).min();
+        let is_oldest = oldest.is_none_or(|oldest| peer.heard <= oldest);
+        match why {
+            PeerRemoval::Expired => {
+                assert!(is_oldest && peer.heard + self.settings.config().udp_peer_expiry <= self.now);
+                self.seen.counted.peers_expired += 1;
             }
-            Step::Wait(milliseconds) => now += Duration::from_millis(milliseconds.into()),
-            Step::WaitForTimeout => now = datagrams.poll_timeout().unwrap_or(now).max(now),
-            Step::Add(which) => match datagrams.add_peer(now, address(which)) {
-                Ok(removed) => {
-                    if let Some(peer) = removed {
-                        known.hear(PeerEvent::Removed(peer, PeerRemoval::CrowdedOut));
-                    }
-                    known.peers.insert(address(which));
-                    known.pinned.insert(address(which));
-                }
-                Err(error) => {
-                    assert!(matches!(error, DatagramError::TooManyPeers { limit } if limit == max_peers));
-                    assert_eq!(known.pinned.len(), max_peers);
-                }
-            },
-            Step::Remove(which) => {
-                assert_eq!(datagrams.remove_peer(address(which)), known.peers.remove(&address(which)));
-                known.pinned.remove(&address(which));
+            PeerRemoval::CrowdedOut => {
+                assert!(is_oldest, "the one heard longest ago makes room");
+                self.seen.counted.peers_crowded_out += 1;
             }
-            Step::Emit(which, length) => {
-                let text = "x".repeat(length.into());
-                let mut to = queue.to(address(which));
-                let outcome = if settings.is_raw() { to.emit_raw(text.as_bytes()) } else { to.emit("m", &text) };
-                match outcome {
-                    Ok(()) => queued.0 += 1,
-                    Err(EmitError::Full { pending, .. }) => assert!(pending > 0),
-                    Err(EmitError::Encode(_) | EmitError::TooLarge { .. }) => {}
-                    Err(other) => panic!("{other}"),
-                }
-            }
-            Step::Broadcast(length) => {
-                let text = "x".repeat(length.into());
-                let frame =
-                    if settings.is_raw() { Frame::raw(&settings, text) } else { Frame::new(&settings, "m", &text) };
-                let Ok(frame) = frame else { continue };
-                let peers: Vec<_> = datagrams.peers().collect();
-                if let Ok(taken) = queue.broadcast(&frame, &peers) {
-                    assert!(taken <= peers.len());
-                    queued.0 += taken as u64;
-                }
-            }
-            Step::Send(most) => {
-                let (count, bytes) = send(&mut queue, &mut transmit, most.into());
-                sent = (sent.0 + count, sent.1 + bytes);
-            }
+            PeerRemoval::Malformed => assert_eq!(self.settings.config().malformed, OnMalformed::Close),
+            other => panic!("{other:?}"),
         }
-        datagrams.handle_timeout(now);
-        while let Some(event) = datagrams.poll_event() {
-            known.hear(event);
+    }
+
+    /// What an event would have told of the book, had it been taken.
+    fn learn_the_rest(&mut self) {
+        let known: BTreeMap<_, _> = self.datagrams.peers().map(|peer| (peer, ())).collect();
+        let gone: Vec<_> = self.peers.keys().filter(|peer| !known.contains_key(peer)).copied().collect();
+        for peer in gone {
+            let peer = self.peers.remove(&peer).expect("a key");
+            assert!(!peer.pinned);
         }
-        assert!(datagrams.poll_timeout().is_none_or(|at| at > now), "no wake-up in the past");
-        assert!(datagrams.peers().collect::<BTreeSet<_>>() == known.peers, "the events tell of all peers");
-        assert!(datagrams.peer_count() <= max_peers);
+        for peer in known.into_keys() {
+            self.peers.entry(peer).or_insert(Known { heard: self.now, pinned: false });
+        }
+        // Those counters cannot be told apart from here any more.
+        let counters = self.datagrams.counters();
+        self.seen.counted.peers_added = counters.peers_added;
+        self.seen.counted.peers_crowded_out = counters.peers_crowded_out - self.seen.turned_away;
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+        self.datagrams.handle_timeout(self.now);
+        while let Some(event) = self.datagrams.poll_event() {
+            self.peer_event(event);
+        }
+        assert!(self.datagrams.poll_timeout().is_none_or(|at| at > self.now), "no deadline in the past");
+        let expiry = self.settings.config().udp_peer_expiry;
+        assert!(
+            self.peers.values().all(|peer| peer.pinned || peer.heard + expiry > self.now),
+            "nobody is kept too long"
+        );
+    }
+
+    fn check(&self) {
+        let Self { datagrams, settings, peers, seen, .. } = self;
+        assert!(datagrams.peer_count() <= settings.config().max_udp_peers);
+        assert_eq!(datagrams.peer_count(), peers.len());
+        assert!(datagrams.peers().all(|peer| peers.contains_key(&peer)));
+        assert!(peers.keys().all(|peer| datagrams.is_peer(*peer)));
         assert!(datagrams.unfinished_bytes() <= settings.max_pending_bytes());
         let counters = datagrams.counters();
-        assert_eq!((counters.datagrams, counters.bytes), (seen.0, received));
-        // A message that is too large breaks the protocol, whether it is looked at or not.
-        let all_seen = if partly { counters.malformed >= seen.2 } else { counters.malformed == seen.2 };
-        assert!(all_seen && counters.messages == seen.1, "{counters:?}, not {seen:?}");
-        let out = queue.counters();
-        queued.1 = out.bytes;
-        assert_eq!(out.datagrams, queued.0);
-        assert!(out.pending <= queued.0 - sent.0);
+        assert_eq!(counters.datagrams, seen.counted.datagrams);
+        assert_eq!(counters.peers_added, seen.counted.peers_added);
+        assert_eq!(counters.peers_expired, seen.counted.peers_expired);
+        assert_eq!(counters.peers_crowded_out, seen.counted.peers_crowded_out + seen.turned_away);
+        if self.arrivals.is_empty() {
+            assert_eq!(counters.messages, seen.counted.messages, "what was handed out is counted");
+            // One that is dropped may find something too large in what was not looked at.
+            assert!(counters.malformed >= seen.counted.malformed);
+            let exact = !settings.is_raw()
+                && settings.delimiter().as_bytes().len() == 1
+                && settings.max_message_size() > 4 * MAX_DATAGRAM;
+            if exact && !seen.too_large && counters.malformed == seen.counted.malformed {
+                assert_eq!(
+                    counters.messages + counters.malformed + counters.discarded,
+                    seen.frames,
+                    "every frame is counted"
+                );
+            }
+        }
     }
-    let rest = send(&mut queue, &mut transmit, usize::MAX);
-    assert_eq!((sent.0 + rest.0, sent.1 + rest.1), queued, "each datagram leaves once");
-    assert!(queue.end(transmit).is_empty());
+
+    /// Everybody is silent until all is forgotten but what was to stay.
+    fn end(mut self) {
+        while let Some((arrival, bytes, at)) = self.arrivals.pop() {
+            self.datagrams.end(arrival, &bytes[at..]);
+        }
+        self.learn_the_rest();
+        self.check();
+        while let Some(at) = self.datagrams.poll_timeout() {
+            self.pass(at.saturating_duration_since(self.now));
+        }
+        self.check();
+        assert_eq!(self.datagrams.unfinished_bytes(), 0);
+        assert!(self.peers.values().all(|peer| peer.pinned));
+    }
+}
+
+/// The sending half.
+fn queue(settings: &Settings, input: &mut Input<'_>) {
+    let family = input.choose(&[IpFamily::V4, IpFamily::V6]);
+    let mut outbound = DatagramOutbound::new(settings, family);
+    let mut transmit = DatagramTransmit::new();
+    let mut waiting: VecDeque<(SocketAddr, Vec<u8>)> = VecDeque::new();
+    let mut closed = false;
+    for number in 0..MOST_STEPS {
+        if input.is_empty() {
+            break;
+        }
+        let pending = outbound.pending();
+        let fits = |to: SocketAddr| DatagramOutbound::check(family, to).is_ok();
+        match input.below(8) {
+            0 => {
+                outbound.poll_transmit(&mut transmit);
+                let count = input.below(8);
+                for _ in 0..count {
+                    let Some((to, bytes)) = transmit.first() else { break };
+                    let (expected_to, expected) = waiting.pop_front().expect("nothing is sent twice");
+                    assert!(to == expected_to && bytes == expected, "in order, and as it was");
+                    transmit.advance();
+                }
+            }
+            1 if input.below(16) == 15 => {
+                outbound.close();
+                closed = true;
+            }
+            2 | 3 => {
+                let Some(frame) = frame(settings, number, input) else { continue };
+                let count = input.below(6);
+                let to: Vec<_> = (0..count).map(|_| address(input)).collect();
+                match outbound.broadcast(&frame, &to) {
+                    Ok(queued) => {
+                        let fit: Vec<_> = to.into_iter().filter(|to| fits(*to)).collect();
+                        assert!(queued <= fit.len());
+                        assert!(
+                            queued == fit.len() || outbound.pending() + frame.as_bytes().len() + 64 > outbound.limit()
+                        );
+                        waiting.extend(fit.into_iter().take(queued).map(|to| (to, frame.as_bytes().to_vec())));
+                    }
+                    Err(error) => refused(&error, closed, pending, outbound.limit()),
+                }
+            }
+            _ => {
+                let to = address(input);
+                let Some(frame) = frame(settings, number, input) else { continue };
+                match outbound.to(to).emit_frame(&frame) {
+                    Ok(()) => {
+                        assert!(fits(to) && to.port() != 0 && frame.as_bytes().len() <= MAX_DATAGRAM);
+                        assert_eq!(outbound.pending(), pending + frame.as_bytes().len() + 64);
+                        waiting.push_back((to, frame.as_bytes().to_vec()));
+                    }
+                    Err(error) => {
+                        assert_eq!(outbound.pending(), pending);
+                        assert!(fits(to) || matches!(error, EmitError::Address { .. } | EmitError::Closed));
+                        refused(&error, closed, pending, outbound.limit());
+                    }
+                }
+            }
+        }
+        let least: usize = waiting.iter().map(|_| 64).sum();
+        assert!(outbound.pending() >= least, "each datagram counts");
+    }
+    let unsent = outbound.end(transmit);
+    let bytes: usize = waiting.iter().map(|(_, bytes)| bytes.len()).sum();
+    assert_eq!((unsent.messages, unsent.bytes), (waiting.len(), bytes));
+}
+
+fn frame(settings: &Settings, number: usize, input: &mut Input<'_>) -> Option<Frame> {
+    let text = format!("{number} {}", "p".repeat(input.size()));
+    if settings.is_raw() {
+        Frame::raw(settings, text.into_bytes()).ok()
+    } else {
+        Frame::new(settings, "message", &text).ok()
+    }
+}
+
+fn refused(error: &EmitError, closed: bool, queued: usize, most: usize) {
+    match error {
+        EmitError::Closed => assert!(closed),
+        EmitError::Full { pending, length, limit } => {
+            assert_eq!((*pending, *limit), (queued, most));
+            assert!(*pending > 0 && pending + length > *limit);
+        }
+        EmitError::TooLarge { length, limit } => assert!(length > limit && *limit == MAX_DATAGRAM),
+        EmitError::Address { .. } => {}
+        other => panic!("{other}"),
+    }
 }

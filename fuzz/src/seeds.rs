@@ -1,75 +1,153 @@
-//! The inputs that fuzzing starts from, made of the recordings and of a little random input for the targets that read operations.
+//! The inputs that fuzzing starts from, made of the recordings of node-ipc and of fixed random numbers: the same in every run.
+//!
+//! The example `seed` writes them to `corpus/`, and a test says that they are what stands there.
 
-use crate::{config, decode, envelope, raw_encodings, setup, vectors};
+use std::collections::BTreeSet;
+
 use ipc_proto::{Config, SplitMix64};
-use std::collections::BTreeMap;
 
-/// Named inputs of a target.
-pub type Seeds = BTreeMap<String, Vec<u8>>;
+use crate::config::OPTIONS;
+use crate::input::DELIMITERS;
+use crate::recorded::{READ, WRITTEN, chunks, vectors};
 
-/// The seeds of every target.
-pub fn all() -> BTreeMap<&'static str, Seeds> {
-    let mut seeds = BTreeMap::from(crate::TARGETS.map(|(target, _)| (target, Seeds::new())));
-    let mut add = |target: &str, input: Vec<u8>| {
-        let seeds = seeds.get_mut(target).expect("a target");
-        seeds.insert(format!("seed-{:04}", seeds.len()), input);
-    };
-    for (place, stream) in vectors::streams().into_iter().enumerate() {
-        // Choices that take turns.
-        let number = place as u8;
-        let raw = setup::PRESETS - 1;
-        let preset = if number.is_multiple_of(9) { raw } else { number % raw };
-        // The recordings use a form feed; a delimiter of several bytes can be cut.
-        let which = if number.is_multiple_of(2) { 0 } else { number };
-        let delimited = replace(&stream, b'\x0c', setup::delimiter(which).as_bytes());
-        add("decode", decode::seed(which, preset, 4096, number.into(), &delimited));
-        let frame = stream.strip_suffix(b"\x0c").unwrap_or(&stream);
-        add("envelope", envelope::seed(number, number / 3, frame));
+/// An input of a target, with the name of its file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Seed {
+    /// The name of the target.
+    pub target: &'static str,
+    /// The name of the file.
+    pub name: String,
+    /// What is in it.
+    pub bytes: Vec<u8>,
+}
+
+/// A longer recording is left out: mutations of it take long and show nothing new.
+const LONGEST: usize = 600;
+
+/// The most seeds that one theme gives.
+const MOST: usize = 40;
+
+/// All of them, in order.
+#[must_use]
+pub fn all() -> Vec<Seed> {
+    let mut seeds = Vec::new();
+    for theme in ["framing", "json", "types", "utf8", "delimiters", "v14-guarded"] {
+        of_streams(&format!("inbound-{theme}"), &mut seeds);
     }
-    for (encoding, units, _) in vectors::raw_texts() {
-        if units.len() <= 100 {
-            add("raw_encodings", raw_encodings::seed(encoding, &units));
-        }
-    }
-    for (preset, text) in configurations() {
-        add("config", config::seed(preset, &text));
-    }
-    for target in ["encode_decode", "client", "server", "datagrams"] {
-        let mut random = SplitMix64::new(1);
-        for length in [16, 40, 100, 250, 600] {
-            for _ in 0..6 {
-                let bytes = (0..length).map(|_| random.next_u64().to_le_bytes()[0]).collect();
-                add(target, bytes);
-            }
-        }
-    }
+    of_raw(&mut seeds);
+    of_steps(&mut seeds);
+    of_options(&mut seeds);
+    seeds.sort();
     seeds
 }
 
-/// Every option by itself, every preset whole.
-fn configurations() -> Vec<(u8, String)> {
-    let mut texts = Vec::new();
-    for preset in 0..setup::PRESETS {
-        let config: Config = setup::config(preset);
-        let text = serde_json::to_string(&config).expect("a configuration can be written");
-        let options: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).expect("an object");
-        if preset == 0 {
-            texts.extend(options.iter().map(|(name, value)| (0, serde_json::json!({ name: value }).to_string())));
+/// What was sent to node-ipc, as streams and frame by frame.
+fn of_streams(theme: &str, seeds: &mut Vec<Seed>) {
+    let (mut streams, mut frames) = (BTreeSet::new(), BTreeSet::new());
+    for vector in vectors(theme) {
+        let Some(chunks) = chunks(&vector).filter(|chunks| chunks.concat().len() <= LONGEST) else { continue };
+        let delimiter = vector["config"]["delimiter"].as_str().unwrap_or("\u{c}");
+        let Some(number) = DELIMITERS.iter().position(|known| *known == delimiter) else { continue };
+        let number = u8::try_from(number).unwrap_or_default();
+        let preset = match (theme.ends_with("guarded"), vector["node_ipc"].as_str()) {
+            (true, _) => 3,
+            (false, Some("14.0.0")) => 2,
+            _ => 0,
+        };
+        let head = [preset, number, 0];
+        let sizes: Vec<_> = chunks.iter().map(Vec::len).collect();
+        let stream = chunks.concat();
+        let pieces = delimiter.as_bytes();
+        let mut at = 0;
+        while let Some(length) = stream[at..].windows(pieces.len()).position(|window| window == pieces) {
+            frames.insert([&head[..], &stream[at..at + length]].concat());
+            at += length + pieces.len();
         }
-        texts.push((preset, text));
+        streams.insert(stream_input(&head, &sizes, &stream));
     }
-    texts.push((
-        0,
-        r#"{"interfaces":{"localAddress":"127.0.0.1","localPort":1,"family":4,"hints":0,"lookup":false}}"#.into(),
-    ));
-    texts.push((
-        0,
-        r#"{"tls":{"public":"a.crt","private":"a.key","trustedConnections":["b.crt"],"rejectUnauthorized":false}}"#
-            .into(),
-    ));
-    texts
+    push("decode", theme, streams, seeds);
+    push("envelope", theme, frames, seeds);
 }
 
-fn replace(bytes: &[u8], byte: u8, by: &[u8]) -> Vec<u8> {
-    bytes.split(|one| *one == byte).collect::<Vec<_>>().join(by)
+/// As the target `decode` reads it: settings, how the stream is cut, the stream.
+fn stream_input(head: &[u8; 3], sizes: &[usize], stream: &[u8]) -> Vec<u8> {
+    let sizes = &sizes[..sizes.len().min(23)];
+    let mut bytes = head.to_vec();
+    bytes.push(u8::try_from(sizes.len()).unwrap_or_default());
+    for (number, size) in sizes.iter().enumerate() {
+        // Every way to hand a piece over is there; the one that stops after some events says after how many.
+        let way = u8::try_from(number % 6).unwrap_or_default();
+        bytes.push(way);
+        bytes.extend((way == 4).then_some(1));
+        bytes.push(u8::try_from(*size).unwrap_or(254).min(254));
+    }
+    bytes.extend_from_slice(stream);
+    bytes
+}
+
+/// The recordings by their number, and what they say as text and bytes of an encoding.
+fn of_raw(seeds: &mut Vec<Seed>) {
+    let mut inputs = BTreeSet::new();
+    let encoding = |encoding| crate::raw_encodings::ENCODINGS.iter().position(|known| *known == encoding);
+    for written in WRITTEN.iter().filter(|written| written.units.len() <= 64) {
+        let number = encoding(written.encoding).and_then(|number| u8::try_from(number).ok()).unwrap_or_default();
+        let units = written.units.iter().flat_map(|unit| unit.to_le_bytes());
+        inputs.insert([number, 0, 0, 0].into_iter().chain(units).collect());
+    }
+    for read in READ.iter().filter(|read| read.wire.len() <= 64) {
+        let number = encoding(read.encoding).and_then(|number| u8::try_from(number).ok()).unwrap_or_default();
+        inputs.insert([&[number, 2, 0, 0], &read.wire[..]].concat());
+    }
+    push("raw_encodings", "recorded", inputs, seeds);
+    let numbers = (0..WRITTEN.len().max(READ.len())).step_by(29);
+    let numbers = numbers.filter_map(|number| Some([&[0, 3], &u16::try_from(number).ok()?.to_le_bytes()[..]].concat()));
+    push("raw_encodings", "number", numbers.collect(), seeds);
+}
+
+/// Sequences of steps: every sequence is one, so fixed random numbers serve as well as any.
+fn of_steps(seeds: &mut Vec<Seed>) {
+    for (target, seed) in [("encode_decode", 1), ("client", 2), ("server", 3), ("datagrams", 4)] {
+        let mut rng = SplitMix64::new(seed);
+        let lengths = [8, 16, 32, 64, 64, 128, 128, 256, 256, 512, 512, 1024];
+        let mut sequence = |length: usize| -> Vec<u8> {
+            (0..length)
+                .map(|_| {
+                    let number = rng.next_u64().to_le_bytes();
+                    // Small choices more often, so that there are few long texts.
+                    if number[1] < 160 { number[0] % 16 } else { number[0] }
+                })
+                .collect()
+        };
+        push(target, "steps", lengths.map(&mut sequence).into(), seeds);
+    }
+}
+
+/// Whole configurations, and every option with what the README of node-ipc sets it to.
+fn of_options(seeds: &mut Vec<Seed>) {
+    let texts = [Config::v9(), Config::v14_fast(), Config::v14_guarded(), Config::v14_assured(["message"])];
+    let whole = texts.iter().filter_map(|config| serde_json::to_string(config).ok());
+    let more = [
+        r#"{"tls":{"private":"/a","public":"/b","trustedConnections":["/c"],"rejectUnauthorized":false}}"#,
+        r#"{"interfaces":{"localAddress":"::1","localPort":1,"family":6,"hints":0}}"#,
+        r#"{"backoff":{"factor":1.5,"max":30000,"jitter":0.25},"retry":0.5,"messageTimeout":1.5}"#,
+        r#"{"parser":"assured","allowedEvents":["message"],"socketMode":"0660","socketGroup":100}"#,
+        r#"{"maxConections":10}"#,
+        r#"{"logger":false,"maxRetries":"Infinity","stopRetrying":3,"networkHost":"::1"}"#,
+    ];
+    let texts = whole.chain(more.map(str::to_owned)).map(|text| [b"\0", text.as_bytes()].concat());
+    push("config", "text", texts.collect(), seeds);
+    let option = |number: usize| {
+        let number = u8::try_from(number).unwrap_or_default();
+        (0..4u8).flat_map(|turn| [number, 0, number.wrapping_mul(7).wrapping_add(turn * 11) % 40]).collect::<Vec<_>>()
+    };
+    let options = (0..OPTIONS.len()).map(|number| [&[1], &option(number)[..]].concat());
+    push("config", "options", options.collect(), seeds);
+}
+
+fn push(target: &'static str, name: &str, inputs: BTreeSet<Vec<u8>>, seeds: &mut Vec<Seed>) {
+    // Of many, some from everywhere.
+    let step = inputs.len().div_ceil(MOST).max(1);
+    for (number, bytes) in inputs.into_iter().enumerate().step_by(step) {
+        seeds.push(Seed { target, name: format!("{name}-{number:03}"), bytes });
+    }
 }
