@@ -14,6 +14,7 @@ macro_rules! themes {
 }
 
 themes![
+    "inbound-data-id",
     "inbound-delimiters",
     "inbound-framing",
     "inbound-json",
@@ -22,9 +23,6 @@ themes![
     "inbound-utf8",
     "inbound-v14-guarded",
     "outbound-raw",
-    "outbound-strings",
-    "outbound-types",
-    "outbound-values",
 ];
 
 /// The vectors of a theme.

@@ -31,9 +31,10 @@ const MOST: usize = 40;
 #[must_use]
 pub fn all() -> Vec<Seed> {
     let mut seeds = Vec::new();
-    for theme in ["framing", "json", "types", "utf8", "delimiters", "v14-guarded"] {
+    for theme in ["framing", "json", "types", "utf8", "delimiters", "data-id", "v14-guarded"] {
         of_streams(&format!("inbound-{theme}"), &mut seeds);
     }
+    of_envelopes(&mut seeds);
     of_raw(&mut seeds);
     of_steps(&mut seeds);
     of_options(&mut seeds);
@@ -67,6 +68,43 @@ fn of_streams(theme: &str, seeds: &mut Vec<Seed>) {
     }
     push("decode", theme, streams, seeds);
     push("envelope", theme, frames, seeds);
+}
+
+/// What the recordings have little of: members written in other ways, ids that JavaScript takes for true and for false, texts that
+/// serde_json refuses and that are JSON.
+fn of_envelopes(seeds: &mut Vec<Seed>) {
+    let deep = |levels: usize| format!(r#"{{"type":"deep","data":{}1{}}}"#, "[".repeat(levels), "]".repeat(levels));
+    let ids = [
+        "\"0\"",
+        "\"\"",
+        "\"\\u0000\"",
+        "0",
+        "-0",
+        "0.0e9",
+        "1e-400",
+        "1e400",
+        "null",
+        "false",
+        "true",
+        "[]",
+        "{}",
+        "\" \"",
+    ];
+    let ids = ids.map(|id| format!(r#"{{"type":"a","data":{{"id":{id}}}}}"#));
+    let others = [
+        r#" { "data" : [ 1 , 2 ] , "x" : {} , "type" : "a" } "#,
+        r#"{"\u0074ype":"a","d\u0061ta":{"\u0069d":7}}"#,
+        r#"{"type":"a","data":1,"type":"b","data":2}"#,
+        r#"{"type":"\ud83d\ude00 \ud83d \ude00","data":"\udc00\ud800"}"#,
+        r#"{"type":"a","data":[1e999,-1e999,123456789012345678901234567890]}"#,
+        r#"{"type":"__proto__","data":{"type":"x"}}"#,
+        r#"{"type":"socket.disconnected"}"#,
+        "\u{feff}{\"type\":\"a\"}",
+    ];
+    let texts =
+        ids.into_iter().chain(others.map(str::to_owned)).chain([deep(64), deep(65), deep(127), deep(128), deep(300)]);
+    let inputs = texts.flat_map(|text| [0, 3].map(|preset| [&[preset, 0, 0], text.as_bytes()].concat()));
+    push("envelope", "written", inputs.collect(), seeds);
 }
 
 /// As the target `decode` reads it: settings, how the stream is cut, the stream.
