@@ -184,6 +184,8 @@ fn value(input: &mut Input<'_>) -> String {
         255 => serde_json::to_string(&input.text()).expect("a string"),
         254 => json_text::value(input),
         253 => format!("{}.{}", input.word(), input.word()),
+        // Some months with fractions of a nanosecond, where a double is hardly fine enough.
+        251 => format!("{}.{}", u32::from(input.word()) << 16 | u32::from(input.word()), input.word()),
         252 => {
             let bits: [u8; 8] = std::array::from_fn(|_| input.byte());
             Value::from(f64::from_le_bytes(bits)).to_string()

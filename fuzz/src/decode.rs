@@ -5,7 +5,7 @@
 //! bounded, and the time of an unfinished message is the one at which it began.
 //!
 //! The first choices of an input are the settings, then the cuts, then the stream, in which four bytes stand for others so that
-//! every delimiter and large frames are within reach of a mutation: see [`stream`].
+//! every delimiter and large frames are within reach of a mutation: see `stream`.
 
 use std::time::{Duration, Instant};
 

@@ -159,6 +159,23 @@ fn a_wrong_value_is_told_what_is_allowed() {
 }
 
 #[test]
+fn a_time_that_was_read_is_written_as_one_that_reads_the_same() {
+    // The product of a double and a thousand is not the quotient turned around.
+    for milliseconds in
+        ["0.1", "0.0000007", "2582113432.720115", "3567103160.851171", "5627962182.293911", "9007199254740991.5"]
+    {
+        let config = Config::from_json(&format!(r#"{{"messageTimeout":{milliseconds}}}"#)).unwrap();
+        let written = serde_json::to_string(&config).unwrap();
+        assert_eq!(Config::from_json(&written).unwrap(), config, "{milliseconds}");
+    }
+    let precise = read(&json!({"messageTimeout": 3567103160.851171}));
+    assert_eq!(precise.message_timeout, Some(Duration::new(3_567_103, 160_851_171)));
+    for refused in ["-0.5", "-1e300", "1e300"] {
+        assert!(Config::from_json(&format!(r#"{{"messageTimeout":{refused}}}"#)).is_err(), "{refused}");
+    }
+}
+
+#[test]
 fn text_that_is_no_object_is_refused() {
     for text in ["", "[]", "5", "{", r#"{"retry":}"#] {
         let error = Config::from_json(text).unwrap_err();

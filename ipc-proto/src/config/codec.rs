@@ -150,13 +150,25 @@ pub(super) const MILLISECONDS: Codec<Duration> = Codec {
             return Ok(Duration::from_millis(milliseconds));
         }
         let milliseconds = value.as_f64().ok_or(Unread::Value)?;
-        Duration::try_from_secs_f64(milliseconds / 1000.0).map_err(|_| Unread::Value)
+        // The two parts of a number are exact, its product or quotient is not: one that is written would be read as another.
+        let (whole, part) = (milliseconds.trunc(), milliseconds.fract());
+        if whole < 0.0 || part < 0.0 || whole > u64::MAX as f64 {
+            return Err(Unread::Value);
+        }
+        let nanoseconds = (part * NANOSECONDS).round() as u64;
+        Ok(Duration::from_millis(whole as u64).saturating_add(Duration::from_nanos(nanoseconds)))
     },
-    write: |time| match u64::try_from(time.as_millis()) {
-        Ok(whole) if time.subsec_nanos() % 1_000_000 == 0 => Value::from(whole),
-        _ => Value::from(time.as_secs_f64() * 1000.0),
+    write: |time| {
+        let whole = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        match time.subsec_nanos() % 1_000_000 {
+            0 => Value::from(whole),
+            part => Value::from(whole as f64 + f64::from(part) / NANOSECONDS),
+        }
     },
 };
+
+/// Nanoseconds of a millisecond.
+const NANOSECONDS: f64 = 1e6;
 
 /// A time, or no limit: `false`, `null`, `"Infinity"`.
 pub(super) const OPTIONAL_MILLISECONDS: Codec<Option<Duration>> = Codec {

@@ -1,17 +1,19 @@
 //! `datagrams`: any datagrams from any addresses in virtual time through [`Datagrams`], and any emits to any address through a
-//! [`DatagramOutbound`].
+//! [`DatagramOutbound`](ipc_proto::DatagramOutbound).
 //!
 //! The set of senders is kept a second time from what is told of it, with the time each was heard; counters are compared with what
 //! was handed out; what is remembered is bounded and forgotten in time. Of the queue every datagram is followed by its
 //! place: it leaves once and in order, or is counted as unsent.
 
-use std::collections::{BTreeMap, VecDeque};
+mod queue;
+
+use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use ipc_proto::{
-    Arrival, DatagramCounters, DatagramError, DatagramEvent, DatagramOutbound, DatagramTransmit, Datagrams, EmitError,
-    Frame, IpFamily, MAX_DATAGRAM, OnMalformed, PeerEvent, PeerRemoval, ProtocolError, Settings,
+    Arrival, DatagramCounters, DatagramError, DatagramEvent, Datagrams, MAX_DATAGRAM, OnMalformed, PeerEvent,
+    PeerRemoval, ProtocolError, Settings,
 };
 
 use crate::input::{Input, settings, start};
@@ -28,7 +30,7 @@ pub fn run(data: &[u8]) {
     config.udp_peer_expiry = input.time().max(Duration::from_nanos(1));
     let settings = settings(config);
     if outgoing {
-        return queue(&settings, &mut input);
+        return queue::run(&settings, &mut input);
     }
     let mut world = World {
         datagrams: Datagrams::new(settings.clone()),
@@ -360,96 +362,5 @@ impl World {
         self.check();
         assert_eq!(self.datagrams.unfinished_bytes(), 0);
         assert!(self.peers.values().all(|peer| peer.pinned));
-    }
-}
-
-/// The sending half.
-fn queue(settings: &Settings, input: &mut Input<'_>) {
-    let family = input.choose(&[IpFamily::V4, IpFamily::V6]);
-    let mut outbound = DatagramOutbound::new(settings, family);
-    let mut transmit = DatagramTransmit::new();
-    let mut waiting: VecDeque<(SocketAddr, Vec<u8>)> = VecDeque::new();
-    let mut closed = false;
-    for number in 0..MOST_STEPS {
-        if input.is_empty() {
-            break;
-        }
-        let pending = outbound.pending();
-        let fits = |to: SocketAddr| DatagramOutbound::check(family, to).is_ok();
-        match input.below(8) {
-            0 => {
-                outbound.poll_transmit(&mut transmit);
-                let count = input.below(8);
-                for _ in 0..count {
-                    let Some((to, bytes)) = transmit.first() else { break };
-                    let (expected_to, expected) = waiting.pop_front().expect("nothing is sent twice");
-                    assert!(to == expected_to && bytes == expected, "in order, and as it was");
-                    transmit.advance();
-                }
-            }
-            1 if input.below(16) == 15 => {
-                outbound.close();
-                closed = true;
-            }
-            2 | 3 => {
-                let Some(frame) = frame(settings, number, input) else { continue };
-                let count = input.below(6);
-                let to: Vec<_> = (0..count).map(|_| address(input)).collect();
-                match outbound.broadcast(&frame, &to) {
-                    Ok(queued) => {
-                        let fit: Vec<_> = to.into_iter().filter(|to| fits(*to)).collect();
-                        assert!(queued <= fit.len());
-                        assert!(
-                            queued == fit.len() || outbound.pending() + frame.as_bytes().len() + 64 > outbound.limit()
-                        );
-                        waiting.extend(fit.into_iter().take(queued).map(|to| (to, frame.as_bytes().to_vec())));
-                    }
-                    Err(error) => refused(&error, closed, pending, outbound.limit()),
-                }
-            }
-            _ => {
-                let to = address(input);
-                let Some(frame) = frame(settings, number, input) else { continue };
-                match outbound.to(to).emit_frame(&frame) {
-                    Ok(()) => {
-                        assert!(fits(to) && to.port() != 0 && frame.as_bytes().len() <= MAX_DATAGRAM);
-                        assert_eq!(outbound.pending(), pending + frame.as_bytes().len() + 64);
-                        waiting.push_back((to, frame.as_bytes().to_vec()));
-                    }
-                    Err(error) => {
-                        assert_eq!(outbound.pending(), pending);
-                        assert!(fits(to) || matches!(error, EmitError::Address { .. } | EmitError::Closed));
-                        refused(&error, closed, pending, outbound.limit());
-                    }
-                }
-            }
-        }
-        let least: usize = waiting.iter().map(|_| 64).sum();
-        assert!(outbound.pending() >= least, "each datagram counts");
-    }
-    let unsent = outbound.end(transmit);
-    let bytes: usize = waiting.iter().map(|(_, bytes)| bytes.len()).sum();
-    assert_eq!((unsent.messages, unsent.bytes), (waiting.len(), bytes));
-}
-
-fn frame(settings: &Settings, number: usize, input: &mut Input<'_>) -> Option<Frame> {
-    let text = format!("{number} {}", "p".repeat(input.size()));
-    if settings.is_raw() {
-        Frame::raw(settings, text.into_bytes()).ok()
-    } else {
-        Frame::new(settings, "message", &text).ok()
-    }
-}
-
-fn refused(error: &EmitError, closed: bool, queued: usize, most: usize) {
-    match error {
-        EmitError::Closed => assert!(closed),
-        EmitError::Full { pending, length, limit } => {
-            assert_eq!((*pending, *limit), (queued, most));
-            assert!(*pending > 0 && pending + length > *limit);
-        }
-        EmitError::TooLarge { length, limit } => assert!(length > limit && *limit == MAX_DATAGRAM),
-        EmitError::Address { .. } => {}
-        other => panic!("{other}"),
     }
 }

@@ -4,56 +4,25 @@
 //! action that is asked for, how many retries are left, until when the client waits. A second book is kept of every message by
 //! its number: each one that was taken is delivered, once and in order, or waits, or is counted as lost; and so is every byte.
 
+mod books;
+mod model;
+
 use std::time::{Duration, Instant};
 
 use ipc_proto::bytes::Buf;
 use ipc_proto::{
-    Backoff, Client, ClientAction, ClientEvent, Connection, EmitError, Endpoint, Frame, Offline, Outbound, Settings,
-    StopRetrying, Transmit, Unsent,
+    Backoff, Client, ClientAction, ClientEvent, Connection, Endpoint, Offline, Outbound, Settings, StopRetrying,
+    Transmit,
 };
+
+use books::Amount;
+use model::{Life, Model};
 
 use crate::input::{Input, settings, start};
 use crate::sockets::{flush, write};
 
 /// Steps that one input may take.
 const MOST_STEPS: usize = 600;
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Life {
-    Idle,
-    /// The caller is to dial, or dials.
-    Connecting {
-        dialled: bool,
-    },
-    Connected,
-    Waiting {
-        until: Instant,
-    },
-    Closing {
-        told: bool,
-    },
-    Destroyed,
-}
-
-/// What a client should be like.
-struct Model {
-    life: Life,
-    max_retries: Option<u32>,
-    stop: StopRetrying,
-    retry: Duration,
-    retries: u32,
-}
-
-impl Model {
-    fn budget(&self) -> Option<u32> {
-        let stop = match self.stop {
-            StopRetrying::Yes => 0,
-            StopRetrying::After(retries) => retries,
-            _ => return self.max_retries,
-        };
-        Some(self.max_retries.map_or(stop, |max| max.min(stop)))
-    }
-}
 
 struct World {
     settings: Settings,
@@ -72,28 +41,10 @@ struct World {
     /// What the events have told of losses, and what the policy `drop` took.
     told_lost: Amount,
     last: Option<ClientEvent>,
+    /// Whether the last connection ended within a message.
+    torn: bool,
     /// Whether what can leave leaves before the end.
     flushes: bool,
-}
-
-/// Messages and bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Amount {
-    messages: usize,
-    bytes: usize,
-}
-
-impl From<Unsent> for Amount {
-    fn from(Unsent { messages, bytes, .. }: Unsent) -> Self {
-        Self { messages, bytes }
-    }
-}
-
-impl std::ops::AddAssign for Amount {
-    fn add_assign(&mut self, other: Self) {
-        self.messages += other.messages;
-        self.bytes += other.bytes;
-    }
 }
 
 /// Runs one input.
@@ -135,6 +86,7 @@ pub fn run(data: &[u8]) {
         next: 0,
         told_lost: Amount::default(),
         last: None,
+        torn: false,
         flushes: input.flag(),
     };
     for _ in 0..MOST_STEPS {
@@ -298,23 +250,9 @@ impl World {
         let Some(ClientEvent::Disconnected { retry_in: Some(wait), .. }) = events.first() else {
             panic!("{events:?} with retries left");
         };
-        self.check_wait(attempt, *wait);
+        self.check_losses();
+        self.model.check_wait(self.settings.config().backoff, attempt, *wait);
         self.model.life = Life::Waiting { until: self.now + *wait };
-    }
-
-    fn check_wait(&self, attempt: u32, wait: Duration) {
-        let shortest = Duration::from_millis(1);
-        assert!(wait >= shortest);
-        match self.settings.config().backoff {
-            Backoff::Exponential { factor, max, jitter } => {
-                let whole = (self.model.retry.as_secs_f64() * factor.powf(f64::from(attempt))).min(max.as_secs_f64());
-                let whole = Duration::from_secs_f64(whole).max(shortest);
-                let most = whole.as_secs_f64() * 1.000_001 + 1e-6;
-                let least = (whole.as_secs_f64() * (1.0 - jitter) * 0.999_999 - 1e-6).max(0.0);
-                assert!((least..=most).contains(&wait.as_secs_f64()), "{wait:?} of {whole:?}");
-            }
-            _ => assert_eq!(wait, self.model.retry),
-        }
     }
 
     fn pass(&mut self, time: Duration) {
@@ -365,83 +303,6 @@ impl World {
         write(transmit, count, &mut self.wire);
     }
 
-    fn emit(&mut self, input: &mut Input<'_>) {
-        let padding = match input.byte() {
-            255 => 2048 + usize::from(input.byte()) * 16,
-            small => usize::from(small) / 4,
-        };
-        let shared = input.flag();
-        let settings = self.settings.clone();
-        let data = format!("{} {}", self.next, "p".repeat(padding));
-        let emit = |outbound: &mut Outbound| match (shared, settings.is_raw()) {
-            (true, false) => outbound.emit_frame(&Frame::new(&settings, "message", &data)?),
-            (true, true) => outbound.emit_frame(&Frame::raw(&settings, data.clone().into_bytes())?),
-            (false, false) => outbound.emit("message", &data),
-            (false, true) => outbound.emit_raw(data.as_bytes()),
-        };
-        let length = if settings.is_raw() {
-            data.len()
-        } else {
-            Frame::new(&settings, "message", &data).map_or(0, |frame| frame.as_bytes().len())
-        };
-        let dropped = self.client.dropped();
-        let verdict = match &mut self.connection {
-            Some((connection, _)) => {
-                let pending = connection.outbound.pending();
-                let verdict = emit(&mut connection.outbound);
-                let after = connection.outbound.pending();
-                assert_eq!(after - pending, if verdict.is_ok() { length } else { 0 });
-                assert!(verdict.is_err() || pending == 0 || after <= connection.outbound.limit());
-                verdict
-            }
-            None => self.client.emit_offline(emit),
-        };
-        match verdict {
-            Ok(()) => {
-                self.next += 1;
-                self.accepted += Amount { messages: usize::from(!self.settings.is_raw()), bytes: length };
-                let lost = self.client.dropped().bytes - dropped.bytes;
-                let drops =
-                    self.settings.config().offline == Offline::Drop && matches!(self.model.life, Life::Waiting { .. });
-                assert_eq!(lost, if drops { length } else { 0 });
-                if drops {
-                    self.told_lost += Amount { messages: usize::from(!self.settings.is_raw()), bytes: length };
-                }
-            }
-            Err(error) => {
-                assert_eq!(self.client.dropped(), dropped, "what is refused is not taken, and so not lost");
-                let ended = matches!(self.model.life, Life::Closing { .. } | Life::Destroyed);
-                match (error, &self.connection) {
-                    (EmitError::Closed, None) => assert!(ended),
-                    (EmitError::Closed, Some((connection, _))) => assert!(connection.outbound.is_closed()),
-                    (EmitError::NotConnected, None) => assert_eq!(self.settings.config().offline, Offline::Refuse),
-                    (EmitError::Full { pending, length, limit }, _) => assert!(pending > 0 && pending + length > limit),
-                    (EmitError::Encode(error), _) => assert!(error.to_string().contains("exceeds maxMessageSize")),
-                    (error, _) => panic!("{error}"),
-                }
-            }
-        }
-    }
-
-    /// The messages that were written whole before a connection ended.
-    fn arrived(&mut self) {
-        self.written += self.wire.len();
-        let wire = std::mem::take(&mut self.wire);
-        if self.settings.is_raw() {
-            return;
-        }
-        let mut decoder = self.settings.decoder();
-        let mut input = &wire[..];
-        while let Ok(Some(frame)) = decoder.next_frame(&mut input) {
-            let event =
-                ipc_proto::Event::parse(frame, self.settings.rules()).expect("whole frames begin every connection");
-            let data: String = event.data().expect("a text");
-            let number = data.split(' ').next().and_then(|number| number.parse().ok()).expect("a number");
-            assert!(self.delivered.last().is_none_or(|last| *last < number), "in order, and none twice");
-            self.delivered.push(number);
-        }
-    }
-
     fn check(&mut self) {
         let Self { client, model, .. } = self;
         let life = model.life;
@@ -454,41 +315,6 @@ impl World {
         assert_eq!(client.retries_remaining(), model.budget().map(|budget| budget.saturating_sub(model.retries)));
         assert_eq!(Amount::from(self.client.dropped()), self.told_lost, "every loss is told");
         self.balance();
-    }
-
-    /// Every byte and message that was taken is written, lost or waits.
-    fn balance(&mut self) {
-        let written = self.written + self.wire.len();
-        let lost = self.client.dropped().bytes;
-        let waits = match &mut self.connection {
-            Some((connection, transmit)) => {
-                // What was written since it was last asked is known to the queue only then.
-                let before = transmit.remaining();
-                if !connection.outbound.wants_transmit() {
-                    connection.outbound.poll_transmit(transmit);
-                    assert_eq!(transmit.remaining(), before);
-                    Some(connection.outbound.pending())
-                } else {
-                    None
-                }
-            }
-            None if self.model.life == Life::Destroyed => Some(0),
-            None => {
-                // Looked at and not touched; not every policy lets one look.
-                let mut pending = None;
-                let drops = self.client.is_waiting() && self.settings.config().offline == Offline::Drop;
-                let look = |outbound: &mut Outbound| {
-                    pending = Some(outbound.pending());
-                    Err(EmitError::Closed)
-                };
-                assert!(self.client.emit_offline(look).is_err());
-                pending.filter(|_| !drops)
-            }
-        };
-        match waits {
-            Some(waits) => assert_eq!(self.accepted.bytes, written + lost + waits),
-            None => assert!(self.accepted.bytes >= written + lost),
-        }
     }
 
     /// The client is ended by force, and the books are closed.
