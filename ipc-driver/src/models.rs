@@ -89,6 +89,24 @@ fn a_task_that_goes_to_sleep_misses_no_emit_and_no_order() {
 }
 
 #[test]
+fn an_emit_alone_wakes_the_task() {
+    let settings = settings(1 << 20);
+    explore(move || {
+        let link = Arc::new(Link::new(outbound(&settings)));
+        let emitter = {
+            let link = Arc::clone(&link);
+            thread::spawn(move || emit(&link).unwrap().unwrap())
+        };
+        let (mut transmit, mut written) = (Transmit::new(), 0);
+        block_on(poll_fn(|cx| {
+            let ended = run(&link, &mut transmit, &mut written, cx);
+            if written > 0 { Poll::Ready(()) } else { ended.map(|_| ()) }
+        }));
+        emitter.join().unwrap();
+    });
+}
+
+#[test]
 fn an_emit_that_meets_the_end_is_written_or_refused_or_counted_as_unsent() {
     let settings = settings(1 << 20);
     explore(move || {
