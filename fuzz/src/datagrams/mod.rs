@@ -1,11 +1,13 @@
 //! `datagrams`: any datagrams from any addresses in virtual time through [`Datagrams`], and any emits to any address through a
 //! [`DatagramOutbound`](ipc_proto::DatagramOutbound).
 //!
-//! The set of senders is kept a second time from what is told of it, with the time each was heard; counters are compared with what
-//! was handed out; what is remembered is bounded and forgotten in time. Of the queue every datagram is followed by its
-//! place: it leaves once and in order, or is counted as unsent.
+//! What a sender says comes out as one stream, however it is put into datagrams. The set of senders is kept a second time from
+//! what is told of it, with the time each was heard; counters are compared with what was handed out; what is remembered is bounded
+//! and forgotten in time. Of the queue every datagram is followed by its place: it leaves once and in order, or is counted as
+//! unsent.
 
 mod queue;
+mod streams;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv6Addr, SocketAddr};
@@ -15,6 +17,8 @@ use ipc_proto::{
     Arrival, DatagramCounters, DatagramError, DatagramEvent, Datagrams, MAX_DATAGRAM, OnMalformed, PeerEvent,
     PeerRemoval, ProtocolError, Settings,
 };
+
+use streams::Streams;
 
 use crate::input::{Input, settings, start};
 
@@ -34,11 +38,12 @@ pub fn run(data: &[u8]) {
     }
     let mut world = World {
         datagrams: Datagrams::new(settings.clone()),
-        settings,
         now: start(),
         peers: BTreeMap::new(),
         arrivals: Vec::new(),
         seen: Seen::default(),
+        streams: Streams::new(&settings),
+        settings,
     };
     for _ in 0..MOST_STEPS {
         if input.is_empty() {
@@ -89,6 +94,7 @@ struct World {
     /// Datagrams that are being looked at.
     arrivals: Vec<(Arrival, Vec<u8>, usize)>,
     seen: Seen,
+    streams: Streams,
 }
 
 impl World {
@@ -117,6 +123,7 @@ impl World {
             }
             8 => {
                 let address = address(input);
+                self.streams.forget(address);
                 assert_eq!(self.datagrams.remove_peer(address), self.peers.remove(&address).is_some());
             }
             9 | 10 => self.pass(input.time()),
@@ -151,6 +158,7 @@ impl World {
     }
 
     fn arrives(&mut self, bytes: &[u8], from: SocketAddr) {
+        self.streams.comes(bytes);
         self.seen.counted.datagrams += 1;
         if let [delimiter] = self.settings.delimiter().as_bytes() {
             self.seen.frames += bytes.iter().filter(|byte| *byte == delimiter).count() as u64;
@@ -176,6 +184,7 @@ impl World {
         let mut datagrams = std::mem::replace(&mut self.datagrams, Datagrams::new(self.settings.clone()));
         let mut datagram = datagrams.handle_datagram(self.now, from, &bytes);
         assert_eq!(datagram.sender(), from);
+        self.streams.says(from, &bytes);
         let mut ended = false;
         let mut looked_at = 0;
         while looked_at < most {
@@ -185,11 +194,18 @@ impl World {
             };
             looked_at += 1;
             self.event(&event, from);
+            match &event {
+                DatagramEvent::Peer(PeerEvent::Added(_)) => self.streams.begins(from, &bytes),
+                DatagramEvent::Event(event) => self.streams.heard(from, event.frame()),
+                DatagramEvent::Malformed(report) => self.streams.heard(from, report.frame()),
+                _ => {}
+            }
         }
         assert!(!ended || datagram.next().is_none(), "the end is the end");
         drop(datagram);
         self.datagrams = datagrams;
         if !ended {
+            self.streams.forget(from);
             self.learn_the_rest();
         }
     }
@@ -198,6 +214,7 @@ impl World {
         let from = address(input);
         let bytes = self.bytes(input);
         self.arrives(&bytes, from);
+        self.streams.forget(from);
         let arrival = self.datagrams.begin(self.now, from);
         assert_eq!(arrival.sender(), from);
         self.arrivals.push((arrival, bytes, 0));
@@ -227,6 +244,8 @@ impl World {
         if !self.arrivals.is_empty() {
             let number = input.below(self.arrivals.len().min(256));
             let (arrival, bytes, at) = self.arrivals.swap_remove(number);
+            // Its tail takes the place of the one that is there.
+            self.streams.forget(arrival.sender());
             if let Some(event) = self.datagrams.end(arrival, &bytes[at..]) {
                 self.peer_event(event);
             }
@@ -262,7 +281,8 @@ impl World {
                 self.seen.counted.peers_added += 1;
             }
             PeerEvent::Removed(address, why) => self.removed(address, why),
-            PeerEvent::MessageTimeout { bytes, after, .. } => {
+            PeerEvent::MessageTimeout { peer, bytes, after } => {
+                self.streams.forget(peer);
                 assert!(bytes > 0);
                 assert_eq!(after, self.settings.message_timeout().unwrap_or(Duration::from_secs(5)));
             }
@@ -271,6 +291,7 @@ impl World {
     }
 
     fn removed(&mut self, address: SocketAddr, why: PeerRemoval) {
+        self.streams.forget(address);
         let peer = self.peers.remove(&address).expect("only who is known is forgotten");
         assert!(!peer.pinned, "{address} was to stay");
         let oldest = self.peers.values().filter(|peer| !peer.pinned).map(|peer| peer.heard).min();
@@ -294,6 +315,7 @@ impl World {
         let known: BTreeMap<_, _> = self.datagrams.peers().map(|peer| (peer, ())).collect();
         let gone: Vec<_> = self.peers.keys().filter(|peer| !known.contains_key(peer)).copied().collect();
         for peer in gone {
+            self.streams.forget(peer);
             let peer = self.peers.remove(&peer).expect("a key");
             assert!(!peer.pinned);
         }
@@ -351,6 +373,7 @@ impl World {
 
     /// Everybody is silent until all is forgotten but what was to stay.
     fn end(mut self) {
+        self.streams.check(&self.settings);
         while let Some((arrival, bytes, at)) = self.arrivals.pop() {
             self.datagrams.end(arrival, &bytes[at..]);
         }
