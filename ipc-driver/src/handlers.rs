@@ -4,9 +4,9 @@
 //! at a version number. A handler runs inline on the task of its connection, with no lock held.
 
 use crate::error::BoxError;
+use crate::named::{Named, Place};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, RwLock};
 use ipc_proto::{DataError, Event, FromEvent};
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 /// Names a registered handler, to take it out again.
@@ -49,11 +49,12 @@ impl<F: ?Sized> Entry<F> {
     }
 }
 
-type Entries<F> = Vec<Arc<Entry<F>>>;
+type Shared<F> = Arc<Entry<F>>;
+type Entries<F> = Vec<Shared<F>>;
 
 /// Handlers with context `C` (the peer of a server, nothing for a client) and lifecycle events `L`.
 pub(crate) struct Table<C: 'static, L: 'static> {
-    named: HashMap<Box<str>, Entries<EventFn<C>>>,
+    named: Named<Shared<EventFn<C>>>,
     any: Entries<EventFn<C>>,
     data: Entries<DataFn<C>>,
     lifecycle: Entries<LifecycleFn<L>>,
@@ -61,7 +62,7 @@ pub(crate) struct Table<C: 'static, L: 'static> {
 
 impl<C, L> Default for Table<C, L> {
     fn default() -> Self {
-        Self { named: HashMap::new(), any: Vec::new(), data: Vec::new(), lifecycle: Vec::new() }
+        Self { named: Named::default(), any: Vec::new(), data: Vec::new(), lifecycle: Vec::new() }
     }
 }
 
@@ -93,11 +94,13 @@ impl<C, L> Default for Handlers<C, L> {
 pub(crate) struct Seen<C: 'static, L: 'static> {
     table: Arc<Table<C, L>>,
     version: u64,
+    /// Of the last event's name.
+    place: Place,
 }
 
 impl<C, L> Default for Seen<C, L> {
     fn default() -> Self {
-        Self { table: Arc::default(), version: 0 }
+        Self { table: Arc::default(), version: 0, place: Place::default() }
     }
 }
 
@@ -128,7 +131,7 @@ impl<C, L> Handlers<C, L> {
     ) -> HandlerId {
         let entry = self.entry::<EventFn<C>>(once, Box::new(call));
         let id = entry.id;
-        self.change(|table| table.named.entry(name.into()).or_default().push(entry));
+        self.change(|table| table.named.push(name, entry));
         id
     }
 
@@ -165,10 +168,7 @@ impl<C, L> Handlers<C, L> {
         }
         let mut found = false;
         self.change(|table| {
-            for entries in table.named.values_mut() {
-                found |= remove(entries, id);
-            }
-            table.named.retain(|_, entries| !entries.is_empty());
+            found |= table.named.retain(|entry| entry.id != id);
             found |= remove(&mut table.any, id);
             found |= remove(&mut table.data, id);
             found |= remove(&mut table.lifecycle, id);
@@ -177,15 +177,11 @@ impl<C, L> Handlers<C, L> {
     }
 
     /// Takes `once` handlers out that have run.
-    fn sweep(&self, name: &str) {
-        let spent = |entry: &Entry<EventFn<C>>| entry.spent.as_ref().is_some_and(|spent| spent.load(Ordering::Relaxed));
+    fn sweep(&self) {
+        let spent =
+            |entry: &Shared<EventFn<C>>| entry.spent.as_ref().is_some_and(|spent| spent.load(Ordering::Relaxed));
         self.change(|table| {
-            if let Some(entries) = table.named.get_mut(name) {
-                entries.retain(|entry| !spent(entry));
-                if entries.is_empty() {
-                    table.named.remove(name);
-                }
-            }
+            table.named.retain(|entry| !spent(entry));
         });
     }
 
@@ -237,7 +233,7 @@ impl<C, L> Seen<C, L> {
     /// Runs the handlers of an event: those of any event first (as node-ipc 12.0.0 and 14.0.0), then those of its name,
     /// each in order of registration. `false` if its name has none.
     pub(crate) fn event(
-        &self,
+        &mut self,
         handlers: &Handlers<C, L>,
         context: &C,
         event: &Event<'_>,
@@ -248,7 +244,7 @@ impl<C, L> Seen<C, L> {
                 failed(error);
             }
         }
-        let Some(entries) = self.table.named.get(event.name()) else { return false };
+        let Some(entries) = self.table.named.get(event.name(), &mut self.place) else { return false };
         let mut taken = false;
         for entry in entries {
             if !entry.claim() {
@@ -257,7 +253,7 @@ impl<C, L> Seen<C, L> {
             taken = true;
             if entry.spent.is_some() {
                 // Out of the table before it runs, as in Node: it may register itself again.
-                handlers.sweep(event.name());
+                handlers.sweep();
             }
             if let Some(error) = (entry.call)(context, event) {
                 failed(error);

@@ -30,6 +30,7 @@ mod link;
 mod metrics;
 #[cfg(all(test, ipc_loom))]
 mod models;
+mod named;
 pub mod net;
 mod peer;
 mod printable;

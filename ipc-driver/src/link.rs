@@ -5,6 +5,7 @@
 //! once between two of its runs. The queue is that of a stream, or that of a UDP socket.
 
 use crate::counters::{Linked, Received, Tally};
+use crate::scratch;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
 use crate::wakers::{Ticket, Wakers};
 use ipc_proto::{
@@ -46,11 +47,24 @@ pub(crate) trait Queue {
     fn wants_transmit(&self) -> bool;
     fn poll_transmit(&mut self, transmit: &mut Self::Transmit) -> bool;
     fn close(&mut self);
+
+    /// Lends it a buffer to encode into; gives back what it has no use for.
+    fn give_buffer(&mut self, spare: Vec<u8>) -> Option<Vec<u8>> {
+        Some(spare)
+    }
+
+    /// Takes back a buffer that it does not need just now.
+    fn take_buffer(&mut self) -> Option<Vec<u8>> {
+        None
+    }
 }
+
+/// What a connection may hold for its next events while it is idle. A broadcast of small events finds this room.
+pub(crate) const IDLE_BUFFER: usize = 256;
 
 /// Both kinds of queue have these methods by themselves.
 macro_rules! queue {
-    ($queue:ty, $transmit:ty, $counters:ty, $report:ty) => {
+    ($queue:ty, $transmit:ty, $counters:ty, $report:ty; $($more:tt)*) => {
         impl Queue for $queue {
             type Transmit = $transmit;
             type Counters = $counters;
@@ -83,11 +97,23 @@ macro_rules! queue {
             fn close(&mut self) {
                 self.close();
             }
+
+            $($more)*
         }
     };
 }
-queue!(Outbound, Transmit, OutboundCounters, Received);
-queue!(DatagramOutbound, DatagramTransmit, DatagramSendCounters, Tally);
+queue! {
+    Outbound, Transmit, OutboundCounters, Received;
+
+    fn give_buffer(&mut self, spare: Vec<u8>) -> Option<Vec<u8>> {
+        self.give_buffer(spare)
+    }
+
+    fn take_buffer(&mut self) -> Option<Vec<u8>> {
+        self.take_buffer(IDLE_BUFFER)
+    }
+}
+queue!(DatagramOutbound, DatagramTransmit, DatagramSendCounters, Tally;);
 
 #[derive(Debug)]
 pub(crate) struct Link<Q: Queue = Outbound> {
@@ -353,7 +379,7 @@ impl<Q: Queue> Link<Q> {
         if pending <= limit || !writable {
             self.congested.store(false, Ordering::Relaxed);
         }
-        if pending <= limit / 2 {
+        if pending <= limit / 2 && !state.waiting.is_empty() {
             let waiting = state.waiting.take();
             drop(state);
             waiting.wake();
@@ -368,11 +394,22 @@ impl<Q: Queue> Link<Q> {
         }
     }
 
-    /// For the task: it runs, so nobody needs to wake it; and how it is to end.
+    /// For the task: it runs, so nobody needs to wake it; and how it is to end. Meanwhile the queue has the thread's buffer to
+    /// encode into.
     pub(crate) fn unpark(&self) -> CloseOrder {
+        let spare = scratch::take_write_buffer();
         let mut state = self.lock();
         state.parked = false;
-        state.order
+        let order = state.order;
+        let unused = match (&mut state.outbound, spare) {
+            (Some(outbound), Some(spare)) => outbound.give_buffer(spare),
+            (_, spare) => spare,
+        };
+        drop(state);
+        if let Some(unused) = unused {
+            scratch::keep_write_buffer(unused);
+        }
+        order
     }
 
     /// For the task: goes to sleep, unless something was queued or ordered since `seen`; then `false`.
@@ -385,6 +422,11 @@ impl<Q: Queue> Link<Q> {
             state.waker = Some(cx.waker().clone());
         }
         state.parked = true;
+        let unneeded = state.outbound.as_mut().and_then(Q::take_buffer);
+        drop(state);
+        if let Some(unneeded) = unneeded {
+            scratch::keep_write_buffer(unneeded);
+        }
         true
     }
 

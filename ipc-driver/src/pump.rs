@@ -5,7 +5,7 @@
 //! [`Link`].
 
 use crate::counters::{Received as Report, Tally};
-use crate::link::{CloseOrder, Link};
+use crate::link::{CloseOrder, IDLE_BUFFER, Link};
 use crate::runtime::{Runtime, Timer};
 use crate::scratch;
 use crate::transport::Transport;
@@ -117,6 +117,11 @@ impl<R: Runtime> Pump<R> {
     /// Takes what is queued, and reports what was counted.
     fn poll_transmit(&mut self, link: &Link, tally: Tally) -> bool {
         let Self { inbound, transmit, unreported, .. } = self;
+        if !transmit.has_spare() {
+            if let Some(spare) = scratch::take_write_buffer() {
+                transmit.give_spare(spare);
+            }
+        }
         let report = |report: &mut Report| {
             if std::mem::take(unreported) {
                 inbound.update(&mut report.inbound);
@@ -180,6 +185,9 @@ impl<R: Runtime> Pump<R> {
                 // Reading that paused for the queue goes on when the queue has room: nobody else would wake us.
                 let resumes = congested && !link.is_congested();
                 if !resumes && link.park(cx, order) {
+                    if let Some(spare) = self.transmit.take_buffer(IDLE_BUFFER) {
+                        scratch::keep_write_buffer(spare);
+                    }
                     return Poll::Pending;
                 }
             }

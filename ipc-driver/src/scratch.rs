@@ -1,4 +1,4 @@
-//! Read buffers that belong to the thread, so that an idle connection holds none.
+//! Buffers that belong to the thread, so that an idle connection holds none.
 
 use std::cell::Cell;
 
@@ -11,6 +11,7 @@ const SPARE_MAX: usize = 4 * 1024 * 1024;
 thread_local! {
     static READ: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static WRITE: Cell<[Vec<u8>; 2]> = const { Cell::new([Vec::new(), Vec::new()]) };
     #[cfg(feature = "tls")]
     static PIECE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
@@ -35,8 +36,24 @@ pub(crate) fn take_spare() -> Option<Vec<u8>> {
 /// Keeps an emptied buffer for the next connection that needs one. The larger of two is kept.
 pub(crate) fn keep_spare(buffer: Vec<u8>) {
     let old = SPARE.take();
-    let better = if buffer.capacity() > old.capacity() && buffer.capacity() <= SPARE_MAX { buffer } else { old };
-    SPARE.set(better);
+    SPARE.set(better(old, buffer));
+}
+
+/// A buffer of the thread to encode events into, if it has one. There are two: one is filled while the other is written.
+pub(crate) fn take_write_buffer() -> Option<Vec<u8>> {
+    let [first, second] = WRITE.take();
+    WRITE.set([second, Vec::new()]);
+    (first.capacity() > 0).then_some(first)
+}
+
+/// Keeps a buffer to encode events into, unless there are two that are larger.
+pub(crate) fn keep_write_buffer(buffer: Vec<u8>) {
+    let [first, second] = WRITE.take();
+    WRITE.set(if first.capacity() == 0 { [buffer, second] } else { [first, better(second, buffer)] });
+}
+
+fn better(old: Vec<u8>, new: Vec<u8>) -> Vec<u8> {
+    if new.capacity() > old.capacity() && new.capacity() <= SPARE_MAX { new } else { old }
 }
 
 /// A buffer of `length` bytes, the thread's if it has one of that length.

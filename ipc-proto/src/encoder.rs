@@ -103,7 +103,11 @@ impl Encoder {
     pub fn encode_event(&self, event: &Event<'_>, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         self.rules.check(event.name())?;
         let mut frame = Draft::new(out);
-        frame.push_envelope(Some(event.name_json()), event.data_json());
+        if event.is_in_usual_form() {
+            frame.push(event.frame().as_bytes());
+        } else {
+            frame.push_envelope(Some(event.name_json()), event.data_json());
+        }
         frame.finish(self)
     }
 
@@ -114,7 +118,11 @@ impl Encoder {
     pub fn encode_message(&self, message: &Message, out: &mut Vec<u8>) -> Result<usize, EncodeError> {
         self.rules.check(message.name())?;
         let mut frame = Draft::new(out);
-        frame.push_envelope(Some(message.name_json()), message.data_json());
+        if message.is_in_usual_form() {
+            frame.push(message.frame().as_bytes());
+        } else {
+            frame.push_envelope(Some(message.name_json()), message.data_json());
+        }
         frame.finish(self)
     }
 

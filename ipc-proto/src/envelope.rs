@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::error::ProtocolError;
-use crate::event::{Event, Malformed, Parts};
+use crate::event::{Event, Malformed, Parts, SenderId};
 use crate::json::{Invalid, JsonKind, Scanner, key_is, unescape};
 use crate::rules::Rules;
 
@@ -30,11 +30,11 @@ fn parts_of(text: &str, rules: &Rules) -> Result<Parts, ProtocolError> {
         Some(envelope) => envelope,
         None => Envelope::in_any_form(text)?,
     };
-    let Envelope { name_json, name_escaped, data_json } = envelope;
+    let Envelope { name_json, name_escaped, data_json, sender_id, usual_form } = envelope;
     let name = &text[name_json.start + 1..name_json.end - 1];
     let unescaped = name_escaped.then(|| unescape(name).into_boxed_str());
     rules.check(unescaped.as_deref().unwrap_or(name))?;
-    Ok(Parts { name_json, unescaped, data_json })
+    Ok(Parts { name_json, unescaped, data_json, sender_id, usual_form })
 }
 
 struct Envelope {
@@ -42,6 +42,8 @@ struct Envelope {
     name_json: Range<usize>,
     name_escaped: bool,
     data_json: Option<Range<usize>>,
+    sender_id: SenderId,
+    usual_form: bool,
 }
 
 impl Envelope {
@@ -59,14 +61,17 @@ impl Envelope {
             return None;
         }
         let data_start = scanner.at();
-        // White space is no part of the payload.
-        if matches!(text.as_bytes().get(data_start), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            return None;
+        let mut sender_id = SenderId::Absent;
+        match text.as_bytes().get(data_start) {
+            // White space is no part of the payload.
+            Some(b' ' | b'\t' | b'\n' | b'\r') => return None,
+            // While its members are passed anyway, the one that names the sender is easily found.
+            Some(b'{') => scanner.members(|key, escaped, value| sender_id.member(&text[key], escaped, value)).ok()?,
+            _ => scanner.value().ok()?,
         }
-        scanner.value().ok()?;
         let data_json = Some(data_start..scanner.at());
         let whole = scanner.take(b"}") && scanner.at() == text.len();
-        whole.then_some(Self { name_json, name_escaped, data_json })
+        whole.then_some(Self { name_json, name_escaped, data_json, sender_id, usual_form: true })
     }
 
     /// Takes any JSON text: other keys and any order of keys, keys written with escapes, white space everywhere.
@@ -96,7 +101,8 @@ impl Envelope {
         if found != Some(JsonKind::String) {
             return Err(ProtocolError::InvalidEvent { found });
         }
-        Ok(Self { name_escaped: name_text.contains('\\'), name_json, data_json })
+        let name_escaped = name_text.contains('\\');
+        Ok(Self { name_json, name_escaped, data_json, sender_id: SenderId::Unsearched, usual_form: false })
     }
 }
 

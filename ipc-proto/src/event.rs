@@ -33,9 +33,43 @@ pub(crate) struct Parts {
     pub(crate) unescaped: Option<Box<str>>,
     /// The JSON text of the payload.
     pub(crate) data_json: Option<Range<usize>>,
+    pub(crate) sender_id: SenderId,
+    /// The frame is exactly what an encoder writes of name and payload: `{"type":NAME,"data":PAYLOAD}`.
+    pub(crate) usual_form: bool,
+}
+
+/// Where the member `id` of a payload is, if that is known.
+#[derive(Clone)]
+pub(crate) enum SenderId {
+    /// Nobody has looked.
+    Unsearched,
+    /// The payload has no such member, or is no object.
+    Absent,
+    /// The JSON text of its value.
+    At(Range<usize>),
+}
+
+impl SenderId {
+    /// Takes notice of a member of the payload. The last one of a name counts.
+    #[inline(always)]
+    pub(crate) fn member(&mut self, key: &str, escaped: bool, value: Range<usize>) {
+        if key == "id" || escaped && key_is(key, escaped, "id") {
+            *self = Self::At(value);
+        }
+    }
 }
 
 impl Parts {
+    /// See [`Event::sender_id`].
+    pub(crate) fn sender_id<'a>(&self, frame: &'a str) -> Option<&'a str> {
+        let id = match &self.sender_id {
+            SenderId::Absent => return None,
+            SenderId::At(range) => &frame[range.clone()],
+            SenderId::Unsearched => member(self.data_json(frame)?, "id")?,
+        };
+        is_truthy(id).then_some(id)
+    }
+
     pub(crate) fn name<'a>(&'a self, frame: &'a str) -> &'a str {
         match &self.unescaped {
             Some(name) => name,
@@ -98,6 +132,12 @@ impl<'a> Event<'a> {
         parse_data(self.name(), self.data_json())
     }
 
+    /// Whether the frame is what an [`Encoder`](crate::Encoder) would write of its name and payload.
+    #[inline]
+    pub(crate) fn is_in_usual_form(&self) -> bool {
+        self.parts.usual_form
+    }
+
     /// The text of the whole frame, without delimiter.
     #[inline]
     pub fn frame(&self) -> &str {
@@ -109,7 +149,7 @@ impl<'a> Event<'a> {
     ///
     /// node-ipc 9.2.1 and 12.0.0 set `socket.id` to it, 14.0.0 only with `identifyPeer`. Anyone can claim any id.
     pub fn sender_id(&self) -> Option<&str> {
-        sender_id(self.data_json()?)
+        self.parts.sender_id(&self.frame)
     }
 
     /// Copies the event out of the receive buffer.
@@ -228,30 +268,22 @@ pub(crate) fn parse_data<T: DeserializeOwned>(name: &str, data_json: Option<&str
     parsed.map_err(|source| DataError { name: shortened(name), absent: data_json.is_none(), source })
 }
 
-pub(crate) fn sender_id(data_json: &str) -> Option<&str> {
-    let bytes = data_json.as_bytes();
-    if bytes.first() != Some(&b'{') {
-        return None;
+/// Whether JavaScript takes a value, given as JSON text, for true.
+fn is_truthy(json: &str) -> bool {
+    match json.as_bytes().first().and_then(|&first| JsonKind::of_first_byte(first)) {
+        None | Some(JsonKind::Null) => false,
+        Some(JsonKind::Bool) => json == "true",
+        Some(JsonKind::String) => json != "\"\"",
+        Some(JsonKind::Number) => json.parse::<f64>().is_ok_and(|number| number != 0.0),
+        Some(JsonKind::Array | JsonKind::Object) => true,
     }
-    // Few payloads have an id: look for its key before walking over the members. An escape may hide it.
-    let may_have_id = || memchr::memmem::find(bytes, b"\"id\"").is_some() || memchr::memchr(b'\\', bytes).is_some();
-    let id = if may_have_id() {
-        member(data_json, "id")?
-    } else {
-        return None;
-    };
-    let truthy = match JsonKind::of_first_byte(id.as_bytes()[0])? {
-        JsonKind::Null => false,
-        JsonKind::Bool => id == "true",
-        JsonKind::String => id != "\"\"",
-        JsonKind::Number => id.parse::<f64>().is_ok_and(|number| number != 0.0),
-        JsonKind::Array | JsonKind::Object => true,
-    };
-    truthy.then_some(id)
 }
 
 /// The value of the last member called `name` in the text of an object, which must be valid.
 fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    if !object.starts_with('{') {
+        return None;
+    }
     let mut found = None;
     let walked = Scanner::new(object).members(|key, escaped, value| {
         if key_is(&object[key], escaped, name) {

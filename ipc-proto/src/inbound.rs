@@ -183,7 +183,8 @@ impl Inbound {
         }
     }
 
-    /// Lends a buffer for unfinished messages, to save an allocation.
+    /// Lends a buffer for unfinished messages, to save an allocation. What is in it is never given out as received, but
+    /// [`read_buffer`](Self::read_buffer) may show it as room.
     pub fn give_buffer(&mut self, buffer: Vec<u8>) {
         if let Framing::Framed { decoder, .. } = &mut self.framing {
             decoder.give_buffer(buffer);

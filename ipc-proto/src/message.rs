@@ -11,7 +11,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{EncodeError, shortened};
-use crate::event::{DataError, Parts, parse_data, sender_id};
+use crate::event::{DataError, Parts, SenderId, parse_data};
 use crate::json::validate;
 
 /// An event name and its payload, as unparsed JSON text. Cheap to clone: clones share the text.
@@ -75,7 +75,13 @@ impl Message {
         let unescaped = (name_json.len() != name.len() + 2).then(|| name.into());
         let data_json = push_data(&mut text)?;
         text.push('}');
-        Ok(Self { frame: text.into(), parts: Parts { name_json, unescaped, data_json } })
+        let parts = Parts { name_json, unescaped, data_json, sender_id: SenderId::Unsearched, usual_form: true };
+        Ok(Self { frame: text.into(), parts })
+    }
+
+    /// Whether [`frame`](Self::frame) is what an [`Encoder`](crate::Encoder) writes of name and payload.
+    pub(crate) fn is_in_usual_form(&self) -> bool {
+        self.parts.usual_form
     }
 
     pub(crate) fn from_parts(frame: Arc<str>, parts: Parts) -> Self {
@@ -107,7 +113,7 @@ impl Message {
 
     /// The id that the sender gives itself; see [`Event::sender_id`](crate::Event::sender_id).
     pub fn sender_id(&self) -> Option<&str> {
-        sender_id(self.data_json()?)
+        self.parts.sender_id(&self.frame)
     }
 
     /// The text of the whole message, without delimiter. A received one has the keys and white space it came with.

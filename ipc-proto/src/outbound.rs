@@ -6,7 +6,7 @@
 //! whether a peer is there is for [`Client`](crate::Client) to say.
 
 use crate::frame::{FRAMED, RAW};
-use crate::transmit::{SPARE_MAX, Segment, Transmit};
+use crate::transmit::{REFUSED_MAX, Segment, Transmit};
 use crate::{EmitError, EncodeError, Encoder, Event, Frame, Message, OutboundCounters, Settings};
 use bytes::Buf;
 use serde::Serialize;
@@ -167,14 +167,15 @@ impl Outbound {
         Ok(())
     }
 
-    /// Moves everything queued into `transmit` and reports whether `transmit` has bytes to write. What `transmit`
-    /// has written since the last call is accounted for here, so always use the same one.
+    /// Moves everything queued into `transmit` once that is empty, and reports whether it has bytes to write. What it has
+    /// written since the last call is accounted for here, so always use the same one.
     pub fn poll_transmit(&mut self, transmit: &mut Transmit) -> bool {
-        if self.queued == 0 {
-            self.in_flight = transmit.remaining();
+        self.in_flight = transmit.remaining();
+        // While the socket takes no more, events gather in one buffer instead of many.
+        if self.in_flight > 0 || self.queued == 0 {
             return self.in_flight > 0;
         }
-        if self.queue.len() == 1 && transmit.is_empty() {
+        if self.queue.len() == 1 {
             // The common case: trade buffers, so that neither side allocates.
             if let Some(Segment::Own(front)) = self.queue.front_mut() {
                 let full = std::mem::replace(front, transmit.take_spare());
@@ -269,6 +270,31 @@ impl Outbound {
     /// Changes the bound on [`pending`](Self::pending). What is queued stays.
     pub fn set_limit(&mut self, limit: usize) {
         self.limit = limit;
+    }
+
+    /// Lends a buffer to encode into, to save an allocation. It comes back if the queue has one already.
+    pub fn give_buffer(&mut self, mut spare: Vec<u8>) -> Option<Vec<u8>> {
+        match self.queue.back_mut() {
+            Some(Segment::Own(own)) if own.capacity() == 0 => {
+                spare.clear();
+                *own = spare;
+            }
+            None => {
+                spare.clear();
+                self.queue.push_back(Segment::Own(spare));
+            }
+            _ => return Some(spare),
+        }
+        None
+    }
+
+    /// Takes the buffer away that events are encoded into, if nothing is queued and it has more than `keep` bytes, so that
+    /// an idle connection holds no more.
+    pub fn take_buffer(&mut self, keep: usize) -> Option<Vec<u8>> {
+        match self.queue.back_mut() {
+            Some(Segment::Own(own)) if self.queued == 0 && own.capacity() > keep => Some(std::mem::take(own)),
+            _ => None,
+        }
     }
 
     /// Gives idle memory back when nothing is queued, for a connection that has nothing to send for now.
@@ -416,7 +442,7 @@ impl Outbound {
             out.truncate(start);
             if start == 0 {
                 // What was refused may have been large; an idle connection does not keep its room.
-                out.shrink_to(SPARE_MAX);
+                out.shrink_to(REFUSED_MAX);
             }
             return Err(self.refuse(refusal));
         }

@@ -40,8 +40,12 @@ pub struct Transmit {
     spare: Vec<u8>,
 }
 
-/// A spare buffer larger than this is given back to the allocator once it is empty.
-pub(crate) const SPARE_MAX: usize = 64 * 1024;
+/// A spare buffer larger than this is given back to the allocator once it is empty. To allocate again for each large message
+/// would cost more than to send it: the system takes the memory back at once, and clears it page by page when it gives it again.
+const SPARE_MAX: usize = 4 * 1024 * 1024;
+
+/// The room that an emit which was refused may leave behind.
+pub(crate) const REFUSED_MAX: usize = 64 * 1024;
 
 impl Transmit {
     /// An empty one.
@@ -70,6 +74,26 @@ impl Transmit {
 
     pub(crate) fn take_spare(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.spare)
+    }
+
+    /// Lends a buffer for the queue to go on with, to save an allocation; it is not asked for while there is
+    /// [one](Self::has_spare).
+    pub fn give_spare(&mut self, mut spare: Vec<u8>) {
+        if spare.capacity() > self.spare.capacity() {
+            spare.clear();
+            self.spare = spare;
+        }
+    }
+
+    /// Whether there is a buffer that the queue will go on with when it hands over its own.
+    #[must_use]
+    pub fn has_spare(&self) -> bool {
+        self.spare.capacity() > 0
+    }
+
+    /// Takes that buffer away if it has more than `keep` bytes, so that an idle connection holds no more.
+    pub fn take_buffer(&mut self, keep: usize) -> Option<Vec<u8>> {
+        (self.spare.capacity() > keep).then(|| self.take_spare())
     }
 
     /// Takes out what was not written, cut at frame borders: a frame of which some bytes left is dropped, for nobody

@@ -96,6 +96,7 @@ fn a_misspelt_option_is_told_the_right_one() {
         assert_eq!(refusal(&json!({ typed: 1 })), expected);
     }
     assert_eq!(refusal(&json!({"colour": 1})), r#"there is no option "colour""#);
+    assert_eq!(refusal(&json!({"tls.private": "key.pem"})), r#"there is no option "tls.private"; did you mean "tls"?"#);
     assert_eq!(
         refusal(&json!({"interface": {"localadress": "::1"}})),
         r#"there is no option "interface.localadress"; did you mean "interface.localAddress"?"#

@@ -145,7 +145,9 @@ pub(super) fn object<S>(rows: &'static [Row<S>], group: &S) -> Value {
 
 /// The error for a name that is not in the table.
 pub(super) fn unknown<'a>(prefix: &str, name: &str, names: impl Iterator<Item = &'a str>) -> ConfigError {
-    let nearest = nearest(name, names).map(|nearest| format!("{prefix}{nearest}"));
+    // Whoever writes "tls.private" as one key means `private` in the object `tls`.
+    let group = name.split_once('.').map_or(name, |(group, _)| group);
+    let nearest = nearest(group, names).map(|nearest| format!("{prefix}{nearest}"));
     ConfigError::Unknown { option: format!("{prefix}{}", crate::error::shortened(name)), nearest }
 }
 

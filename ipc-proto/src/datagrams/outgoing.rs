@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{DatagramError, MAX_DATAGRAM};
 use crate::frame::{FRAMED, RAW};
-use crate::transmit::SPARE_MAX;
+use crate::transmit::REFUSED_MAX;
 use crate::{DatagramSendCounters, EmitError, EncodeError, Encoder, Event, Frame, IpFamily, Message, Settings, Unsent};
 
 /// What a datagram in the queue counts beyond its bytes: its address and its place in the list. Else empty datagrams would
@@ -251,7 +251,7 @@ impl DatagramOutbound {
         self.bytes.truncate(self.end);
         if self.end == 0 {
             // What was refused may have been large; an idle socket does not keep its room.
-            self.bytes.shrink_to(SPARE_MAX);
+            self.bytes.shrink_to(REFUSED_MAX);
         }
         Err(refusal)
     }
@@ -420,9 +420,9 @@ impl DatagramTransmit {
     fn recycle(&mut self) {
         self.next = 0;
         self.bytes.clear();
-        self.bytes.shrink_to(SPARE_MAX);
+        self.bytes.shrink_to(REFUSED_MAX);
         self.entries.clear();
-        self.entries.shrink_to(SPARE_MAX / COST);
+        self.entries.shrink_to(REFUSED_MAX / COST);
     }
 }
 

@@ -136,7 +136,8 @@ impl Decoder {
             self.buffer.reserve_exact(size.saturating_sub(self.buffer.len()));
             self.buffer.resize(size.max(self.buffer.len()), 0);
         }
-        Some(&mut self.buffer[self.end..]).filter(|room| !room.is_empty())
+        let end = self.buffer.len().min(limit.max(self.end));
+        Some(&mut self.buffer[self.end..end]).filter(|room| !room.is_empty())
     }
 
     /// Says that the first `length` bytes of [`read_buffer`](Self::read_buffer) have been filled.
@@ -145,20 +146,19 @@ impl Decoder {
     }
 
     /// Takes the buffer away when nothing is in it, so that an idle connection holds none. It is as large as the largest frame
-    /// that was cut up since; the caller decides whether to keep it.
+    /// that was cut up since, and still has bytes of it; the caller decides whether to keep it.
     pub fn take_buffer(&mut self) -> Option<Vec<u8>> {
         if !self.is_empty() || self.buffer.capacity() == 0 {
             return None;
         }
         (self.start, self.end, self.searched) = (0, 0, 0);
-        self.buffer.clear();
         Some(std::mem::take(&mut self.buffer))
     }
 
     /// Lends a spare buffer, to be used instead of allocating one. It is dropped if there is a larger one or one in use.
-    pub fn give_buffer(&mut self, mut spare: Vec<u8>) {
+    /// What is in it is never given out as received; [`read_buffer`](Self::read_buffer) may show it as room.
+    pub fn give_buffer(&mut self, spare: Vec<u8>) {
         if self.is_empty() && self.buffer.capacity() < spare.capacity() {
-            spare.clear();
             self.buffer = spare;
             (self.start, self.end, self.searched) = (0, 0, 0);
         }

@@ -5,9 +5,9 @@
 const ONES: u64 = u64::from_le_bytes([0x01; 8]);
 const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
 
-/// From this many bytes on a string is worth the blocks that the compiler turns into vector instructions.
-const BLOCKS_FROM: usize = 32;
-const BLOCK: usize = 64;
+/// How many bytes the compiler compares at once, in vector registers, and how many of a long run between two jumps.
+const BLOCK: usize = 16;
+const LONG_BLOCK: usize = 64;
 
 /// Where the bytes of `text` that stand for themselves in a JSON string end, from `at` on: at the first quote, backslash or
 /// control character, or at the end of `text`.
@@ -23,18 +23,27 @@ pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
 #[inline(never)]
 fn plain_end_of_long(text: &[u8], start: usize) -> usize {
     let mut at = start;
+    let blocks = text.get(at..).unwrap_or_default().chunks_exact(BLOCK);
+    // A run that goes on after the first blocks is likely to be long.
+    let first = blocks.take(LONG_BLOCK / BLOCK).take_while(|block| is_plain(block)).count();
+    at += first * BLOCK;
+    if first == LONG_BLOCK / BLOCK {
+        at += text[at..].chunks_exact(LONG_BLOCK).take_while(|block| is_plain(block)).count() * LONG_BLOCK;
+        at += text[at..].chunks_exact(BLOCK).take_while(|block| is_plain(block)).count() * BLOCK;
+    }
     while let Some(word) = word_at(text, at) {
         let special = special_in(word);
         if special != 0 {
             return at + first_byte_of(special);
         }
         at += 8;
-        if at == start + BLOCKS_FROM {
-            let plain = |block: &&[u8]| !block.iter().fold(false, |special, &byte| special | is_special(byte));
-            at += text[at..].chunks_exact(BLOCK).take_while(plain).count() * BLOCK;
-        }
     }
     at + text.get(at..).unwrap_or_default().iter().take_while(|&&byte| !is_special(byte)).count()
+}
+
+#[inline(always)]
+fn is_plain(block: &[u8]) -> bool {
+    !block.iter().fold(false, |special, &byte| special | is_special(byte))
 }
 
 /// Where the decimal digits of `text` end, from `at` on.
