@@ -204,10 +204,11 @@ impl Outbound {
         OutboundCounters { pending, written, ..self.counters }
     }
 
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give.
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give. While what it gave last is not written it
+    /// has not.
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
-        self.queued > 0
+        self.queued > 0 && self.in_flight == 0
     }
 
     /// The peer sent something: in `sync` mode the next message may leave. Counted per received message, as

@@ -40,7 +40,7 @@ pub struct Transmit {
     spare: Vec<u8>,
 }
 
-/// A spare buffer larger than this is given back to the allocator once it is empty. To allocate again for each large message
+/// Of a spare buffer that is larger the rest is given back to the allocator. To allocate again for each large message
 /// would cost more than to send it: the system takes the memory back at once, and clears it page by page when it gives it again.
 const SPARE_MAX: usize = 4 * 1024 * 1024;
 
@@ -117,8 +117,9 @@ impl Transmit {
 
     fn recycle(&mut self, segment: Segment) {
         if let Segment::Own(mut bytes) = segment {
-            if bytes.capacity() <= SPARE_MAX && bytes.capacity() > self.spare.capacity() {
+            if bytes.capacity() > self.spare.capacity() {
                 bytes.clear();
+                bytes.shrink_to(SPARE_MAX);
                 self.spare = bytes;
             }
         }

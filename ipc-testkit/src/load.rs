@@ -138,20 +138,35 @@ fn endpoint(text: &str) -> Result<Endpoint, Box<dyn Error>> {
     Ok(format!("{family}:{rest}").parse()?)
 }
 
-/// How many messages came from whom since they last asked.
-struct Counts<K>(Mutex<Option<HashMap<K, u64>>>);
+/// How many messages came from whom since they last asked. Those in a row from one are counted without a look at the map.
+struct Counts<K>(Mutex<Counted<K>>);
 
-static COUNTS: Counts<u64> = Counts(Mutex::new(None));
-static UDP_COUNTS: Counts<SocketAddr> = Counts(Mutex::new(None));
+struct Counted<K> {
+    last: Option<(K, u64)>,
+    others: Option<HashMap<K, u64>>,
+}
+
+static COUNTS: Counts<u64> = Counts(Mutex::new(Counted { last: None, others: None }));
+static UDP_COUNTS: Counts<SocketAddr> = Counts(Mutex::new(Counted { last: None, others: None }));
 
 impl<K: Eq + Hash> Counts<K> {
     fn add(&self, who: K) {
-        *self.0.lock().expect("no handler panics").get_or_insert_default().entry(who).or_default() += 1;
+        let mut counted = self.0.lock().expect("no handler panics");
+        match &mut counted.last {
+            Some((last, count)) if *last == who => *count += 1,
+            last => {
+                if let Some((other, count)) = last.replace((who, 1)) {
+                    *counted.others.get_or_insert_default().entry(other).or_default() += count;
+                }
+            }
+        }
     }
 
     fn take(&self, who: &K) -> Count {
-        let count = self.0.lock().expect("no handler panics").get_or_insert_default().remove(who);
-        Count { count: count.unwrap_or(0) }
+        let mut counted = self.0.lock().expect("no handler panics");
+        let last = counted.last.take_if(|(last, _)| last == who).map_or(0, |(_, count)| count);
+        let before = counted.others.as_mut().and_then(|others| others.remove(who)).unwrap_or(0);
+        Count { count: before + last }
     }
 }
 
