@@ -368,10 +368,17 @@ impl<Q: Queue> Link<Q> {
     }
 
     /// For the task: moves what is queued to `transmit`, wakes who waits for room, and tells whether there is something to
-    /// write. `report` brings what the task has counted up to date, where there is something new.
-    pub(crate) fn poll_transmit(&self, report: impl FnOnce(&mut Q::Report), transmit: &mut Q::Transmit) -> bool {
+    /// write. `report` brings what the task has counted up to date, where there is something new; `order` is what
+    /// [`unpark`](Self::unpark) would say.
+    pub(crate) fn poll_transmit(
+        &self,
+        report: impl FnOnce(&mut Q::Report),
+        order: &mut CloseOrder,
+        transmit: &mut Q::Transmit,
+    ) -> bool {
         let mut state = self.lock();
         report(&mut state.report);
+        *order = state.order;
         let Some(outbound) = state.outbound.as_mut() else { return false };
         let writable = outbound.poll_transmit(transmit);
         let (pending, limit) = (outbound.pending(), outbound.limit());

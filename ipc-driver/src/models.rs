@@ -38,9 +38,10 @@ fn explore(model: impl Fn() + Send + Sync + 'static) {
 
 /// One look of a connection's task at its link: writes all there is. Ready with the order to end.
 fn run(link: &Link, transmit: &mut Transmit, written: &mut usize, cx: &mut Context<'_>) -> Poll<CloseOrder> {
+    let mut latest = link.unpark();
     loop {
-        let order = link.unpark();
-        while link.poll_transmit(|_| {}, transmit) {
+        let order = latest;
+        while link.poll_transmit(|_| {}, &mut latest, transmit) {
             let length = transmit.remaining();
             transmit.advance(length);
             *written += length;
@@ -185,7 +186,7 @@ fn a_wait_for_room_that_is_given_up_leaves_nothing_and_takes_no_wake_up_of_anoth
             })
         };
         let mut transmit = Transmit::new();
-        while link.poll_transmit(|_| {}, &mut transmit) {
+        while link.poll_transmit(|_| {}, &mut CloseOrder::Open, &mut transmit) {
             let length = transmit.remaining();
             transmit.advance(length);
         }

@@ -74,8 +74,10 @@ pub(crate) struct Pump<R: Runtime> {
     timer: R::Timer,
     armed: Option<Instant>,
     phase: Phase,
-    /// The last order seen.
+    /// The last order followed.
     ordered: CloseOrder,
+    /// The last order seen.
+    latest: CloseOrder,
     /// The peer has ended its side.
     eof: bool,
     /// `inbound` holds input that could not be dispatched, or was told that reading pauses.
@@ -99,6 +101,7 @@ impl<R: Runtime> Pump<R> {
             armed: None,
             phase: Phase::Open,
             ordered: CloseOrder::Open,
+            latest: CloseOrder::Open,
             eof: false,
             deferred: false,
             broken: None,
@@ -116,7 +119,7 @@ impl<R: Runtime> Pump<R> {
 
     /// Takes what is queued, and reports what was counted.
     fn poll_transmit(&mut self, link: &Link, tally: Tally) -> bool {
-        let Self { inbound, transmit, unreported, .. } = self;
+        let Self { inbound, transmit, unreported, latest: order, .. } = self;
         if !transmit.has_spare() {
             if let Some(spare) = scratch::take_write_buffer() {
                 transmit.give_spare(spare);
@@ -128,17 +131,18 @@ impl<R: Runtime> Pump<R> {
                 report.tally = tally;
             }
         };
-        link.poll_transmit(report, transmit)
+        link.poll_transmit(report, order, transmit)
     }
 
     /// Ready when the connection has ended; the stream is to be dropped then.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<Why> {
+        self.latest = link.unpark();
         for _ in 0..ROUNDS_IN_A_ROW {
-            let order = link.unpark();
+            let order = self.latest;
             if order == CloseOrder::Abort {
                 // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
                 if self.broken.is_none() {
-                    let _best_effort = self.poll_write(cx, link, dispatch.tally());
+                    let _best_effort = self.poll_write(cx, link, dispatch.tally(), false);
                 }
                 return Poll::Ready(Why::Aborted);
             }
@@ -162,8 +166,9 @@ impl<R: Runtime> Pump<R> {
                     return Poll::Ready(self.why_broken());
                 }
             } else {
-                match self.poll_write(cx, link, dispatch.tally()) {
-                    Poll::Ready(Ok(())) => {
+                match self.poll_write(cx, link, dispatch.tally(), read) {
+                    Poll::Ready(Ok(false)) => {}
+                    Poll::Ready(Ok(true)) => {
                         if let Poll::Ready(why) = self.poll_end(cx, order) {
                             return Poll::Ready(why);
                         }
@@ -341,15 +346,22 @@ impl<R: Runtime> Pump<R> {
         })
     }
 
-    /// Writes what is queued. Ready once nothing is left.
-    fn poll_write(&mut self, cx: &mut Context<'_>, link: &Link, tally: Tally) -> Poll<io::Result<()>> {
+    /// Writes what is queued. Ready once that is done: with `true` if nothing is left, and with `false` if this was not
+    /// looked at again, because there will be another round anyway.
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &Link,
+        tally: Tally,
+        another_round: bool,
+    ) -> Poll<io::Result<bool>> {
         for _ in 0..ROUNDS_IN_A_ROW {
             if !self.poll_transmit(link, tally) {
                 if self.unflushed {
                     ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
                     self.unflushed = false;
                 }
-                return Poll::Ready(Ok(()));
+                return Poll::Ready(Ok(true));
             }
             while !self.transmit.is_empty() {
                 let mut slices = [IoSlice::new(&[]); SLICES];
@@ -364,6 +376,9 @@ impl<R: Runtime> Pump<R> {
                     Err(error) => return Poll::Ready(Err(error)),
                 }
                 self.unflushed = true;
+            }
+            if another_round {
+                return Poll::Ready(Ok(false));
             }
         }
         // Somebody refills the queue as fast as it is written: reading has its turn first.

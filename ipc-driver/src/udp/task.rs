@@ -228,7 +228,11 @@ impl<R: Runtime> Exchange<R> {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..BATCHES_IN_A_ROW {
             // Also tells the link what was sent, so that whoever waits for room is woken.
-            if !self.hearing.shared.link.poll_transmit(|report| *report = self.hearing.tally, &mut self.transmit) {
+            if !self.hearing.shared.link.poll_transmit(
+                |report| *report = self.hearing.tally,
+                &mut CloseOrder::Open,
+                &mut self.transmit,
+            ) {
                 return Poll::Ready(());
             }
             for _ in 0..BATCH {
@@ -242,10 +246,11 @@ impl<R: Runtime> Exchange<R> {
                         self.sent(cx, to, outcome.map(|()| length));
                     }
                     Poll::Pending => {
-                        self.hearing
-                            .shared
-                            .link
-                            .poll_transmit(|report| *report = self.hearing.tally, &mut self.transmit);
+                        self.hearing.shared.link.poll_transmit(
+                            |report| *report = self.hearing.tally,
+                            &mut CloseOrder::Open,
+                            &mut self.transmit,
+                        );
                         return Poll::Pending;
                     }
                 }
