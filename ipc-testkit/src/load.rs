@@ -45,18 +45,29 @@ pub struct Load {
     role: String,
     /// Threads of the runtime.
     pub threads: usize,
+    /// How many event names an echo answers.
+    names: usize,
 }
 
 impl Load {
-    /// Reads `--listen ADDRESS`, `--role ROLE`, `--cert FILE`, `--key FILE`, `--runtime-threads N` from the arguments of the
-    /// program.
+    /// Reads the arguments of the program, as [`parse`](Self::parse) does.
     ///
     /// # Errors
     ///
     /// What was expected.
     pub fn from_args() -> Result<Self, Box<dyn Error>> {
-        let mut args = std::env::args().skip(1);
-        let (mut listen, mut role, mut threads) = (None, String::from("echo"), 1);
+        Self::parse(std::env::args().skip(1))
+    }
+
+    /// Reads `--listen ADDRESS`, `--role ROLE`, `--cert FILE`, `--key FILE`, `--runtime-threads N`, and `--names N`, which makes an
+    /// echo answer the events `message-1` to `message-N-1` too, each by a handler of its own.
+    ///
+    /// # Errors
+    ///
+    /// What was expected.
+    pub fn parse(args: impl IntoIterator<Item = String>) -> Result<Self, Box<dyn Error>> {
+        let mut args = args.into_iter();
+        let (mut listen, mut role, mut threads, mut names) = (None, String::from("echo"), 1, 1);
         let (mut cert, mut key) = (None, None);
         while let Some(name) = args.next() {
             let value = args.next().ok_or_else(|| format!("{name} needs a value"))?;
@@ -66,6 +77,7 @@ impl Load {
                 "--key" => key = Some(value),
                 "--role" => role = value,
                 "--runtime-threads" => threads = value.parse()?,
+                "--names" => names = value.parse()?,
                 _ => return Err(format!("unknown option {name}").into()),
             }
         }
@@ -76,7 +88,13 @@ impl Load {
             (true, ..) => return Err("tls: needs --cert FILE and --key FILE".into()),
             (false, ..) => return Err("--cert and --key are for tls: only".into()),
         };
-        Ok(Self { listen: endpoint(&listen)?, tls, role, threads })
+        Ok(Self { listen: endpoint(&listen)?, tls, role, threads, names })
+    }
+
+    /// Where it is to listen, if that is a path.
+    #[must_use]
+    pub fn path(&self) -> Option<std::path::PathBuf> {
+        self.listen.to_string().strip_prefix("unix:").map(Into::into)
     }
 
     /// Serves for ever.
@@ -96,6 +114,9 @@ impl Load {
         match self.role.as_str() {
             "echo" => {
                 server.on_event("message", Peer::emit_event);
+                for number in 1..self.names {
+                    server.on_event(&format!("message-{number}"), Peer::emit_event);
+                }
             }
             "sink" => {
                 server.on_event("message", |peer, _| COUNTS.add(peer.id().get()));

@@ -435,3 +435,26 @@ fn a_synchronous_client_whose_handlers_ask_more_than_its_bound_still_reads_its_a
     assert!(answers > 100, "{answers} answers, then nothing was read any more");
     assert!(to.len() <= answers * 3 && client.pending() <= 400, "{} bytes wait", client.pending());
 }
+
+#[test]
+fn events_queued_behind_a_write_that_is_blocked_keep_no_task_awake() {
+    let runtime = Fake::new(11);
+    runtime.network().set_script(narrow(1000));
+    let server = serve(&runtime, config().event_queue(1));
+    let events = server.events();
+    let client = connect(&runtime, config());
+    for n in 0..100 {
+        client.emit("n", &format!("{n:01000}")).unwrap();
+        // The first of them are on their way to a socket that takes no more; the others wait behind them.
+        runtime.run();
+    }
+    assert!(client.pending() > 50_000);
+    let polls = || runtime.tasks().iter().map(|task| task.polls).sum::<usize>();
+    let before = polls();
+    client.emit("n", "one more").unwrap();
+    runtime.run();
+    assert!(polls() - before <= 4, "{} polls", polls() - before);
+    drop(events);
+    runtime.run();
+    assert_eq!(client.pending(), 0);
+}

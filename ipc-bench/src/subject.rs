@@ -1,0 +1,139 @@
+//! Who is measured: servers as processes of this program.
+
+use crate::options::Outcome;
+use crate::process;
+use ipc_testkit::load::Load;
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+/// A kind of server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Subject {
+    /// A thread for each connection that writes what it reads: the limit, for it knows nothing of events.
+    Reflector,
+    Tokio,
+    Smol,
+    AsyncStd,
+}
+
+impl Subject {
+    pub(crate) const ALL: [Self; 4] = [Self::Reflector, Self::Tokio, Self::Smol, Self::AsyncStd];
+    pub(crate) const ADAPTERS: [Self; 3] = [Self::Tokio, Self::Smol, Self::AsyncStd];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Reflector => "reflector",
+            Self::Tokio => "ipc-tokio",
+            Self::Smol => "ipc-smol",
+            Self::AsyncStd => "ipc-async-std",
+        }
+    }
+}
+
+/// A running server.
+pub(crate) struct Server {
+    process: Child,
+    path: PathBuf,
+    _folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts one, on the last processor or, with several threads, on all.
+    pub(crate) fn start(subject: Subject, role: &str, threads: usize) -> Outcome<Self> {
+        Self::with_names(subject, role, threads, 1)
+    }
+
+    /// The same, with handlers for so many names.
+    pub(crate) fn with_names(subject: Subject, role: &str, threads: usize, names: usize) -> Outcome<Self> {
+        let folder = tempfile::Builder::new().prefix("ipc-bench-").tempdir()?;
+        let path = folder.path().join("socket");
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["serve", subject.name(), "--listen"]).arg(format!("unix:{}", path.display()));
+        command.args(["--role", role, "--runtime-threads", &threads.to_string(), "--names", &names.to_string()]);
+        // Threads that async-std starts by itself.
+        command.env("ASYNC_STD_THREAD_COUNT", threads.to_string()).stdin(Stdio::null());
+        let mut server = Self { process: command.spawn()?, path, _folder: folder };
+        for _ in 0..500 {
+            if UnixStream::connect(&server.path).is_ok() {
+                let (first, last) = process::processors()?;
+                let cpus = if threads > 1 { vec![first, last] } else { vec![last] };
+                process::bind(Some(server.pid()), &cpus)?;
+                return Ok(server);
+            }
+            if let Some(status) = server.process.try_wait()? {
+                return Err(format!("{} ended: {status}", subject.name()).into());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Err(format!("{} does not listen", subject.name()).into())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Runs a load and gives what it says, with the processor time that the server took.
+    pub(crate) fn during<T>(&self, load: impl FnOnce(&Path) -> Outcome<T>) -> Outcome<(T, Duration)> {
+        let before = process::processor_time(self.pid())?;
+        let outcome = load(&self.path)?;
+        Ok((outcome, process::processor_time(self.pid())?.saturating_sub(before)))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It is ours, and has nothing to lose.
+        let _gone = self.process.kill();
+        let _status = self.process.wait();
+    }
+}
+
+/// The server's process: `serve NAME --listen …`.
+pub(crate) fn serve(mut args: Vec<String>) -> Outcome {
+    let name = if args.is_empty() { String::new() } else { args.remove(0) };
+    let load = Load::parse(args)?;
+    match name.as_str() {
+        "reflector" => reflect(&load.path().ok_or("the reflector listens on a path")?),
+        "ipc-tokio" => {
+            use tokio::runtime::Builder;
+            let mut builder =
+                if load.threads > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
+            let runtime = builder.worker_threads(load.threads).enable_all().build()?;
+            runtime.block_on(load.serve(ipc_tokio::Tokio::from(runtime.handle().clone())))
+        }
+        "ipc-smol" => {
+            let executor = std::sync::Arc::new(smol::Executor::new());
+            for _ in 1..load.threads {
+                let executor = std::sync::Arc::clone(&executor);
+                thread::spawn(move || smol::block_on(executor.run(std::future::pending::<()>())));
+            }
+            smol::block_on(executor.run(load.serve(ipc_smol::Smol::from(&executor))))
+        }
+        "ipc-async-std" => async_std::task::block_on(load.serve(ipc_async_std::AsyncStd)),
+        other => Err(format!("no server is called {other:?}").into()),
+    }
+}
+
+fn reflect(path: &Path) -> Outcome {
+    let listener = UnixListener::bind(path)?;
+    for stream in listener.incoming() {
+        let mut stream = stream?;
+        thread::Builder::new().stack_size(512 * 1024).spawn(move || {
+            let mut buffer = vec![0; 256 * 1024];
+            while let Ok(count @ 1..) = stream.read(&mut buffer) {
+                if stream.write_all(&buffer[..count]).is_err() {
+                    break;
+                }
+            }
+        })?;
+    }
+    Ok(())
+}
