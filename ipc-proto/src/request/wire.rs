@@ -128,7 +128,6 @@ impl std::fmt::Debug for ResultText {
 
 /// A reply brought no result that can be used.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ReplyError {
     /// The answerer says that there is none.
     #[error(transparent)]
