@@ -292,7 +292,10 @@ impl Dispatch for ClientDispatch {
             return Poll::Ready(());
         }
         let shared = Arc::clone(&self.shared);
-        shared.session.poll_room(cx, |event, error| self.failed(event, error))
+        let room = shared.session.poll_room(cx, |event, error| self.failed(event, error));
+        // What it told of waits for room in the stream too.
+        ready!(self.tap.poll_ready(cx, &shared.outlet));
+        room
     }
 
     fn begin(&mut self, now: Instant) {

@@ -236,7 +236,10 @@ impl Dispatch for ServerDispatch {
             return Poll::Ready(());
         }
         let peer = self.peer.clone();
-        peer.inner.session.poll_room(cx, |event, error| self.failed(event, error))
+        let room = peer.inner.session.poll_room(cx, |event, error| self.failed(event, error));
+        // What it told of waits for room in the stream too.
+        ready!(self.tap.poll_ready(cx, &self.shared.outlet));
+        room
     }
 
     fn begin(&mut self, now: Instant) {
