@@ -5,7 +5,7 @@ use super::{Party, RequestError, Session};
 use crate::client::Emitter;
 use crate::peer::Peer;
 use futures_channel::oneshot;
-use ipc_proto::{EmitError, EncodeError, JsonText, ReplyError, RequestBody, RequestEnd, RequestId};
+use ipc_proto::{EmitError, EncodeError, JsonText, REPLY_EVENT, ReplyError, RequestBody, RequestEnd, RequestId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -92,6 +92,8 @@ impl<T> Request<T> {
         let params = params.map_err(|error| refused(error.into()))?;
         let session = self.asker.session();
         let common = &session.common;
+        // Where `allowedEvents` lacks it the reply would break the protocol.
+        common.settings.rules().check(REPLY_EVENT).map_err(|refusal| refused(EncodeError::from(refusal).into()))?;
         let after = self.within.unwrap_or_else(|| common.options().timeout);
         // An addition that overflows means "not in this life".
         let deadline = common.engine.now().checked_add(after);

@@ -560,3 +560,21 @@ fn errors_become_what_the_asker_is_told() {
     let failure = Err::<(), _>(std::io::Error::from(std::io::ErrorKind::NotFound)).into_reply().unwrap_err();
     assert_eq!(failure.code(), Failure::HANDLER);
 }
+
+#[test]
+fn where_only_some_events_are_allowed_the_reply_must_be_one_of_them() {
+    let runtime = Fake::new(21);
+    let allowed = |names: &[&str]| {
+        let mut config = config().allow_reserved_events(false);
+        config.allowed_events = Some(names.iter().map(|name| (*name).to_owned()).collect());
+        config
+    };
+    let server = server(&runtime, allowed(&["sum", "$reply"]));
+    server.on_request("sum", |_, n: u8| Ok::<_, &str>(n));
+    runtime.block_on(server.start()).unwrap();
+    let strict = connect(&runtime, allowed(&["sum"]));
+    let error = runtime.block_on(strict.request::<u8>("sum", &1)).unwrap_err();
+    assert!(error.to_string().contains("\"$reply\""), "{error}");
+    let client = connect(&runtime, allowed(&["sum", "$reply"]));
+    assert_eq!(runtime.block_on(client.request::<u8>("sum", &1)).unwrap(), 1);
+}
