@@ -45,7 +45,7 @@ fn a_request_brings_its_reply_and_leaves_nothing_in_the_table() {
     assert_eq!(runtime.block_on(client.request::<u64>("sum", &[1, 2, 3])).unwrap(), 6);
     let counters = client.request_counters();
     assert_eq!((counters.begun, counters.answered), (1, 1));
-    assert_eq!(runtime.elapsed(), 0 * SECOND);
+    assert!(runtime.elapsed().is_zero());
 }
 
 #[test]
