@@ -60,6 +60,7 @@ macro_rules! stream_behaviours {
                 requests_end_in_an_error_that_says_what_happened
                 requests_and_futures_end_with_their_connection
                 async_handlers_in_order_run_one_after_the_other
+                requests_all_end_while_connections_are_cut
             }
             formats {
                 raw_connections_carry_bytes_as_they_are

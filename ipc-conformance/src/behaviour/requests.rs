@@ -127,3 +127,60 @@ pub async fn async_handlers_in_order_run_one_after_the_other<R: Runtime>(stage: 
         assert_eq!(heard.next("an event").await, n);
     }
 }
+
+/// Connections are cut while many ask: every request ends at once, with its own reply or an error, and none waits for its
+/// deadline.
+pub async fn requests_all_end_while_connections_are_cut<R: Runtime>(stage: Stage<R>) {
+    const ASKERS: u64 = 6;
+    const EACH: u64 = 100;
+    let server = stage.server();
+    server.on_request("inline", |_, n: u64| Ok::<_, &str>(n));
+    server.on_request_async("future", |_, n: u64| async move { Ok::<_, &str>(n) });
+    server.start().await.expect("started");
+    let mut config = stage.client_config();
+    config.retry = Duration::from_millis(1);
+    let client = stage.client_with(config);
+    soon("connect", client.connect()).await.expect("connected");
+    let askers: Vec<_> = (0..ASKERS)
+        .map(|asker| {
+            let (client, runtime) = (client.clone(), stage.runtime().clone());
+            stage.spawn(async move {
+                let name = if asker % 2 == 0 { "inline" } else { "future" };
+                let mut n = 0;
+                while n < EACH {
+                    let number = asker * EACH + n;
+                    let request = client.request::<u64>(name, &number).within(Duration::from_secs(3600));
+                    match request.await {
+                        Ok(reply) => {
+                            assert_eq!(reply, number);
+                            n += 1;
+                        }
+                        Err(RequestError::Disconnected { .. }) => {}
+                        Err(RequestError::Emit { .. }) => {
+                            super::tasks::sleep(&runtime, Duration::from_millis(1)).await;
+                        }
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            })
+        })
+        .collect();
+    let cutter = server.clone();
+    let runtime = stage.runtime().clone();
+    let cutting = stage.spawn(async move {
+        for _ in 0..40 {
+            for peer in cutter.peers() {
+                peer.abort();
+            }
+            super::tasks::sleep(&runtime, Duration::from_millis(2)).await;
+        }
+    });
+    for asker in askers {
+        soon("an asker", asker.join()).await;
+    }
+    soon("the cuts", cutting.join()).await;
+    let counters = client.request_counters();
+    assert_eq!(counters.timed_out, 0);
+    assert_eq!(counters.begun, counters.answered + counters.cancelled + counters.disconnected, "{counters:?}");
+    assert!(counters.answered >= ASKERS * EACH, "{counters:?}");
+}
