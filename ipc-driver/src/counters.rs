@@ -25,16 +25,19 @@ pub struct ConnectionCounters {
     pub unhandled: u64,
     /// Events whose handler failed, or whose payload was not what it takes; once for each such handler.
     pub handler_errors: u64,
+    /// Events that a gate (`before_event`) kept from all handlers.
+    pub rejected: u64,
 }
 
 impl AddAssign for ConnectionCounters {
     fn add_assign(&mut self, other: Self) {
-        let Self { received, sent, waits, unhandled, handler_errors } = other;
+        let Self { received, sent, waits, unhandled, handler_errors, rejected } = other;
         self.received += received;
         self.sent += sent;
         self.waits += waits;
         self.unhandled += unhandled;
         self.handler_errors += handler_errors;
+        self.rejected += rejected;
     }
 }
 
@@ -106,12 +109,14 @@ impl RefusedConnections {
 pub(crate) struct Tally {
     pub(crate) unhandled: u64,
     pub(crate) handler_errors: u64,
+    pub(crate) rejected: u64,
 }
 
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.unhandled += other.unhandled;
         self.handler_errors += other.handler_errors;
+        self.rejected += other.rejected;
     }
 }
 
@@ -145,7 +150,7 @@ impl From<Linked<OutboundCounters, Received>> for ConnectionCounters {
         let Linked { mut sent, report, closed, waits } = linked;
         sent.refused.closed += closed;
         sent.refused.full = sent.refused.full.saturating_sub(waits);
-        let Tally { unhandled, handler_errors } = report.tally;
-        Self { received: report.inbound, sent, waits, unhandled, handler_errors }
+        let Tally { unhandled, handler_errors, rejected } = report.tally;
+        Self { received: report.inbound, sent, waits, unhandled, handler_errors, rejected }
     }
 }

@@ -64,6 +64,14 @@ pub enum ConnectionError {
         /// What the handler said.
         source: Arc<BoxError>,
     },
+    /// A gate (`before_event`) kept an event from all handlers.
+    #[error("event {event:?} was rejected: {source}")]
+    Rejected {
+        /// The event.
+        event: Arc<str>,
+        /// What the gate said.
+        source: Arc<BoxError>,
+    },
 }
 
 impl fmt::Debug for ConnectionError {
@@ -83,6 +91,9 @@ impl fmt::Debug for ConnectionError {
             }
             Self::Handler { event, source } => {
                 f.debug_struct("Handler").field("event", event).field("source", source).finish()
+            }
+            Self::Rejected { event, source } => {
+                f.debug_struct("Rejected").field("event", event).field("source", source).finish()
             }
         }
     }

@@ -6,7 +6,8 @@
 use crate::error::BoxError;
 use crate::named::{Named, Place};
 use crate::sync::{AtomicBool, AtomicU64, Ordering, RwLock};
-use ipc_proto::{DataError, Event, FromEvent};
+use ipc_proto::{DataError, Event, FromEvent, IncomingRequest};
+use std::collections::HashMap;
 use std::sync::{Arc, PoisonError};
 
 /// Names a registered handler, to take it out again.
@@ -33,6 +34,7 @@ impl<T, E: Into<BoxError>> Outcome for Result<T, E> {
 
 type EventFn<C> = dyn Fn(&C, &Event<'_>) -> Option<BoxError> + Send + Sync;
 type DataFn<C> = dyn Fn(&C, &[u8]) -> Option<BoxError> + Send + Sync;
+type RequestFn<C> = dyn Fn(&C, &IncomingRequest<'_>) -> Option<BoxError> + Send + Sync;
 type LifecycleFn<L> = dyn Fn(&L) + Send + Sync;
 
 struct Entry<F: ?Sized> {
@@ -58,11 +60,24 @@ pub(crate) struct Table<C: 'static, L: 'static> {
     any: Entries<EventFn<C>>,
     data: Entries<DataFn<C>>,
     lifecycle: Entries<LifecycleFn<L>>,
+    /// Asked before any handler; an error keeps the event from all of them.
+    gates: Entries<EventFn<C>>,
+    /// One for each name.
+    requests: HashMap<Box<str>, Arc<Entry<RequestFn<C>>>>,
+    unhandled: Entries<EventFn<C>>,
 }
 
 impl<C, L> Default for Table<C, L> {
     fn default() -> Self {
-        Self { named: Named::default(), any: Vec::new(), data: Vec::new(), lifecycle: Vec::new() }
+        Self {
+            named: Named::default(),
+            any: Vec::new(),
+            data: Vec::new(),
+            lifecycle: Vec::new(),
+            gates: Vec::new(),
+            requests: HashMap::new(),
+            unhandled: Vec::new(),
+        }
     }
 }
 
@@ -73,6 +88,9 @@ impl<C, L> Clone for Table<C, L> {
             any: self.any.clone(),
             data: self.data.clone(),
             lifecycle: self.lifecycle.clone(),
+            gates: self.gates.clone(),
+            requests: self.requests.clone(),
+            unhandled: self.unhandled.clone(),
         }
     }
 }
@@ -152,6 +170,40 @@ impl<C, L> Handlers<C, L> {
         id
     }
 
+    /// The one handler of a request; it replaces an earlier one.
+    pub(crate) fn on_request(
+        &self,
+        name: &str,
+        call: impl Fn(&C, &IncomingRequest<'_>) -> Option<BoxError> + Send + Sync + 'static,
+    ) -> HandlerId {
+        let entry = self.entry::<RequestFn<C>>(false, Box::new(call));
+        let id = entry.id;
+        self.change(|table| {
+            table.requests.insert(name.into(), entry);
+        });
+        id
+    }
+
+    pub(crate) fn on_unhandled(
+        &self,
+        call: impl Fn(&C, &Event<'_>) -> Option<BoxError> + Send + Sync + 'static,
+    ) -> HandlerId {
+        let entry = self.entry::<EventFn<C>>(false, Box::new(call));
+        let id = entry.id;
+        self.change(|table| table.unhandled.push(entry));
+        id
+    }
+
+    pub(crate) fn before_event(
+        &self,
+        call: impl Fn(&C, &Event<'_>) -> Option<BoxError> + Send + Sync + 'static,
+    ) -> HandlerId {
+        let entry = self.entry::<EventFn<C>>(false, Box::new(call));
+        let id = entry.id;
+        self.change(|table| table.gates.push(entry));
+        id
+    }
+
     pub(crate) fn on_lifecycle(&self, call: impl Fn(&L) + Send + Sync + 'static) -> HandlerId {
         let entry = self.entry::<LifecycleFn<L>>(false, Box::new(call));
         let id = entry.id;
@@ -172,6 +224,11 @@ impl<C, L> Handlers<C, L> {
             found |= remove(&mut table.any, id);
             found |= remove(&mut table.data, id);
             found |= remove(&mut table.lifecycle, id);
+            found |= remove(&mut table.gates, id);
+            found |= remove(&mut table.unhandled, id);
+            let before = table.requests.len();
+            table.requests.retain(|_, entry| entry.id != id);
+            found |= table.requests.len() < before;
         });
         found
     }
@@ -201,6 +258,7 @@ impl<C, L> Handlers<C, L> {
     pub(crate) fn off_all(&self, name: &str) {
         self.change(|table| {
             table.named.remove(name);
+            table.requests.remove(name);
         });
     }
 
@@ -260,6 +318,47 @@ impl<C, L> Seen<C, L> {
             }
         }
         taken
+    }
+
+    /// Asks the gates, in order of registration, until one refuses the event.
+    #[inline]
+    pub(crate) fn gate(&self, context: &C, event: &Event<'_>) -> Result<(), BoxError> {
+        for entry in &self.table.gates {
+            if let Some(error) = (entry.call)(context, event) {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs the handler of a request. `false` if the event is no request, or one that nobody here answers.
+    #[inline]
+    pub(crate) fn request(&self, context: &C, event: &Event<'_>, failed: impl FnMut(BoxError)) -> bool {
+        if self.table.requests.is_empty() {
+            return false;
+        }
+        self.find_request(context, event, failed)
+    }
+
+    fn find_request(&self, context: &C, event: &Event<'_>, failed: impl FnMut(BoxError)) -> bool {
+        let Some(entry) = self.table.requests.get(event.name()) else { return false };
+        let Some(request) = IncomingRequest::parse(event) else { return false };
+        (entry.call)(context, &request).into_iter().for_each(failed);
+        true
+    }
+
+    /// Whether requests of any name are answered.
+    pub(crate) fn answers(&self) -> bool {
+        !self.table.requests.is_empty()
+    }
+
+    /// Tells of an event that nobody took.
+    pub(crate) fn unhandled(&self, context: &C, event: &Event<'_>, mut failed: impl FnMut(BoxError)) {
+        for entry in &self.table.unhandled {
+            if let Some(error) = (entry.call)(context, event) {
+                failed(error);
+            }
+        }
     }
 
     /// Runs the handlers of raw data. `false` if there is none.

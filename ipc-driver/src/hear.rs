@@ -61,12 +61,37 @@ macro_rules! handler_methods {
             self.shared.handlers.on_data(move |peer, bytes| handler(peer, bytes).into_error())
         }
 
+        /// Registers a gate, which is asked about every event before any handler or stream gets it, in order of registration.
+        /// An error keeps the event from all of them: it is counted (`rejected`), goes to [`on_error`](Self::on_error) as
+        /// [`ConnectionError::Rejected`](crate::ConnectionError::Rejected), and answers a request with
+        /// [`Failure::REJECTED`](crate::Failure::REJECTED) and what it displays. The place for who may say what, and for a log
+        /// of all that comes; who may connect is a matter of [`accept_if`](crate::Server::accept_if).
+        ///
+        /// Replies to requests that were made here do not pass it, nor do raw bytes.
+        pub fn before_event<E, F>(&self, gate: F) -> crate::HandlerId
+        where
+            E: Into<crate::BoxError>,
+            F: Fn(&$peer, &crate::Event<'_>) -> Result<(), E> + Send + Sync + 'static,
+        {
+            self.shared.handlers.before_event(move |peer, event| gate(peer, event).err().map(Into::into))
+        }
+
+        /// Registers a handler for events that nobody took: no handler of their name, no stream, and no answer if they are
+        /// requests. They are counted (`unhandled`) and logged at the level `debug` in any case.
+        pub fn on_unhandled<O, F>(&self, handler: F) -> crate::HandlerId
+        where
+            O: crate::Outcome,
+            F: Fn(&$peer, &crate::Event<'_>) -> O + Send + Sync + 'static,
+        {
+            self.shared.handlers.on_unhandled(move |peer, event| handler(peer, event).into_error())
+        }
+
         /// Takes a handler out. `false` if it is not registered.
         pub fn off(&self, handler: crate::HandlerId) -> bool {
             self.shared.handlers.off(handler)
         }
 
-        /// Takes out all handlers of an event name (`off(name, '*')` in node-ipc).
+        /// Takes out all handlers of an event name (`off(name, '*')` in node-ipc), that of requests included.
         pub fn off_all(&self, name: &str) {
             self.shared.handlers.off_all(name);
         }

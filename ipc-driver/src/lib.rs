@@ -16,6 +16,7 @@ mod counters;
 mod dial;
 mod emit;
 mod error;
+mod extensions;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 mod handlers;
@@ -35,6 +36,7 @@ pub mod net;
 mod peer;
 mod printable;
 mod pump;
+mod requests;
 pub mod runtime;
 mod scratch;
 mod server;
@@ -72,6 +74,7 @@ pub mod api {
     #[cfg(unix)]
     pub use crate::net::{Inherited, inherited};
     pub use crate::peer::Peer;
+    pub use crate::requests::{IntoReply, Request, RequestError};
     pub use crate::runtime::{Credentials, Remote, TlsVersion};
     pub use crate::server::{Broadcast, ServerEvent, ShutdownReport, Verdict, same_user_or_root};
     pub use crate::stream::Events;
@@ -80,10 +83,10 @@ pub mod api {
     pub use crate::udp::{UdpCounters, UdpEvent, UdpPeer};
     pub use ipc_proto::{
         Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, DatagramSendCounters,
-        EmitError, Empty, EncodeError, Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host,
+        EmitError, Empty, EncodeError, Encoding, Endpoint, EndpointError, Event, Failure, Frame, FromEvent, Host,
         InboundCounters, Interface, IpFamily, LocalAddress, Loss, Lost, MAX_DATAGRAM, MalformedCounters, Message,
         Offline, OnMalformed, OutboundCounters, Parser, PeerId, PeerRemoval, Platform, ProtocolError, RefusedEmits,
-        Settings, StopRetrying, TlsOptions, Unsent,
+        RequestCounters, RequestOptions, Settings, StopRetrying, TlsOptions, Unsent,
     };
     /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
     #[cfg(feature = "tls")]

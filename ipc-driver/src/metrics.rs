@@ -44,7 +44,7 @@ impl Publisher {
     }
 
     fn traffic(&self, traffic: &ConnectionCounters) {
-        let ConnectionCounters { received, sent, waits, unhandled, handler_errors } = traffic;
+        let ConnectionCounters { received, sent, waits, unhandled, handler_errors, rejected } = traffic;
         self.count("ipc_events_received_total", received.events);
         self.count("ipc_bytes_received_total", received.bytes);
         self.malformed(&received.malformed);
@@ -59,7 +59,7 @@ impl Publisher {
         self.count_by("ipc_bytes_lost_total", "reason", &by(|loss| loss.bytes));
         self.queue(sent.pending_max, *waits);
         self.gauge("ipc_pending_bytes", sent.pending);
-        self.dispatched(*unhandled, *handler_errors);
+        self.dispatched(*unhandled, *handler_errors, *rejected);
     }
 
     fn malformed(&self, malformed: &MalformedCounters) {
@@ -85,9 +85,10 @@ impl Publisher {
         self.count("ipc_send_waits_total", waits);
     }
 
-    fn dispatched(&self, unhandled: u64, handler_errors: u64) {
+    fn dispatched(&self, unhandled: u64, handler_errors: u64, rejected: u64) {
         self.count("ipc_events_unhandled_total", unhandled);
         self.count("ipc_handler_errors_total", handler_errors);
+        self.count("ipc_events_rejected_total", rejected);
     }
 }
 
@@ -163,6 +164,6 @@ impl<R: Runtime> UdpServer<R> {
         publisher.count("ipc_datagrams_failed_total", counters.failed);
         publisher.count("ipc_datagrams_unsent_total", counters.unsent);
         publisher.count("ipc_datagrams_unreachable_total", counters.unreachable);
-        publisher.dispatched(counters.unhandled, counters.handler_errors);
+        publisher.dispatched(counters.unhandled, counters.handler_errors, counters.rejected);
     }
 }

@@ -3,11 +3,13 @@
 use crate::counters::ConnectionCounters;
 use crate::emit::emit_methods;
 use crate::error::CloseError;
+use crate::extensions::Extensions;
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
+use crate::requests::{Asker, Common, Request, Session};
 use crate::runtime::Remote;
 use crate::wakers::Ticket;
-use ipc_proto::{EmitError, Outbound, PeerId, Unsent};
+use ipc_proto::{EmitError, Outbound, PeerId, RequestCounters, Unsent};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -29,10 +31,12 @@ pub(crate) struct Inner {
     claimed: Mutex<Option<Arc<str>>>,
     /// What was left unsent when the connection ended.
     pub(crate) ended: Latch<Unsent>,
+    pub(crate) session: Session,
+    kept: Extensions,
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, remote: Remote, outbound: Outbound) -> Self {
+    pub(crate) fn new(id: PeerId, remote: Remote, outbound: Outbound, common: Arc<Common>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 id,
@@ -40,6 +44,8 @@ impl Peer {
                 link: Link::new(outbound),
                 claimed: Mutex::new(None),
                 ended: Latch::default(),
+                session: Session::new(common),
+                kept: Extensions::default(),
             }),
         }
     }
@@ -120,14 +126,60 @@ impl Peer {
     ///
     /// [`CloseError`] says how much was not sent.
     pub async fn close(&self) -> Result<(), CloseError> {
-        self.inner.link.close(CloseOrder::Flush(crate::CLOSE_WITHIN));
+        self.order(CloseOrder::Flush(crate::CLOSE_WITHIN));
         unsent(self.inner.ended.wait().await)
     }
 
     /// Ends the connection at once. What is queued and the socket does not take at once is lost, as with
     /// `socket.destroy()` in Node.
     pub fn abort(&self) {
-        self.inner.link.close(CloseOrder::Abort);
+        self.order(CloseOrder::Abort);
+    }
+
+    /// Orders the connection to close. Whoever waits for a reply need not wait for that.
+    pub(crate) fn order(&self, order: CloseOrder) {
+        self.inner.link.close(order);
+        self.inner.session.hang_up();
+    }
+
+    /// Asks the peer for something: `peer.request::<u32>("sum", &[1, 2]).await`. Nothing is sent until that is awaited; see
+    /// [`Request`].
+    ///
+    /// It fails at once when the connection ends. Do not await it in a handler that runs inline: the reply could not be read.
+    /// [`Server::on_async`](crate::Server::on_async) and [`Server::on_request_async`](crate::Server::on_request_async) may.
+    pub fn request<T>(&self, name: &str, params: &(impl serde::Serialize + ?Sized)) -> Request<T> {
+        Request::new(Asker::Peer(self.clone()), name, params)
+    }
+
+    /// What became of the requests that were made to it.
+    #[must_use]
+    pub fn request_counters(&self) -> RequestCounters {
+        self.inner.session.counters()
+    }
+
+    /// Keeps a value with this peer, one of each type, for as long as the peer: who has logged in, what it subscribed to.
+    /// Gives back what it replaces.
+    ///
+    /// ```
+    /// # fn example(peer: &ipc_driver::Peer) {
+    /// struct User(String);
+    /// peer.set(User("maria".into()));
+    /// assert!(peer.get::<User>().is_some_and(|user| user.0 == "maria"));
+    /// # }
+    /// ```
+    pub fn set<T: Send + Sync + 'static>(&self, value: T) -> Option<Arc<T>> {
+        self.inner.kept.set(value)
+    }
+
+    /// The value of that type which was kept with this peer.
+    #[must_use]
+    pub fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.inner.kept.get()
+    }
+
+    /// Takes the value of that type away from this peer.
+    pub fn take<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        self.inner.kept.take()
     }
 }
 

@@ -128,8 +128,9 @@ impl<R: Runtime> Pump<R> {
         let report = |report: &mut Report| {
             if std::mem::take(unreported) {
                 inbound.update(&mut report.inbound);
-                report.tally = tally;
             }
+            // Async handlers fail between two reads.
+            report.tally = tally;
         };
         link.poll_transmit(report, order, transmit)
     }

@@ -176,6 +176,7 @@
 //! | [`Outbound`], [`Transmit`] | events to a bounded queue, and out of it to the socket; `sync` |
 //! | [`Frame`] | an event encoded once, for a broadcast |
 //! | [`Event`], [`Message`] | a name and its payload as unparsed JSON: borrowed from the buffer, or owned |
+//! | [`Requests`], [`RequestBody`], [`Reply`] | requests that wait for their reply, each with a deadline; how they and replies are written |
 //! | [`Datagrams`] | one UDP socket: who was heard, what they said |
 //! | [`DatagramOutbound`], [`DatagramTransmit`] | events to a bounded queue with an address each, and out of it to the UDP socket |
 //! | [`InboundCounters`], [`OutboundCounters`] | what a connection has counted, to be read at any time |
@@ -225,6 +226,7 @@ mod inbound;
 mod json;
 mod message;
 mod outbound;
+mod request;
 mod rng;
 mod rules;
 mod server;
@@ -260,6 +262,10 @@ pub use inbound::{Inbound, Received};
 pub use json::JsonKind;
 pub use message::{Empty, Message};
 pub use outbound::{Outbound, Unsent};
+pub use request::{
+    Failure, IncomingRequest, JsonText, MAX_TOKEN, REPLY_EVENT, Reply, ReplyBody, ReplyError, RequestBody,
+    RequestCounters, RequestEnd, RequestId, RequestOptions, Requests, TooManyRequests,
+};
 pub use rng::SplitMix64;
 pub use rules::{Refusal, Rules};
 pub use server::{MAX_CLAIMED_ID, PeerId, RefuseReason, Server, ServerEvent};

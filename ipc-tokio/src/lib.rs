@@ -6,7 +6,7 @@
 //!
 //! - [Sixty seconds](#sixty-seconds)
 //! - [Handlers, or a stream of events](#handlers-or-a-stream-of-events)
-//! - [`emit` or `send`](#emit-or-send)
+//! - [`emit` or `send`](#emit-or-send), [requests](#requests)
 //! - [Ending: `close`, `disconnect`, `abort`](#ending)
 //! - [Errors](#errors)
 //! - [Reconnecting, and events emitted meanwhile](#reconnecting)
@@ -143,6 +143,43 @@
 //!
 //! A handler of a client that wants to emit takes an [`Emitter`] ([`Client::emitter`]): unlike a clone of the client it does
 //! not keep the client alive, which would be a circle.
+//!
+//! # Requests
+//!
+//! A request is an event that expects a reply. Either side may ask; it ends in a result or an error within its deadline, 10 s
+//! unless [`within`](Request::within) or [`RequestOptions`] says otherwise, and dropping it gives it up.
+//!
+//! ```
+//! use ipc_tokio::{Client, Config, Failure, Peer, RequestError, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("calculator"))?;
+//! server.on_request("sum", |_peer, numbers: Vec<f64>| match numbers.len() {
+//!     0 => Err(Failure::new("ERR_EMPTY", "nothing to add")),
+//!     _ => Ok(numbers.iter().sum::<f64>()),
+//! });
+//! // A future of its own for each request; it may wait, and ask back.
+//! server.on_request_async("greet", |peer: Peer, (): ()| async move {
+//!     let name = peer.request::<String>("name", &()).await?;
+//!     Ok::<_, RequestError>(format!("hello {name}"))
+//! });
+//! server.start().await?;
+//!
+//! let client = Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("me"))?;
+//! client.on_request("name", |(): ()| Ok::<_, Failure>("maria"));
+//! client.connect().await?;
+//! assert_eq!(client.request::<f64>("sum", &[1.0, 2.0, 3.5]).await?, 6.5);
+//! assert_eq!(client.request::<String>("greet", &()).await?, "hello maria");
+//! let error = client.request::<f64>("sum", &[0.0; 0]).await.unwrap_err();
+//! assert_eq!(error.to_string(), "request \"sum\" failed: nothing to add (ERR_EMPTY)");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Handlers may be futures for events too ([`on_async`](Server::on_async), [`on_async_in_order`](Server::on_async_in_order)), and a
+//! gate looks at every event first ([`before_event`](Server::before_event)). `docs/requests.md` and `docs/handlers.md` in the
+//! repository have the details, and the helper by which Node asks and answers.
 //!
 //! <a id="ending"></a>
 //! # Ending: `close`, `disconnect`, `abort`
@@ -666,6 +703,7 @@
 //! | `tls.handshakeTimeout` | the time a TLS handshake may take | 10 s | 10 s |
 //! | `maxOfflineBytes` | what waits for a connection (`Offline::Buffer`) | 1 MiB | 1 MiB |
 //! | `eventQueue` | events in a stream | 1024 | 1024 |
+//! | [`RequestOptions`] | requests of a connection that wait for a reply; futures of its async handlers | 1024; 256 | the same |
 //! | `maxUdpPeers`, `udpPeerExpiry` | senders remembered over UDP, and how long | 1024, 60 s | 1024, 60 s |
 //! | `acceptBacklog` | connections the system holds before they are accepted | 511 | 511 |
 //!
@@ -717,3 +755,13 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/observability.md")]
 struct Observability;
+
+/// Those of the page about requests.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/requests.md")]
+struct RequestsPage;
+
+/// Those of the page about handlers.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/handlers.md")]
+struct HandlersPage;

@@ -55,6 +55,13 @@ macro_rules! stream_behaviours {
                 messages_and_frames_can_be_forwarded_unparsed
                 handlers_come_and_go_while_events_do
             }
+            requests {
+                requests_are_answered_in_both_directions
+                requests_end_in_an_error_that_says_what_happened
+                requests_and_futures_end_with_their_connection
+                async_handlers_in_order_run_one_after_the_other
+                requests_all_end_while_connections_are_cut
+            }
             formats {
                 raw_connections_carry_bytes_as_they_are
                 text_of_every_encoding_arrives_as_the_bytes_it_stands_for

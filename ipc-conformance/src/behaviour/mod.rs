@@ -56,6 +56,7 @@ pub mod life;
 #[cfg(unix)]
 pub mod listeners;
 pub mod protocol;
+pub mod requests;
 pub mod secure;
 pub mod shutdown;
 #[cfg(unix)]

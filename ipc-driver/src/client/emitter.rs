@@ -3,6 +3,7 @@
 use super::shared::Shared;
 use crate::emit::emit_methods;
 use crate::link::Link;
+use crate::requests::{Asker, Request, Session};
 use crate::wakers::Ticket;
 use ipc_proto::{EmitError, Outbound};
 use std::sync::Arc;
@@ -23,8 +24,17 @@ impl std::fmt::Debug for Emitter {
 impl Emitter {
     emit_methods!();
 
-    fn link(&self) -> &Link {
+    pub(crate) fn link(&self) -> &Link {
         &self.shared.link
+    }
+
+    pub(crate) fn session(&self) -> &Session {
+        &self.shared.session
+    }
+
+    /// Asks the server for something, as [`Client::request`](super::Client::request).
+    pub fn request<T>(&self, name: &str, params: &(impl serde::Serialize + ?Sized)) -> Request<T> {
+        Request::new(Asker::Client(self.clone()), name, params)
     }
 
     fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {

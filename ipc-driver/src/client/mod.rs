@@ -5,6 +5,7 @@
 //! locks are taken, the core's comes first.
 
 mod emitter;
+mod requests;
 mod secure;
 mod shared;
 mod task;
@@ -14,11 +15,12 @@ pub use emitter::Emitter;
 use crate::counters::ClientCounters;
 use crate::dial::{Lookup, LookupFn};
 use crate::emit::emit_methods;
-use crate::error::{CloseError, ConnectError, ConnectionError};
+use crate::error::{BoxError, CloseError, ConnectError, ConnectionError};
 use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
 use crate::link::Link;
 use crate::peer::unsent;
+use crate::requests::{Common, Session};
 use crate::runtime::{Ambient, Runtime};
 use crate::stream::{Events, Outlet};
 use crate::tls::Connector;
@@ -182,7 +184,9 @@ impl<R: Runtime> Client<R> {
         }
         let tls = Connector::of(&settings, &endpoint)?;
         let seed = runtime.seed();
+        let session = Session::new(Common::new(runtime.clone(), settings.clone()));
         let shared = Arc::new(Shared {
+            session,
             core: Mutex::new(ipc_proto::Client::new(settings.clone(), endpoint.clone(), seed)),
             settings,
             endpoint,
@@ -463,12 +467,36 @@ impl<R: Runtime> Client<R> {
         })
     }
 
+    /// Registers a gate, which is asked about every event before any handler or stream gets it, in order of registration. An
+    /// error keeps the event from all of them: it is counted (`rejected`), goes to [`on_error`](Self::on_error) as
+    /// [`ConnectionError::Rejected`], and answers a request with [`Failure::REJECTED`](crate::Failure::REJECTED) and what it
+    /// displays.
+    ///
+    /// Replies to requests that were made here do not pass it, nor do raw bytes.
+    pub fn before_event<E, F>(&self, gate: F) -> HandlerId
+    where
+        E: Into<BoxError>,
+        F: Fn(&Event<'_>) -> Result<(), E> + Send + Sync + 'static,
+    {
+        self.shared().handlers.before_event(move |(), event| gate(event).err().map(Into::into))
+    }
+
+    /// Registers a handler for events that nobody took: no handler of their name, no stream, and no answer if they are requests.
+    /// They are counted (`unhandled`) and logged at the level `debug` in any case.
+    pub fn on_unhandled<O, F>(&self, handler: F) -> HandlerId
+    where
+        O: Outcome,
+        F: Fn(&Event<'_>) -> O + Send + Sync + 'static,
+    {
+        self.shared().handlers.on_unhandled(move |(), event| handler(event).into_error())
+    }
+
     /// Takes a handler out. `false` if it is not registered.
     pub fn off(&self, handler: HandlerId) -> bool {
         self.shared().handlers.off(handler)
     }
 
-    /// Takes out all handlers of an event name (`off(name, '*')` in node-ipc).
+    /// Takes out all handlers of an event name (`off(name, '*')` in node-ipc), that of requests included.
     pub fn off_all(&self, name: &str) {
         self.shared().handlers.off_all(name);
     }

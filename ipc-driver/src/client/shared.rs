@@ -8,6 +8,7 @@ use crate::dial::LookupFn;
 use crate::handlers::Handlers;
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
+use crate::requests::Session;
 use crate::stream::Outlet;
 use crate::tls::Connector;
 use crate::wakers::Ticket;
@@ -34,6 +35,7 @@ pub(super) struct Shared {
     /// What the last attempt said.
     pub(super) last_error: Mutex<Option<Arc<io::Error>>>,
     pub(super) ended: Latch<Unsent>,
+    pub(super) session: Session,
 }
 
 impl Shared {
@@ -99,6 +101,7 @@ impl Shared {
     pub(super) fn disconnect(&self) {
         self.lock_core().disconnect();
         self.link.close(CloseOrder::Abort);
+        self.session.hang_up();
         self.end_unstarted();
     }
 
@@ -115,6 +118,8 @@ impl Shared {
                 self.link.close(CloseOrder::Abort);
             }
         }
+        // Whoever waits for a reply need not wait for that.
+        self.session.hang_up();
         self.end_unstarted();
     }
 
@@ -128,6 +133,7 @@ impl Shared {
     /// The very end.
     pub(super) fn end(&self) {
         self.link.close(CloseOrder::Abort);
+        self.session.finish();
         self.first.set(false);
         let unsent = self.lock_core().unsent();
         self.ended.set(unsent);

@@ -9,15 +9,16 @@ use crate::handlers::Seen;
 use crate::link::CloseOrder;
 use crate::printable::Printable;
 use crate::pump::{Dispatch, Pump, Why};
+use crate::requests::decline;
 use crate::runtime::{Runtime, Timer};
 use crate::stream::Tap;
 use crate::unheard::Unheard;
 use bytes::Bytes;
-use ipc_proto::{ClientAction, Connection, Endpoint, Received};
+use ipc_proto::{ClientAction, Connection, Endpoint, Event, Failure, IncomingRequest, Received};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 /// The life of a client, from `start` to its end. However its task ends, by a panic of a handler or dropped by the
@@ -129,6 +130,11 @@ impl<R: Runtime> Running<R> {
     /// The connection has ended; `ours` if that was our wish.
     fn disconnected(&mut self, retry: bool, ours: bool) {
         let Some(pump) = self.pump.take() else { return };
+        let shared = Arc::clone(&self.dispatch.shared);
+        if !std::thread::panicking() {
+            // Before the last report, so that it counts them.
+            shared.session.disconnected(|event, error| self.dispatch.failed(event, error));
+        }
         let (transmit, report) = pump.end(&self.dispatch);
         // The next connection counts from the start.
         self.dispatch.tally = Tally::default();
@@ -140,6 +146,8 @@ impl<R: Runtime> Running<R> {
             }
             core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
             drop(core);
+            // With the queue gone, so that none is queued any more that nobody would end.
+            shared.session.hang_up();
             tracing::debug!(target: "ipc", endpoint = %shared.endpoint, counters = ?shared.counters(), "counted so far");
         }
     }
@@ -237,6 +245,35 @@ impl ClientDispatch {
         self.tap.push(event);
     }
 
+    /// No handler took the event: it is for the stream, or for nobody.
+    fn not_taken(&mut self, event: Event<'_>) {
+        let request = if self.tap.is_open() && !self.seen.answers() { None } else { IncomingRequest::parse(&event) };
+        if self.tap.is_open() && request.is_none() {
+            return self.tap.push(ClientEvent::Message(event.into_message()));
+        }
+        self.tally.unhandled += 1;
+        tracing::debug!(target: "ipc", event = ?event.name(), "nobody handles this event");
+        let mut errors = Vec::new();
+        self.seen.unhandled(&(), &event, |error| errors.push(error));
+        let refused =
+            request.map(|request| decline(&self.shared.link, request.token(), &Failure::no_handler(request.name())));
+        errors.extend(refused.and_then(Result::err).map(Into::into));
+        for error in errors {
+            self.failed(event.name(), error);
+        }
+    }
+
+    /// A gate has refused the event.
+    fn rejected(&mut self, event: &Event<'_>, error: BoxError) {
+        self.tally.rejected += 1;
+        if let Some(request) = IncomingRequest::parse(event) {
+            let failure = Failure::new(Failure::REJECTED, error.to_string());
+            let _asker_has_gone = decline(&self.shared.link, request.token(), &failure);
+        }
+        let source = Arc::new(error);
+        self.lifecycle(ClientEvent::Error(ConnectionError::Rejected { event: event.name().into(), source }));
+    }
+
     fn failed(&mut self, event: &str, error: BoxError) {
         self.tally.handler_errors += 1;
         let source = Arc::new(error);
@@ -250,7 +287,15 @@ impl Dispatch for ClientDispatch {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.tap.poll_ready(cx, &self.shared.outlet)
+        ready!(self.tap.poll_ready(cx, &self.shared.outlet));
+        if !self.shared.session.has_news() {
+            return Poll::Ready(());
+        }
+        let shared = Arc::clone(&self.shared);
+        let room = shared.session.poll_room(cx, |event, error| self.failed(event, error));
+        // What it told of waits for room in the stream too.
+        ready!(self.tap.poll_ready(cx, &shared.outlet));
+        room
     }
 
     fn begin(&mut self, now: Instant) {
@@ -263,17 +308,19 @@ impl Dispatch for ClientDispatch {
         let mut errors = Vec::new();
         match received {
             Received::Event(event) => {
-                let taken = self.seen.event(&self.shared.handlers, &(), &event, |error| errors.push(error));
+                if self.shared.session.takes_reply(&event) {
+                    return;
+                }
+                if let Err(error) = self.seen.gate(&(), &event) {
+                    return self.rejected(&event, error);
+                }
+                let taken = self.seen.event(&self.shared.handlers, &(), &event, |error| errors.push(error))
+                    | self.seen.request(&(), &event, |error| errors.push(error));
                 for error in errors {
                     self.failed(event.name(), error);
                 }
                 if !taken {
-                    if self.tap.is_open() {
-                        self.tap.push(ClientEvent::Message(event.into_message()));
-                    } else {
-                        self.tally.unhandled += 1;
-                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
-                    }
+                    self.not_taken(event);
                 }
             }
             Received::Raw(bytes) => {

@@ -10,6 +10,7 @@ mod given;
 mod handing;
 mod handshakes;
 mod refuse;
+mod requests;
 mod serve;
 
 use crate::counters::ServerCounters;
@@ -18,6 +19,7 @@ use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
 use crate::link::CloseOrder;
 use crate::peer::Peer;
+use crate::requests::Common;
 use crate::runtime::{Ambient, Listener, Remote, Runtime};
 use crate::slot::{Slot, Socket};
 use crate::stream::{Events, Outlet};
@@ -119,6 +121,7 @@ pub(crate) struct Shared {
     core: Mutex<ipc_proto::Server>,
     peers: Book,
     handlers: Handlers<Peer, ServerEvent>,
+    common: Arc<Common>,
     outlet: Outlet<ServerEvent>,
     slot: Slot,
     /// Absent where connections are in clear.
@@ -258,6 +261,7 @@ impl<R: Runtime> Server<R> {
         let tls = Acceptor::of(&settings, &endpoint)?;
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
+            common: Common::new(runtime.clone(), settings.clone()),
             settings,
             peers: Book::default(),
             handlers: Handlers::default(),
@@ -547,7 +551,7 @@ impl Shared {
     }
 
     fn close_all(&self, order: CloseOrder) {
-        self.peers.all().iter().for_each(|peer| peer.inner.link.close(order));
+        self.peers.all().iter().for_each(|peer| peer.order(order));
     }
 
     /// Starts or stops the core, and reports to handlers and stream if that made an event.

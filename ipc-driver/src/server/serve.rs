@@ -8,15 +8,16 @@ use crate::handlers::Seen;
 use crate::peer::Peer;
 use crate::printable::Printable;
 use crate::pump::{Dispatch, Pump, Why};
+use crate::requests::decline;
 use crate::runtime::{Remote, Runtime};
 use crate::stream::Tap;
 use crate::transport::Transport;
 use bytes::Bytes;
-use ipc_proto::{MAX_CLAIMED_ID, Received, Unsent};
+use ipc_proto::{Event, Failure, IncomingRequest, MAX_CLAIMED_ID, Received, Unsent};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remote: Remote, shared: &Arc<Shared>) {
@@ -29,7 +30,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remot
             Ok((id, connection)) => {
                 let _reported_by_the_peers_own_task = core.poll_event();
                 let (inbound, outbound) = connection.split();
-                let peer = Peer::new(id, remote, outbound);
+                let peer = Peer::new(id, remote, outbound, Arc::clone(&shared.common));
                 // Entered under the lock of the core, so that whoever sees the count also finds the peer.
                 shared.peers.insert(peer.clone());
                 (peer, inbound)
@@ -96,9 +97,15 @@ impl<R: Runtime> Serving<R> {
     /// Closes the stream and counts what was not sent, unless that was done before.
     fn end(&mut self) {
         let Some(pump) = self.pump.take() else { return };
+        let peer = self.dispatch.peer.clone();
+        if !std::thread::panicking() {
+            // Before the last report, so that it counts them.
+            peer.inner.session.disconnected(|event, error| self.dispatch.failed(event, error));
+        }
         let (transmit, report) = pump.end(&self.dispatch);
-        let link = &self.dispatch.peer.inner.link;
-        self.unsent = link.finish(report, |outbound| outbound.end(transmit)).unwrap_or_default();
+        self.unsent = peer.inner.link.finish(report, |outbound| outbound.end(transmit)).unwrap_or_default();
+        // A request that was made until then was queued, and has ended too.
+        peer.inner.session.finish();
     }
 
     /// Takes the peer out of the book and gives what is to be said of it, unless that was done before.
@@ -182,6 +189,35 @@ impl ServerDispatch {
         ServerEvent::Disconnected { peer, claimed_id, had_error, unsent }
     }
 
+    /// No handler took the event: it is for the stream, or for nobody.
+    fn not_taken(&mut self, event: Event<'_>) {
+        let request = if self.tap.is_open() && !self.seen.answers() { None } else { IncomingRequest::parse(&event) };
+        if self.tap.is_open() && request.is_none() {
+            return self.tap.push(ServerEvent::Message(self.peer.clone(), event.into_message()));
+        }
+        self.tally.unhandled += 1;
+        tracing::debug!(target: "ipc", event = ?event.name(), "nobody handles this event");
+        let mut errors = Vec::new();
+        self.seen.unhandled(&self.peer, &event, |error| errors.push(error));
+        let refused = request
+            .map(|request| decline(&self.peer.inner.link, request.token(), &Failure::no_handler(request.name())));
+        errors.extend(refused.and_then(Result::err).map(Into::into));
+        for error in errors {
+            self.failed(event.name(), error);
+        }
+    }
+
+    /// A gate has refused the event.
+    fn rejected(&mut self, event: &Event<'_>, error: BoxError) {
+        self.tally.rejected += 1;
+        if let Some(request) = IncomingRequest::parse(event) {
+            let failure = Failure::new(Failure::REJECTED, error.to_string());
+            let _asker_has_gone = decline(&self.peer.inner.link, request.token(), &failure);
+        }
+        let error = ConnectionError::Rejected { event: event.name().into(), source: Arc::new(error) };
+        self.lifecycle(ServerEvent::Error(self.peer.clone(), error));
+    }
+
     fn failed(&mut self, event: &str, error: BoxError) {
         self.tally.handler_errors += 1;
         let error = ConnectionError::Handler { event: event.into(), source: Arc::new(error) };
@@ -195,7 +231,15 @@ impl Dispatch for ServerDispatch {
     }
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.tap.poll_ready(cx, &self.shared.outlet)
+        ready!(self.tap.poll_ready(cx, &self.shared.outlet));
+        if !self.peer.inner.session.has_news() {
+            return Poll::Ready(());
+        }
+        let peer = self.peer.clone();
+        let room = peer.inner.session.poll_room(cx, |event, error| self.failed(event, error));
+        // What it told of waits for room in the stream too.
+        ready!(self.tap.poll_ready(cx, &self.shared.outlet));
+        room
     }
 
     fn begin(&mut self, now: Instant) {
@@ -215,17 +259,19 @@ impl Dispatch for ServerDispatch {
                         }
                     }
                 }
-                let taken = self.seen.event(&self.shared.handlers, &self.peer, &event, |error| errors.push(error));
+                if self.peer.inner.session.takes_reply(&event) {
+                    return;
+                }
+                if let Err(error) = self.seen.gate(&self.peer, &event) {
+                    return self.rejected(&event, error);
+                }
+                let taken = self.seen.event(&self.shared.handlers, &self.peer, &event, |error| errors.push(error))
+                    | self.seen.request(&self.peer, &event, |error| errors.push(error));
                 for error in errors {
                     self.failed(event.name(), error);
                 }
                 if !taken {
-                    if self.tap.is_open() {
-                        self.tap.push(ServerEvent::Message(self.peer.clone(), event.into_message()));
-                    } else {
-                        self.tally.unhandled += 1;
-                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
-                    }
+                    self.not_taken(event);
                 }
             }
             Received::Raw(bytes) => {

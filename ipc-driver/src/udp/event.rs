@@ -67,4 +67,6 @@ pub struct UdpCounters {
     pub unhandled: u64,
     /// Events whose handler failed, or whose payload was not what it takes; once for each such handler.
     pub handler_errors: u64,
+    /// Events that a gate (`before_event`) kept from all handlers.
+    pub rejected: u64,
 }

@@ -399,7 +399,7 @@ impl Shared {
 
     fn counters(&self) -> UdpCounters {
         let Counted { sent, sent_bytes, failed, unsent, unreachable } = &self.counted;
-        let Linked { sent: mut queued, report: Tally { unhandled, handler_errors }, closed, waits } =
+        let Linked { sent: mut queued, report: Tally { unhandled, handler_errors, rejected }, closed, waits } =
             self.link.counters();
         queued.refused.closed += closed;
         queued.refused.full = queued.refused.full.saturating_sub(waits);
@@ -409,6 +409,7 @@ impl Shared {
             waits,
             unhandled,
             handler_errors,
+            rejected,
             sent_bytes: sent_bytes.load(Ordering::Relaxed),
             sent: sent.load(Ordering::Relaxed),
             failed: failed.load(Ordering::Relaxed),

@@ -412,6 +412,11 @@ impl Hearing {
         let mut errors = Vec::new();
         match event {
             DatagramEvent::Event(event) => {
+                if let Err(source) = self.seen.gate(peer, &event) {
+                    self.tally.rejected += 1;
+                    let error = ConnectionError::Rejected { event: event.name().into(), source: Arc::new(source) };
+                    return self.failed(Some(peer.clone()), error);
+                }
                 let taken = self.seen.event(&self.shared.handlers, peer, &event, |error| errors.push(error));
                 self.handler_failed(peer, event.name(), errors);
                 if taken {
@@ -419,7 +424,10 @@ impl Hearing {
                     self.tap.push(UdpEvent::Message(peer.clone(), event.into_message()));
                 } else {
                     self.tally.unhandled += 1;
-                    tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
+                    tracing::debug!(target: "ipc", event = ?event.name(), "nobody handles this event");
+                    let mut errors = Vec::new();
+                    self.seen.unhandled(peer, &event, |error| errors.push(error));
+                    self.handler_failed(peer, event.name(), errors);
                 }
             }
             DatagramEvent::Data(bytes) => {

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accepting;
+mod async_handlers;
 mod backpressure;
 #[cfg(feature = "tls")]
 mod certs;
@@ -12,12 +13,14 @@ mod counting;
 mod dialling;
 mod emitting;
 mod events;
+mod gates;
 mod handlers;
 mod instance;
 mod journal;
 mod panics;
 mod protocol;
 mod reconnecting;
+mod requests;
 mod shutdown;
 mod soak;
 #[cfg(feature = "tls")]
