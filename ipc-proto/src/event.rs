@@ -201,6 +201,10 @@ pub struct DataError {
 }
 
 impl DataError {
+    pub(crate) fn new(name: &str, absent: bool, source: serde_json::Error) -> Self {
+        Self { name: shortened(name), absent, source }
+    }
+
     /// Whether the event had no payload at all, which was read as `null`.
     pub fn is_absent(&self) -> bool {
         self.absent
@@ -225,7 +229,7 @@ pub(crate) fn parse_data<T: DeserializeOwned>(name: &str, data_json: Option<&str
         Cow::Owned(replaced) => serde_json::from_str(&replaced),
         Cow::Borrowed(_) => Err(error),
     });
-    parsed.map_err(|source| DataError { name: shortened(name), absent: data_json.is_none(), source })
+    parsed.map_err(|source| DataError::new(name, data_json.is_none(), source))
 }
 
 pub(crate) fn sender_id(data_json: &str) -> Option<&str> {
