@@ -1,6 +1,6 @@
 //! From the events of a contract to code.
 //!
-//! Payloads are written and read by an enum of the same shape, `Wire`, for which serde derives everything (`remote`): so
+//! Payloads are written and read by an enum of the same shape, `__ContractWire`, for which serde derives everything (`remote`): so
 //! attributes of serde on fields mean what serde says. The names are looked at by our own code, once.
 
 use crate::attributes::{docs, serde};
@@ -54,7 +54,7 @@ fn wire(contract: &Contract) -> TokenStream {
         #[serde(remote = #remote, crate = #serde_path)]
         #(#container)*
         #[allow(dead_code, non_camel_case_types, clippy::all, clippy::pedantic)]
-        enum Wire {
+        enum __ContractWire {
             #(#variants),*
         }
     }
@@ -89,7 +89,7 @@ fn implementation(contract: &Contract) -> TokenStream {
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
-                Wire::serialize(self, #support::DataOf(serializer))
+                __ContractWire::serialize(self, #support::DataOf(serializer))
             }
 
             fn deserialize_data<'de, D: #support::serde::Deserializer<'de>>(
@@ -100,7 +100,7 @@ fn implementation(contract: &Contract) -> TokenStream {
                     #(#names => #numbers,)*
                     _ => return ::core::result::Result::Ok(::core::option::Option::None),
                 };
-                Wire::deserialize(#support::VariantOf::new(variant, data)).map(::core::option::Option::Some)
+                __ContractWire::deserialize(#support::VariantOf::new(variant, data)).map(::core::option::Option::Some)
             }
         }
     }

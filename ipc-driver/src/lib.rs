@@ -12,6 +12,7 @@
 #[cfg(feature = "async-io")]
 pub mod async_io;
 mod client;
+pub mod contract;
 mod counters;
 mod dial;
 mod emit;
@@ -51,6 +52,8 @@ mod unheard;
 mod wakers;
 
 pub use client::Client;
+#[cfg(feature = "derive")]
+pub use ipc_derive::{ContractOfDriver as Contract, RequestOfDriver as Request};
 pub use ipc::Ipc;
 pub use server::Server;
 pub use udp::UdpServer;
@@ -60,6 +63,7 @@ pub use api::*;
 /// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
 pub mod api {
     pub use crate::client::{ClientEvent, Emitter};
+    pub use crate::contract::{self, Contract, ContractError, EventName, Request};
     pub use crate::counters::{ClientCounters, ConnectionCounters, RefusedConnections, ServerCounters};
     pub use crate::dial::{Lookup, UnresolvedHost};
     #[cfg(unix)]

@@ -177,6 +177,8 @@
 mod runtime;
 
 pub use ipc_driver::api::*;
+#[cfg(feature = "derive")]
+pub use ipc_derive::{ContractOfSmol as Contract, RequestOfSmol as Request};
 pub use runtime::Smol;
 
 /// A reconnecting client on smol.

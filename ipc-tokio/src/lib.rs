@@ -697,6 +697,8 @@ mod runtime;
 mod stream;
 
 pub use ipc_driver::api::*;
+#[cfg(feature = "derive")]
+pub use ipc_derive::{ContractOfTokio as Contract, RequestOfTokio as Request};
 pub use runtime::Tokio;
 
 /// A reconnecting client on Tokio.

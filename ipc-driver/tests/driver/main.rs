@@ -8,6 +8,7 @@ mod backpressure;
 #[cfg(feature = "tls")]
 mod certs;
 mod closing;
+mod contract;
 mod counting;
 mod dialling;
 mod emitting;
