@@ -88,7 +88,8 @@ pub struct Described<'a> {
 impl Described<'_> {
     /// An event whose payload is a `T`.
     pub fn event<T: TS + 'static>(&mut self, name: &str, docs: &str) {
-        let payload = T::inline(&self.declaration.types.config);
+        // The documentation of fields has lines of its own.
+        let payload = T::inline(&self.declaration.types.config).replace('\n', "\n        ");
         self.member(name, docs, &payload);
         T::visit_dependencies(&mut self.declaration.types);
     }
