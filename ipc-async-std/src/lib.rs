@@ -147,9 +147,9 @@
 
 mod runtime;
 
-pub use ipc_driver::api::*;
 #[cfg(feature = "derive")]
 pub use ipc_derive::{ContractOfAsyncStd as Contract, RequestOfAsyncStd as Request};
+pub use ipc_driver::api::*;
 pub use runtime::AsyncStd;
 
 /// A reconnecting client on async-std.

@@ -23,7 +23,9 @@ impl ContractAttributes {
                     found.krate = Some(meta.value()?.parse::<LitStr>()?.parse()?);
                 } else if meta.path.is_ident("typescript") {
                     if cfg!(not(feature = "typescript")) {
-                        return Err(meta.error("turn on the feature `typescript` of the crate that this derive is from"));
+                        return Err(
+                            meta.error("turn on the feature `typescript` of the crate that this derive is from")
+                        );
                     }
                     found.typescript = true;
                 } else {

@@ -16,7 +16,8 @@ pub(crate) fn contract(input: TokenStream, default_crate: &str) -> syn::Result<T
     let implementation = implementation(&contract);
     let conversions = conversions(&contract);
     let constants = constants(&contract);
-    let typescript = if contract.typescript { crate::typescript::implementation(&contract)? } else { TokenStream::new() };
+    let typescript =
+        if contract.typescript { crate::typescript::implementation(&contract)? } else { TokenStream::new() };
     Ok(quote! {
         const _: () = {
             #wire

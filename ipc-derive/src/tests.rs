@@ -77,7 +77,11 @@ fn the_rules_about_names_are_those_of_the_strictest_peers() {
 #[test]
 fn attributes_that_do_not_exist_are_refused_with_those_that_do() {
     assert_refused("#[contract(rename = \"x\")] enum Chat { Ping }", "1:12", "expected `rename_all = ");
-    assert_refused("#[contract(rename_all = \"Camel\")] enum Chat { Ping }", "1:25", "one of `camelCase`, `snake_case`");
+    assert_refused(
+        "#[contract(rename_all = \"Camel\")] enum Chat { Ping }",
+        "1:25",
+        "one of `camelCase`, `snake_case`",
+    );
     assert_refused("enum Chat { #[event(name = \"ping\")] Ping }", "1:21", "the name of the event as a string");
     assert_refused("enum Chat { #[event(\"a\", \"b\")] Ping }", "1:26", "one name");
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 /// What is said in a room.
 #[derive(Debug, Clone, PartialEq, ipc_derive::Contract)]
 #[serde(rename_all_fields = "camelCase")]
+#[allow(non_camel_case_types, reason = "a raw identifier is one of the tests")]
 pub(crate) enum Chat {
     /// Somebody said something.
     Message {
@@ -168,7 +169,9 @@ fn fields_that_nobody_knows_are_ignored_unless_the_contract_is_strict() {
     assert!(decode("message", Some("{\"from\":\"a\",\"t\":\"b\",\"more\":1}")).is_ok());
     let message = Message::from_json("said", Some("{\"text\":\"b\",\"more\":1}")).unwrap();
     let error = Strict::try_from(&message).unwrap_err();
-    assert!(std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("unknown field `more`")));
+    assert!(
+        std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("unknown field `more`"))
+    );
 }
 
 #[test]
@@ -215,7 +218,10 @@ mod crowded {
 
 #[test]
 fn the_code_does_not_mind_what_else_is_in_scope() {
-    assert_eq!(Message::encode(&crowded::Careful::Err { wire: 1 }).unwrap().frame(), r#"{"type":"err","data":{"wire":1}}"#);
+    assert_eq!(
+        Message::encode(&crowded::Careful::Err { wire: 1 }).unwrap().frame(),
+        r#"{"type":"err","data":{"wire":1}}"#
+    );
     assert_eq!(Message::encode(&crowded::AlsoSerialised::Some(1)).unwrap().frame(), r#"{"type":"some","data":1}"#);
     assert_eq!(crowded::Careful::NONE.as_str(), "none");
 }

@@ -52,9 +52,9 @@ mod unheard;
 mod wakers;
 
 pub use client::Client;
+pub use ipc::Ipc;
 #[cfg(feature = "derive")]
 pub use ipc_derive::{ContractOfDriver as Contract, RequestOfDriver as Request};
-pub use ipc::Ipc;
 pub use server::Server;
 pub use udp::UdpServer;
 

@@ -176,9 +176,9 @@
 
 mod runtime;
 
-pub use ipc_driver::api::*;
 #[cfg(feature = "derive")]
 pub use ipc_derive::{ContractOfSmol as Contract, RequestOfSmol as Request};
+pub use ipc_driver::api::*;
 pub use runtime::Smol;
 
 /// A reconnecting client on smol.

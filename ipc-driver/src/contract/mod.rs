@@ -19,6 +19,6 @@ mod typed;
 #[cfg(feature = "typescript")]
 pub mod typescript;
 
-pub use ipc_proto::contract::{Contract, ContractError, Data, EventName, Request};
 #[doc(hidden)]
 pub use ipc_proto::contract::support;
+pub use ipc_proto::contract::{Contract, ContractError, Data, EventName, Request};

@@ -36,11 +36,19 @@ pub(crate) enum ToRoom {
 #[serde(rename_all_fields = "camelCase")]
 pub(crate) enum FromRoom {
     Joined(Person),
-    Said { by_whom: Box<Person>, text: String, number: u64 },
+    Said {
+        by_whom: Box<Person>,
+        text: String,
+        number: u64,
+    },
     History(Vec<(String, Option<String>)>),
     Counted(HashMap<String, u32>),
     Moved(Place),
-    Left(#[serde(with = "shout")] #[ts(type = "Uppercase<string>")] String),
+    Left(
+        #[serde(with = "shout")]
+        #[ts(type = "Uppercase<string>")]
+        String,
+    ),
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize, TS)]

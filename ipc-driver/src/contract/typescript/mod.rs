@@ -152,7 +152,9 @@ impl TypeVisitor for Types {
 
 /// Two things in one declaration file have the same name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("two different types are called {name:?} in TypeScript: rename one with #[ts(rename = \"…\")], or write two files")]
+#[error(
+    "two different types are called {name:?} in TypeScript: rename one with #[ts(rename = \"…\")], or write two files"
+)]
 pub struct DeclarationError {
     /// The name.
     pub name: String,
@@ -196,7 +198,8 @@ impl Declaration {
         }
         let interfaces = self.interfaces.iter().map(|(_, text)| text.as_str());
         let types = self.types.declared.values().map(String::as_str);
-        let parts: Vec<&str> = [node::HEADER].into_iter().chain(interfaces).chain(types).chain([node::HANDLES]).collect();
+        let parts: Vec<&str> =
+            [node::HEADER].into_iter().chain(interfaces).chain(types).chain([node::HANDLES]).collect();
         Ok(parts.join("\n"))
     }
 }

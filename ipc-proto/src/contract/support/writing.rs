@@ -1,9 +1,7 @@
 //! The payload out of an enum that serde's derive writes.
 
 use crate::message::Empty;
-use serde::ser::{
-    Error, Impossible, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleVariant,
-};
+use serde::ser::{Error, Impossible, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleVariant};
 use serde::{Serialize, Serializer};
 
 /// A serializer of enums that hands on what a variant holds, and leaves the variant's name out: nothing is `{}`, as node-ipc
