@@ -37,8 +37,14 @@ enum ToRoom {
 #[derive(Contract, Debug)]
 #[contract(rename_all = "kebab-case")]
 enum FromRoom {
-    Entered { who: String, with: usize },
-    Said { who: String, text: String },
+    Entered {
+        who: String,
+        with: usize,
+    },
+    Said {
+        who: String,
+        text: String,
+    },
     Left(String),
     /// The name is somebody else's.
     Taken(String),

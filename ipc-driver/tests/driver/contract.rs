@@ -1,5 +1,6 @@
 //! Contracts: who hears which event, and that none is lost.
 
+use crate::udp::{arrived, serve_udp, socket, tell};
 use crate::world::*;
 use ipc_driver::fake::Fake;
 use ipc_driver::{Contract, ContractError, DataError, Empty, ServerEvent};
@@ -154,4 +155,20 @@ fn every_registration_of_a_contract_can_be_taken_out() {
     runtime.run();
     assert_eq!(log.take(), all()[1..]);
     assert!(ids.into_iter().filter(|id| server.off(*id)).count() == 3);
+}
+
+#[test]
+fn contracts_are_spoken_over_udp_as_well() {
+    let runtime = Fake::new(7);
+    let server = serve_udp(&runtime, config());
+    server.on_typed(|peer, event: Chat| peer.emit_typed(&event));
+    let log = Log::default();
+    let to = log.clone();
+    server.on_variant(Chat::JOINED, move |_, who| to.push(who));
+    let mut peer = socket(&runtime);
+    tell(&runtime, &mut peer, frame("joined", "ann"));
+    assert_eq!(arrived(&runtime, &mut peer), [frame("joined", "ann")]);
+    assert_eq!(log.take(), ["ann"]);
+    assert_eq!(server.broadcast_typed(&Chat::Moved(1, 2)).unwrap().queued, 1);
+    assert_eq!(arrived(&runtime, &mut peer), ["{\"type\":\"moved\",\"data\":[1,2]}\u{c}"]);
 }
