@@ -86,7 +86,7 @@ pub struct Described<'a> {
 }
 
 impl Described<'_> {
-    /// An event whose payload is a `T`.
+    /// An event whose payload is a `T`, which is written out; the types that it mentions are declared beside it.
     pub fn event<T: TS + 'static>(&mut self, name: &str, docs: &str) {
         // The documentation of fields has lines of its own.
         let payload = T::inline(&self.declaration.types.config).replace('\n', "\n        ");
@@ -262,6 +262,15 @@ mod tests {
         }
     }
 
+    // As the derive describes payloads.
+    #[derive(ts_rs::TS)]
+    #[allow(dead_code)]
+    struct OneData(Vec<one::Place>);
+
+    #[derive(ts_rs::TS)]
+    #[allow(dead_code)]
+    struct OtherData(Option<other::Place>);
+
     struct Two;
 
     impl TypeScript for Two {
@@ -269,8 +278,8 @@ mod tests {
         const DOCS: &'static str = "";
 
         fn describe(events: &mut Described<'_>) {
-            events.event::<Vec<one::Place>>("one", "");
-            events.event::<Option<other::Place>>("other", "");
+            events.event::<OneData>("one", "");
+            events.event::<OtherData>("other", "");
         }
     }
 
