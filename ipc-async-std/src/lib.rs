@@ -147,6 +147,8 @@
 
 mod runtime;
 
+#[cfg(feature = "derive")]
+pub use ipc_derive::{ContractOfAsyncStd as Contract, RequestOfAsyncStd as Request};
 pub use ipc_driver::api::*;
 pub use runtime::AsyncStd;
 

@@ -12,6 +12,7 @@
 #[cfg(feature = "async-io")]
 pub mod async_io;
 mod client;
+pub mod contract;
 mod counters;
 mod dial;
 mod emit;
@@ -55,6 +56,8 @@ mod wakers;
 
 pub use client::Client;
 pub use ipc::Ipc;
+#[cfg(feature = "derive")]
+pub use ipc_derive::{ContractOfDriver as Contract, RequestOfDriver as Request};
 pub use server::Server;
 pub use udp::UdpServer;
 
@@ -63,6 +66,7 @@ pub use api::*;
 /// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
 pub mod api {
     pub use crate::client::{ClientEvent, Emitter};
+    pub use crate::contract::{self, Contract, ContractError, EventName, Request};
     pub use crate::counters::{ClientCounters, ConnectionCounters, RefusedConnections, ServerCounters};
     pub use crate::dial::{Lookup, UnresolvedHost};
     #[cfg(unix)]
@@ -74,7 +78,7 @@ pub mod api {
     #[cfg(unix)]
     pub use crate::net::{Inherited, inherited};
     pub use crate::peer::Peer;
-    pub use crate::requests::{IntoReply, Request, RequestError};
+    pub use crate::requests::{IntoReply, PendingRequest, RequestError};
     pub use crate::runtime::{Credentials, Remote, TlsVersion};
     pub use crate::server::{Broadcast, ServerEvent, ShutdownReport, Verdict, same_user_or_root};
     pub use crate::stream::Events;

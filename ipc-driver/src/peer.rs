@@ -6,7 +6,7 @@ use crate::error::CloseError;
 use crate::extensions::Extensions;
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
-use crate::requests::{Asker, Common, Request, Session};
+use crate::requests::{Asker, Common, PendingRequest, Session};
 use crate::runtime::Remote;
 use crate::wakers::Ticket;
 use ipc_proto::{EmitError, Outbound, PeerId, RequestCounters, Unsent};
@@ -143,12 +143,12 @@ impl Peer {
     }
 
     /// Asks the peer for something: `peer.request::<u32>("sum", &[1, 2]).await`. Nothing is sent until that is awaited; see
-    /// [`Request`].
+    /// [`PendingRequest`].
     ///
     /// It fails at once when the connection ends. Do not await it in a handler that runs inline: the reply could not be read.
     /// [`Server::on_async`](crate::Server::on_async) and [`Server::on_request_async`](crate::Server::on_request_async) may.
-    pub fn request<T>(&self, name: &str, params: &(impl serde::Serialize + ?Sized)) -> Request<T> {
-        Request::new(Asker::Peer(self.clone()), name, params)
+    pub fn request<T>(&self, name: &str, params: &(impl serde::Serialize + ?Sized)) -> PendingRequest<T> {
+        PendingRequest::new(Asker::Peer(self.clone()), name, params)
     }
 
     /// What became of the requests that were made to it.

@@ -241,6 +241,10 @@ pub struct DataError {
 }
 
 impl DataError {
+    pub(crate) fn new(name: &str, absent: bool, source: serde_json::Error) -> Self {
+        Self { name: shortened(name), absent, source }
+    }
+
     /// Whether the event had no payload at all, which was read as `null`.
     pub fn is_absent(&self) -> bool {
         self.absent
@@ -265,7 +269,7 @@ pub(crate) fn parse_data<T: DeserializeOwned>(name: &str, data_json: Option<&str
         Cow::Owned(replaced) => serde_json::from_str(&replaced),
         Cow::Borrowed(_) => Err(error),
     });
-    parsed.map_err(|source| DataError { name: shortened(name), absent: data_json.is_none(), source })
+    parsed.map_err(|source| DataError::new(name, data_json.is_none(), source))
 }
 
 /// Whether JavaScript takes a value, given as JSON text, for true.

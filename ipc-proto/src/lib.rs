@@ -177,6 +177,7 @@
 //! | [`Frame`] | an event encoded once, for a broadcast |
 //! | [`Event`], [`Message`] | a name and its payload as unparsed JSON: borrowed from the buffer, or owned |
 //! | [`Requests`], [`RequestBody`], [`Reply`] | requests that wait for their reply, each with a deadline; how they and replies are written |
+//! | [`Contract`], [`EventName`] | all events of a service as one enum; a name that knows the type of its payload |
 //! | [`Datagrams`] | one UDP socket: who was heard, what they said |
 //! | [`DatagramOutbound`], [`DatagramTransmit`] | events to a bounded queue with an address each, and out of it to the UDP socket |
 //! | [`InboundCounters`], [`OutboundCounters`] | what a connection has counted, to be read at any time |
@@ -210,6 +211,7 @@ mod backoff;
 mod client;
 mod config;
 mod connection;
+pub mod contract;
 mod counters;
 mod datagrams;
 mod decoder;
@@ -241,6 +243,7 @@ pub use backoff::Backoff;
 pub use client::{Client, ClientAction, ClientEvent};
 pub use config::{Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
 pub use connection::Connection;
+pub use contract::{Contract, ContractError, EventName};
 pub use counters::{
     ClientCounters, DatagramSendCounters, InboundCounters, Loss, Lost, MalformedCounters, OutboundCounters,
     RefusedEmits, ServerCounters,

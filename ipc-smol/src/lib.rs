@@ -176,6 +176,8 @@
 
 mod runtime;
 
+#[cfg(feature = "derive")]
+pub use ipc_derive::{ContractOfSmol as Contract, RequestOfSmol as Request};
 pub use ipc_driver::api::*;
 pub use runtime::Smol;
 

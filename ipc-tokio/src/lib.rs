@@ -6,6 +6,7 @@
 //!
 //! - [Sixty seconds](#sixty-seconds)
 //! - [Handlers, or a stream of events](#handlers-or-a-stream-of-events)
+//! - [All events as one enum](#all-events-as-one-enum)
 //! - [`emit` or `send`](#emit-or-send), [requests](#requests)
 //! - [Ending: `close`, `disconnect`, `abort`](#ending)
 //! - [Errors](#errors)
@@ -120,6 +121,43 @@
 //! # }
 //! ```
 //!
+//! # All events as one enum
+//!
+//! Names are strings, which the compiler does not read. With the feature `derive` an enum says which events there are and what they
+//! carry, for all handles: a [`Contract`](trait@Contract). Its events are written and read as the others are, so that the other side needs not
+//! know of it. What it does not have goes to other handlers and to the stream.
+//!
+//! ```
+//! # #[cfg(feature = "derive")]
+//! # fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use ipc_tokio::{Contract, Message, Server};
+//!
+//! #[derive(Contract, Debug, PartialEq)]
+//! enum Chat {
+//!     Joined(String),                         // {"type":"joined","data":"ann"}
+//!     Message { from: String, text: String }, // {"type":"message","data":{"from":"ann","text":"hi"}}
+//!     Ping,                                   // {"type":"ping","data":{}}
+//! }
+//!
+//! fn handle(server: &Server) {
+//!     server.on_typed(|peer, event: Chat| match event {
+//!         Chat::Ping => peer.emit_typed(&Chat::Ping),
+//!         Chat::Joined(_) | Chat::Message { .. } => Ok(()),
+//!     });
+//!     server.on_variant(Chat::JOINED, |_peer, who| println!("{who} joined")); // `who` can only be a String
+//! }
+//!
+//! let message = Message::from_json("joined", Some("\"ann\""))?;
+//! assert_eq!(Chat::try_from(&message)?, Chat::Joined("ann".into()));
+//! # Ok(())
+//! # }
+//! # #[cfg(feature = "derive")]
+//! # example().unwrap();
+//! ```
+//!
+//! `docs/contracts.md` in the repository has the rules; it also shows how a contract is declared in TypeScript for the Node side
+//! (feature `typescript`).
+//!
 //! # `emit` or `send`
 //!
 //! [`emit`](Client::emit) queues an event and returns at once; it never blocks, and may be called from handlers and from any
@@ -147,7 +185,7 @@
 //! # Requests
 //!
 //! A request is an event that expects a reply. Either side may ask; it ends in a result or an error within its deadline, 10 s
-//! unless [`within`](Request::within) or [`RequestOptions`] says otherwise, and dropping it gives it up.
+//! unless [`within`](PendingRequest::within) or [`RequestOptions`] says otherwise, and dropping it gives it up.
 //!
 //! ```
 //! use ipc_tokio::{Client, Config, Failure, Peer, RequestError, Server};
@@ -734,6 +772,8 @@ mod pipe;
 mod runtime;
 mod stream;
 
+#[cfg(feature = "derive")]
+pub use ipc_derive::{ContractOfTokio as Contract, RequestOfTokio as Request};
 pub use ipc_driver::api::*;
 pub use runtime::Tokio;
 
@@ -765,3 +805,8 @@ struct RequestsPage;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/handlers.md")]
 struct HandlersPage;
+
+/// And those of the page about contracts.
+#[cfg(all(doctest, feature = "typescript"))]
+#[doc = include_str!("../../docs/contracts.md")]
+struct Contracts;

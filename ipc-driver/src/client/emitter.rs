@@ -3,7 +3,7 @@
 use super::shared::Shared;
 use crate::emit::emit_methods;
 use crate::link::Link;
-use crate::requests::{Asker, Request, Session};
+use crate::requests::{Asker, PendingRequest, Session};
 use crate::wakers::Ticket;
 use ipc_proto::{EmitError, Outbound};
 use std::sync::Arc;
@@ -33,8 +33,8 @@ impl Emitter {
     }
 
     /// Asks the server for something, as [`Client::request`](super::Client::request).
-    pub fn request<T>(&self, name: &str, params: &(impl serde::Serialize + ?Sized)) -> Request<T> {
-        Request::new(Asker::Client(self.clone()), name, params)
+    pub fn request<T>(&self, name: &str, params: &(impl serde::Serialize + ?Sized)) -> PendingRequest<T> {
+        PendingRequest::new(Asker::Client(self.clone()), name, params)
     }
 
     fn emit_with(&self, emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>) -> Result<(), EmitError> {

@@ -4,7 +4,7 @@
 
 use super::{Client, Emitter};
 use crate::handlers::{HandlerId, Outcome};
-use crate::requests::{Asker, IntoReply, Order, Request, handle, handle_async, hear_async};
+use crate::requests::{Asker, IntoReply, Order, PendingRequest, handle, handle_async, hear_async};
 use crate::runtime::Runtime;
 use ipc_proto::{FromEvent, RequestCounters, RequestOptions};
 use serde::Serialize;
@@ -14,14 +14,14 @@ use std::sync::Arc;
 
 impl<R: Runtime> Client<R> {
     /// Asks the server for something: `client.request::<f64>("sum", &[1, 2]).await`. Nothing is sent until that is awaited; see
-    /// [`Request`].
+    /// [`PendingRequest`].
     ///
     /// It fails at once when the connection ends, also if the client connects again. Without a connection it is refused, or,
     /// with [`Offline::Buffer`](crate::Offline::Buffer), waits for one within its deadline. Do not await it in a handler that
     /// runs inline: the reply could not be read. [`on_async`](Self::on_async) and
     /// [`on_request_async`](Self::on_request_async) may, with an [`Emitter`].
-    pub fn request<T>(&self, name: &str, params: &(impl Serialize + ?Sized)) -> Request<T> {
-        Request::new(Asker::Client(self.emitter()), name, params)
+    pub fn request<T>(&self, name: &str, params: &(impl Serialize + ?Sized)) -> PendingRequest<T> {
+        PendingRequest::new(Asker::Client(self.emitter()), name, params)
     }
 
     /// What became of its requests since the client was made.

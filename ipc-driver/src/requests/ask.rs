@@ -48,7 +48,7 @@ impl Asker {
 /// Dropping it before it is ready gives the request up: a reply that comes later is dropped. The peer is not told, and may do
 /// what was asked. It does not keep its client or server alive, and may be awaited in any runtime or none.
 #[must_use = "a request is sent when it is awaited"]
-pub struct Request<T> {
+pub struct PendingRequest<T> {
     asker: Asker,
     name: Box<str>,
     within: Option<Duration>,
@@ -74,7 +74,7 @@ impl Drop for Entry {
     }
 }
 
-impl<T> Request<T> {
+impl<T> PendingRequest<T> {
     pub(crate) fn new<P: Serialize + ?Sized>(asker: Asker, name: &str, params: &P) -> Self {
         let stage = Stage::Unsent(JsonText::new(params));
         Self { asker, name: name.into(), within: None, stage, reply: PhantomData }
@@ -108,7 +108,7 @@ impl<T> Request<T> {
     }
 }
 
-impl<T: DeserializeOwned> Future for Request<T> {
+impl<T: DeserializeOwned> Future for PendingRequest<T> {
     type Output = Result<T, RequestError>;
 
     /// # Panics
@@ -142,8 +142,11 @@ impl<T: DeserializeOwned> Future for Request<T> {
     }
 }
 
-impl<T> fmt::Debug for Request<T> {
+impl<T> fmt::Debug for PendingRequest<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("event", &self.name).field("within", &self.within).finish_non_exhaustive()
+        f.debug_struct("PendingRequest")
+            .field("event", &self.name)
+            .field("within", &self.within)
+            .finish_non_exhaustive()
     }
 }

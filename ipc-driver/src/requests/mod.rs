@@ -10,7 +10,7 @@ mod pending;
 mod tasks;
 
 pub use answer::IntoReply;
-pub use ask::Request;
+pub use ask::PendingRequest;
 pub use error::RequestError;
 
 pub(crate) use answer::{decline, handle, handle_async};

@@ -9,6 +9,7 @@ mod backpressure;
 #[cfg(feature = "tls")]
 mod certs;
 mod closing;
+mod contract;
 mod counting;
 mod dialling;
 mod emitting;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use super::{Missing, NodeIpc, Version, folder, node_version, system_node};
+use super::{Missing, NodeIpc, TypeScript, Version, folder, node_version, system_node};
 
 /// The oldest Node that node-ipc 14.0.0 runs on.
 const NODE_FOR_14: (u32, u32) = (22, 13);
@@ -42,6 +42,13 @@ pub(super) fn find(version: Version) -> Result<NodeIpc, Missing> {
     Ok(NodeIpc { version, node, root })
 }
 
+pub(super) fn typescript() -> Result<TypeScript, Missing> {
+    let node = system_node()?;
+    let target = folder().join("installed").join("typescript");
+    Package::typescript()?.ensure(&target)?;
+    Ok(TypeScript { node, compiler: target.join("node_modules/typescript/bin/tsc") })
+}
+
 fn newer_node(root: &Path, own: bool) -> Result<PathBuf, Missing> {
     let (major, minor) = NODE_FOR_14;
     if cfg!(not(all(target_os = "linux", target_arch = "x86_64"))) {
@@ -62,7 +69,7 @@ fn newer_node(root: &Path, own: bool) -> Result<PathBuf, Missing> {
 struct Package {
     manifest: PathBuf,
     lock: PathBuf,
-    /// Lines of `sha256sum`, relative to `node_modules`; none for the Node binary, which its integrity hash covers.
+    /// Lines of `sha256sum`, relative to `node_modules`; none for Node and TypeScript, which their integrity hashes cover.
     audit: String,
 }
 
@@ -82,6 +89,15 @@ impl Package {
         Ok(Self {
             manifest: locks.join("package-node22.json"),
             lock: locks.join("package-lock-node22.json"),
+            audit: String::new(),
+        })
+    }
+
+    fn typescript() -> Result<Self, Missing> {
+        let locks = folder().join("locks");
+        Ok(Self {
+            manifest: locks.join("package-typescript.json"),
+            lock: locks.join("package-lock-typescript.json"),
             audit: String::new(),
         })
     }
@@ -254,5 +270,10 @@ mod tests {
             assert!(manifest.contains(&format!("\"node-ipc\":\"{version}\"")), "{manifest}");
             assert!(package.audit.lines().count() > 10);
         }
+        let package = Package::typescript().expect("lock files");
+        let lock = fs::read_to_string(&package.lock).expect("lock file");
+        assert!(!lock.contains("resolved") && lock.contains("integrity"));
+        let manifest = fs::read_to_string(&package.manifest).expect("manifest");
+        assert!(manifest.contains("\"typescript\":\"5.9.3\""), "{manifest}");
     }
 }

@@ -160,6 +160,49 @@ impl NodeIpc {
     }
 }
 
+/// The compiler of TypeScript, of a pinned version.
+#[derive(Clone, Debug)]
+pub struct TypeScript {
+    node: PathBuf,
+    compiler: PathBuf,
+}
+
+impl TypeScript {
+    /// Finds it, and installs it on first use.
+    ///
+    /// # Errors
+    ///
+    /// [`Missing`] if node or npm is not there, or the registry cannot be reached.
+    pub fn find() -> Result<Self, Missing> {
+        install::typescript()
+    }
+
+    /// Type-checks a file and what it imports, as strictly as the compiler can, and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the compiler says, a line for each error.
+    ///
+    /// # Panics
+    ///
+    /// If the compiler does not run.
+    pub fn check(&self, file: &Path) -> Result<(), String> {
+        let output = Command::new(&self.node)
+            .arg(&self.compiler)
+            .args(["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"])
+            .args(["--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"])
+            // Not the DOM, which is most of the work.
+            .args(["--lib", "es2022", "--skipLibCheck"])
+            .args(["--pretty", "false"])
+            .arg(file)
+            .stdin(Stdio::null())
+            .env_remove("NODE_OPTIONS")
+            .output()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.node.display()));
+        if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stdout).into_owned()) }
+    }
+}
+
 /// Starts a real node-ipc peer, or skips the test loudly.
 ///
 /// # Panics
