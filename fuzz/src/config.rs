@@ -45,6 +45,7 @@ pub(crate) const OPTIONS: [&str; 44] = [
     "malformed",
     "maxMessageSize",
     "maxPendingBytes",
+    "slowConsumer",
     "maxEventNameLength",
     "messageTimeout",
     "allowReservedEvents",

@@ -98,6 +98,7 @@ impl Client {
     pub fn new(settings: Settings, endpoint: Endpoint, seed: u64) -> Self {
         let mut outbound = Outbound::new(&settings, settings.config().sync);
         outbound.set_limit(offline_limit(&settings));
+        outbound.connected = false;
         Self {
             endpoint,
             state: State::Idle,
@@ -271,6 +272,7 @@ impl Client {
         }
         let mut outbound = self.outbound.take()?;
         outbound.set_limit(self.settings.max_pending_bytes());
+        outbound.connected = true;
         outbound.resume();
         self.state = State::Connected;
         self.attempts = 0;
@@ -296,6 +298,7 @@ impl Client {
         }
         let torn = outbound.take_back(transmit);
         outbound.set_limit(offline_limit(&self.settings));
+        outbound.connected = false;
         self.outbound = Some(outbound);
         self.end_of_connection(now, torn, retry);
     }

@@ -5,9 +5,11 @@
 //! connections, so that what was emitted while offline leaves on the next one. It does not know about sockets, and
 //! whether a peer is there is for [`Client`](crate::Client) to say.
 
+mod overflow;
+
 use crate::frame::{FRAMED, RAW};
 use crate::transmit::{SPARE_MAX, Segment, Transmit};
-use crate::{EmitError, EncodeError, Encoder, Event, Frame, Message, OutboundCounters, Settings};
+use crate::{EmitError, EncodeError, Encoder, Event, Frame, Message, OutboundCounters, Settings, SlowConsumer};
 use bytes::Buf;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -63,6 +65,18 @@ pub struct Outbound {
     limit: usize,
     sync: Option<Sync>,
     closed: bool,
+    /// What is done when there is no room.
+    policy: SlowConsumer,
+    /// Somebody waits for room: the policy is not asked.
+    patient: bool,
+    /// There is a connection that could be ended; a client may be without.
+    pub(crate) connected: bool,
+    /// The policy has given the connection up.
+    overflowed: bool,
+    /// Bytes at the head of the first buffer that were dropped.
+    skipped: usize,
+    /// How much is handed out at once, and how long a buffer of the queue grows.
+    portion: usize,
     /// Apart from `pending` and `written`, which are found when they are asked for.
     counters: OutboundCounters,
 }
@@ -90,6 +104,12 @@ impl Outbound {
             limit: settings.max_pending_bytes(),
             sync: sync.then(Sync::default),
             closed: false,
+            policy: settings.config().slow_consumer,
+            patient: false,
+            connected: true,
+            overflowed: false,
+            skipped: 0,
+            portion: overflow::portion(settings.config().slow_consumer, settings.max_pending_bytes()),
             counters: OutboundCounters::default(),
         }
     }
@@ -159,7 +179,9 @@ impl Outbound {
         if self.sync.is_some() || frame.bytes.len() <= COPY_BELOW {
             return self.append_bytes(&frame.bytes);
         }
-        self.check_room(frame.bytes.len()).map_err(|refusal| self.refuse(refusal))?;
+        if !self.admit(frame.bytes.len()).map_err(|refusal| self.refuse(refusal))? {
+            return Ok(());
+        }
         let pending = self.pending();
         self.counters.take(frame.bytes.len(), pending);
         self.queued += frame.bytes.len();
@@ -169,8 +191,17 @@ impl Outbound {
 
     /// Moves everything queued into `transmit` and reports whether `transmit` has bytes to write. What `transmit`
     /// has written since the last call is accounted for here, so always use the same one.
+    ///
+    /// With [`SlowConsumer::DropOldest`] an empty `transmit` is given a portion, some 64 KiB, and no more before that is
+    /// written: what is handed out cannot be dropped any more.
     pub fn poll_transmit(&mut self, transmit: &mut Transmit) -> bool {
-        if self.queued == 0 {
+        let in_portions = self.portion != usize::MAX;
+        if self.queued == 0 || (in_portions && !transmit.is_empty()) {
+            self.in_flight = transmit.remaining();
+            return self.in_flight > 0;
+        }
+        if in_portions {
+            self.hand_out(transmit);
             self.in_flight = transmit.remaining();
             return self.in_flight > 0;
         }
@@ -206,7 +237,7 @@ impl Outbound {
     /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give.
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
-        self.queued > 0
+        self.queued > 0 && (self.portion == usize::MAX || self.in_flight == 0)
     }
 
     /// The peer sent something: in `sync` mode the next message may leave. Counted per received message, as
@@ -275,6 +306,7 @@ impl Outbound {
     pub fn shrink(&mut self) {
         if self.queued == 0 {
             self.queue = VecDeque::new();
+            self.skipped = 0;
         }
     }
 
@@ -322,6 +354,7 @@ impl Outbound {
     }
 
     fn take_out_queued(&mut self) -> Unsent {
+        self.settle();
         let mut unsent = Unsent::default();
         let delimiter = framed_by(&self.encoder, self.raw);
         for segment in self.queue.drain(..) {
@@ -334,12 +367,14 @@ impl Outbound {
     /// The connection is gone; `transmit` is what was being written to it. Whole frames that never reached the operating
     /// system go back to the head of the queue; a torn one is counted as lost.
     pub(crate) fn take_back(&mut self, transmit: Transmit) -> Unsent {
+        self.settle();
         let (mut unwritten, torn) = transmit.into_unwritten(framed_by(&self.encoder, self.raw));
         self.queued += unwritten.iter().map(|segment| segment.as_slice().len()).sum::<usize>();
         unwritten.append(&mut self.queue);
         self.queue = unwritten;
         self.in_flight = 0;
         self.closed = false;
+        self.overflowed = false;
         let torn = Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn };
         self.counters.lost.torn += torn.into();
         torn
@@ -355,8 +390,12 @@ impl Outbound {
 
     /// The connection is gone for good: tells what was queued, or taken as `transmit` and not written.
     pub fn end(&mut self, transmit: Transmit) -> Unsent {
+        let too_slow = self.overflowed;
         let mut unsent = self.take_back(transmit);
-        unsent += self.discard();
+        let queued = self.take_out();
+        let reason = if too_slow { &mut self.counters.lost.too_slow } else { &mut self.counters.lost.unsent };
+        *reason += queued.into();
+        unsent += queued;
         self.closed = true;
         unsent
     }
@@ -397,33 +436,55 @@ impl Outbound {
         if self.sync.as_ref().is_some_and(|sync| sync.waiting_for_answer) {
             return self.hold(encode);
         }
-        if !matches!(self.queue.back(), Some(Segment::Own(_))) {
+        if !matches!(self.queue.back(), Some(Segment::Own(out)) if out.len() < self.portion) {
             self.queue.push_back(Segment::Own(Vec::new()));
         }
         let pending = self.pending();
         let Some(Segment::Own(out)) = self.queue.back_mut() else { return Err(EmitError::Closed) };
         let start = out.len();
-        let refusal = match encode(&self.encoder, out) {
+        let outcome = match encode(&self.encoder, out) {
             Ok(length) if pending == 0 || pending.saturating_add(length) <= self.limit => {
                 self.queued += length;
                 self.counters.take(length, pending);
-                None
+                Ok(true)
             }
-            Ok(length) => Some(EmitError::Full { pending, length, limit: self.limit }),
-            Err(error) => Some(error.into()),
+            Ok(length) => self.overflow(length).inspect(|&taken| {
+                if taken {
+                    let pending = self.pending();
+                    self.queued += length;
+                    self.counters.take(length, pending);
+                }
+            }),
+            Err(error) => Err(error.into()),
         };
-        if let Some(refusal) = refusal {
+        match outcome {
+            Ok(true) => {
+                if let Some(sync) = &mut self.sync {
+                    sync.waiting_for_answer = true;
+                }
+                Ok(())
+            }
+            Ok(false) => {
+                self.withdraw(start);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.withdraw(start);
+                Err(self.refuse(refusal))
+            }
+        }
+    }
+
+    /// Takes back what was encoded into the last buffer, from `start` on.
+    #[cold]
+    fn withdraw(&mut self, start: usize) {
+        if let Some(Segment::Own(out)) = self.queue.back_mut() {
             out.truncate(start);
             if start == 0 {
-                // What was refused may have been large; an idle connection does not keep its room.
+                // It may have been large; an idle connection does not keep its room.
                 out.shrink_to(SPARE_MAX);
             }
-            return Err(self.refuse(refusal));
         }
-        if let Some(sync) = &mut self.sync {
-            sync.waiting_for_answer = true;
-        }
-        Ok(())
     }
 
     fn hold(
@@ -432,7 +493,9 @@ impl Outbound {
     ) -> Result<(), EmitError> {
         let mut message = Vec::new();
         encode(&self.encoder, &mut message).map_err(|error| self.refuse(error.into()))?;
-        self.check_room(message.len()).map_err(|refusal| self.refuse(refusal))?;
+        if !self.admit(message.len()).map_err(|refusal| self.refuse(refusal))? {
+            return Ok(());
+        }
         let pending = self.pending();
         self.counters.take(message.len(), pending);
         if let Some(sync) = &mut self.sync {
@@ -442,14 +505,12 @@ impl Outbound {
         Ok(())
     }
 
-    fn check_room(&self, length: usize) -> Result<(), EmitError> {
+    /// Whether an event of `length` bytes is taken, and not dropped.
+    fn admit(&mut self, length: usize) -> Result<bool, EmitError> {
         if self.closed {
             return Err(EmitError::Closed);
         }
-        if self.has_room(length) {
-            return Ok(());
-        }
-        Err(EmitError::Full { pending: self.pending(), length, limit: self.limit })
+        if self.has_room(length) { Ok(true) } else { self.overflow(length) }
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipc_proto::{
     Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Offline, OnMalformed, Parser,
-    Platform, StopRetrying, TlsOptions,
+    Platform, SlowConsumer, StopRetrying, TlsOptions,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -435,6 +435,12 @@ fn any_config() -> impl Strategy<Value = Config> {
         config.ip_type = [None, Some(IpFamily::V4), Some(IpFamily::V6)][choices.1 as usize % 3];
         config.interface.family = config.ip_type;
         config.offline = [Offline::Refuse, Offline::Buffer, Offline::Drop][choices.1 as usize % 3];
+        config.slow_consumer = [
+            SlowConsumer::Refuse,
+            SlowConsumer::DropOldest,
+            SlowConsumer::DropNewest,
+            SlowConsumer::Disconnect,
+        ][choices.0 as usize];
         config.encoding = [
             Encoding::Utf8,
             Encoding::Ascii,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Interface, Offline, OnMalformed, Parser, StopRetrying};
+use super::{Config, Interface, Offline, OnMalformed, Parser, SlowConsumer, StopRetrying};
 use crate::{Backoff, Encoding};
 
 const KIB: usize = 1024;
@@ -55,6 +55,7 @@ impl Config {
             malformed: OnMalformed::Report,
             max_message_size: 64 * MIB,
             max_pending_bytes: 16 * MIB,
+            slow_consumer: SlowConsumer::Refuse,
             max_event_name_length: 64 * KIB,
             message_timeout: None,
             allow_reserved_events: false,

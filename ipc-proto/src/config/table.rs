@@ -74,6 +74,7 @@ pub(super) static OPTIONS: &[Row<Config>] = rows! { Config;
     "malformed" => malformed: MALFORMED;
     "maxMessageSize" => max_message_size: COUNT;
     "maxPendingBytes" => max_pending_bytes: COUNT;
+    "slowConsumer" => slow_consumer: SLOW_CONSUMER;
     "maxEventNameLength" => max_event_name_length: COUNT;
     "messageTimeout" => message_timeout: OPTIONAL_MILLISECONDS;
     "allowReservedEvents" => allow_reserved_events: BOOL;
