@@ -82,7 +82,7 @@ pub mod api {
         EmitError, Empty, EncodeError, Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host,
         InboundCounters, Interface, IpFamily, LocalAddress, Loss, Lost, MAX_DATAGRAM, MalformedCounters, Message,
         Offline, OnMalformed, OutboundCounters, Parser, PeerId, PeerRemoval, Platform, ProtocolError, RefusedEmits,
-        Settings, StopRetrying, TlsOptions, Unsent,
+        Settings, SlowConsumer, StopRetrying, TlsOptions, Unsent,
     };
     /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
     #[cfg(feature = "tls")]

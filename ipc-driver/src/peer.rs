@@ -7,7 +7,7 @@ use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::runtime::Remote;
 use crate::wakers::Ticket;
-use ipc_proto::{EmitError, Outbound, PeerId, Unsent};
+use ipc_proto::{EmitError, Frame, Outbound, PeerId, Unsent};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -102,13 +102,28 @@ impl Peer {
         self.inner.link.emit(emit).unwrap_or(Err(EmitError::Closed))
     }
 
+    /// Queues a frame; `false` if the policy of its queue has dropped it.
+    pub(crate) fn offer_frame(&self, frame: &Frame) -> Result<bool, EmitError> {
+        let mut taken = true;
+        self.emit_with(|outbound| {
+            let dropped = outbound.dropped_newest();
+            outbound.emit_frame(frame)?;
+            taken = outbound.dropped_newest() == dropped;
+            Ok(())
+        })?;
+        Ok(taken)
+    }
+
     fn poll_emit_with(
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
         emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        self.inner.link.poll_emit(cx, ticket, emit).map(|outcome| outcome.unwrap_or(Err(EmitError::Closed)))
+        self.inner
+            .link
+            .poll_emit(cx, ticket, |outbound| outbound.patiently(emit))
+            .map(|outcome| outcome.unwrap_or(Err(EmitError::Closed)))
     }
 
     /// Sends what is queued, ends the connection, and waits until the peer has ended its side too, 5 seconds at most.

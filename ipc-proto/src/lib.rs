@@ -237,7 +237,9 @@ pub use bytes;
 
 pub use backoff::Backoff;
 pub use client::{Client, ClientAction, ClientEvent};
-pub use config::{Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, SlowConsumer, StopRetrying, TlsOptions};
+pub use config::{
+    Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, SlowConsumer, StopRetrying, TlsOptions,
+};
 pub use connection::Connection;
 pub use counters::{
     ClientCounters, DatagramSendCounters, InboundCounters, Loss, Lost, MalformedCounters, OutboundCounters,

@@ -365,7 +365,8 @@ impl Outbound {
     }
 
     /// The connection is gone; `transmit` is what was being written to it. Whole frames that never reached the operating
-    /// system go back to the head of the queue; a torn one is counted as lost.
+    /// system go back to the head of the queue; a torn one is counted as lost, and everything if the policy has given the
+    /// connection up.
     pub(crate) fn take_back(&mut self, transmit: Transmit) -> Unsent {
         self.settle();
         let (mut unwritten, torn) = transmit.into_unwritten(framed_by(&self.encoder, self.raw));
@@ -374,10 +375,16 @@ impl Outbound {
         self.queue = unwritten;
         self.in_flight = 0;
         self.closed = false;
-        self.overflowed = false;
         let torn = Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn };
         self.counters.lost.torn += torn.into();
-        torn
+        let mut lost = torn;
+        if std::mem::take(&mut self.overflowed) {
+            // The next connection begins afresh, or it would soon be given up too.
+            let queued = self.take_out();
+            self.counters.lost.too_slow += queued.into();
+            lost += queued;
+        }
+        lost
     }
 
     /// A new connection takes the queue: in `sync` mode it starts afresh with the next message, for the answer to the one
@@ -390,12 +397,8 @@ impl Outbound {
 
     /// The connection is gone for good: tells what was queued, or taken as `transmit` and not written.
     pub fn end(&mut self, transmit: Transmit) -> Unsent {
-        let too_slow = self.overflowed;
         let mut unsent = self.take_back(transmit);
-        let queued = self.take_out();
-        let reason = if too_slow { &mut self.counters.lost.too_slow } else { &mut self.counters.lost.unsent };
-        *reason += queued.into();
-        unsent += queued;
+        unsent += self.discard();
         self.closed = true;
         unsent
     }

@@ -435,12 +435,9 @@ fn any_config() -> impl Strategy<Value = Config> {
         config.ip_type = [None, Some(IpFamily::V4), Some(IpFamily::V6)][choices.1 as usize % 3];
         config.interface.family = config.ip_type;
         config.offline = [Offline::Refuse, Offline::Buffer, Offline::Drop][choices.1 as usize % 3];
-        config.slow_consumer = [
-            SlowConsumer::Refuse,
-            SlowConsumer::DropOldest,
-            SlowConsumer::DropNewest,
-            SlowConsumer::Disconnect,
-        ][choices.0 as usize];
+        config.slow_consumer =
+            [SlowConsumer::Refuse, SlowConsumer::DropOldest, SlowConsumer::DropNewest, SlowConsumer::Disconnect]
+                [choices.0 as usize];
         config.encoding = [
             Encoding::Utf8,
             Encoding::Ascii,

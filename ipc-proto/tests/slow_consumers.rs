@@ -196,7 +196,10 @@ fn who_waits_for_room_is_told_full_whatever_the_policy() {
             emit(&mut outbound, number).unwrap();
         }
         // The patience has ended with the call.
-        assert_eq!(emit(&mut outbound, 9).is_ok(), matches!(policy, SlowConsumer::DropOldest | SlowConsumer::DropNewest));
+        assert_eq!(
+            emit(&mut outbound, 9).is_ok(),
+            matches!(policy, SlowConsumer::DropOldest | SlowConsumer::DropNewest)
+        );
     }
 }
 
@@ -240,6 +243,7 @@ fn the_policy_holds_for_events_that_wait_for_a_connection_and_disconnect_refuses
             (0..20).map(|number| client.emit_offline(|outbound| emit(outbound, number)).is_ok()).collect();
         let expected = match policy {
             SlowConsumer::DropOldest => (10..20).collect::<Vec<_>>(),
+            SlowConsumer::Disconnect => vec![21],
             _ => (0..10).collect(),
         };
         let succeeds = matches!(policy, SlowConsumer::DropOldest | SlowConsumer::DropNewest);
@@ -249,14 +253,16 @@ fn the_policy_holds_for_events_that_wait_for_a_connection_and_disconnect_refuses
         assert!(matches!(client.poll_action(), Some(ClientAction::Connect(_))));
         let mut connection = client.handle_connected(Instant::now()).unwrap();
         if policy == SlowConsumer::Disconnect {
-            // Now there is a connection to end; the client connects again, and keeps what it had.
+            // Now there is a connection to end; the client connects again, and begins afresh.
             assert!(matches!(emit(&mut connection.outbound, 20), Err(EmitError::TooSlow { .. })));
             client.handle_disconnected(Instant::now(), connection.outbound, Transmit::new(), true);
             assert!(client.is_waiting());
+            assert_eq!((client.dropped().messages, client.queue_counters().unwrap().lost.too_slow.events), (10, 10));
             client.handle_timeout(client.poll_timeout().unwrap());
             client.poll_action();
             connection = client.handle_connected(Instant::now()).unwrap();
             assert!(!connection.outbound.has_overflowed() && !connection.outbound.is_closed());
+            emit(&mut connection.outbound, 21).unwrap();
         }
         assert_eq!(numbers(&drain(&mut connection.outbound, &mut Transmit::new())), expected);
         balanced(&connection.outbound);

@@ -76,6 +76,7 @@ impl Shared {
         ticket: &mut Ticket,
         mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
+        let mut emit = |outbound: &mut Outbound| outbound.patiently(&mut emit);
         match self.link.poll_emit(cx, ticket, &mut emit) {
             Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
             Poll::Pending => return Poll::Pending,

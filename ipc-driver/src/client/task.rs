@@ -119,9 +119,9 @@ impl<R: Runtime> Running<R> {
         let retry = !matches!(why, Why::Protocol);
         let ours = matches!(why, Why::Flushed | Why::Aborted);
         tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
-        if let Why::Io(error) = why {
+        if let Some(error) = why.into_error() {
             self.dispatch.now = self.runtime.now();
-            self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
+            self.dispatch.lifecycle(ClientEvent::Error(error));
         }
         self.disconnected(retry, ours);
     }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod book;
+mod broadcast;
 mod given;
 #[cfg(unix)]
 mod handing;
@@ -39,6 +40,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use broadcast::Broadcast;
 pub use refuse::{Verdict, same_user_or_root};
 
 /// What a server's event stream gives. Lifecycle and wire events are different variants: an event that a peer calls
@@ -77,18 +79,6 @@ pub enum ServerEvent {
     },
     /// The server listens no more. Connections may still be open.
     Stopped,
-}
-
-/// What became of a broadcast.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Broadcast {
-    /// Peers it was queued for.
-    pub queued: usize,
-    /// Peers whose queue was full, and who will not get it.
-    pub full: usize,
-    /// Peers whose connection was ending.
-    pub closed: usize,
 }
 
 /// What [`Server::shutdown`] achieved.
@@ -469,28 +459,13 @@ impl<R: Runtime> Server<R> {
 
     /// Queues an encoded frame for every connected peer.
     pub fn broadcast_frame(&self, frame: &Frame) -> Broadcast {
-        let mut outcome = Broadcast::default();
-        for peer in &*self.shared.peers.all() {
-            match peer.emit_frame(frame) {
-                Ok(()) => outcome.queued += 1,
-                Err(EmitError::Full { .. }) => outcome.full += 1,
-                Err(_) => outcome.closed += 1,
-            }
-        }
-        outcome
+        Broadcast::emit(&*self.shared.peers.all(), frame)
     }
 
     /// Like [`broadcast_frame`](Self::broadcast_frame), but waits for every peer to have room: the slowest sets the
     /// pace. Cancel safe in that no event is torn; peers not yet served when the call is dropped do not get it.
     pub async fn send_to_all(&self, frame: &Frame) -> Broadcast {
-        let mut outcome = Broadcast::default();
-        for peer in &*self.shared.peers.all() {
-            match peer.send_frame(frame).await {
-                Ok(()) => outcome.queued += 1,
-                Err(_) => outcome.closed += 1,
-            }
-        }
-        outcome
+        Broadcast::send(&*self.shared.peers.all(), frame).await
     }
 
     handler_methods!(Peer);

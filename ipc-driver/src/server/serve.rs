@@ -79,10 +79,11 @@ impl<R: Runtime> Serving<R> {
         })
         .await;
         self.end();
-        let had_error = matches!(why, Why::Io(_));
-        if let Why::Io(error) = why {
+        let error = why.into_error();
+        let had_error = error.is_some();
+        if let Some(error) = error {
             self.dispatch.now = self.runtime.now();
-            self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
+            self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), error));
         }
         if let Some(gone) = self.leave(had_error) {
             self.dispatch.lifecycle(gone);

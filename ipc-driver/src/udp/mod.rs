@@ -348,7 +348,7 @@ impl<R: Runtime> UdpServer<R> {
             Ok(())
         };
         self.shared.link.emit(emit).unwrap_or_else(|| self.shared.link.refuse())?;
-        Ok(Broadcast { queued, full: addresses.len() - queued, closed: 0 })
+        Ok(Broadcast { queued, full: addresses.len() - queued, ..Broadcast::default() })
     }
 
     /// Bytes queued and not yet taken by the operating system, and 64 more for each datagram: what `maxPendingBytes` bounds.

@@ -19,6 +19,7 @@ mod panics;
 mod protocol;
 mod reconnecting;
 mod shutdown;
+mod slow;
 mod soak;
 #[cfg(feature = "tls")]
 mod tls;

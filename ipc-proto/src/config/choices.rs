@@ -62,9 +62,9 @@ pub enum SlowConsumer {
     DropOldest,
     /// The event itself is dropped, and the emit succeeds: for what may be sampled, such as progress or measurements.
     DropNewest,
-    /// The connection is ended, as if it had broken: for peers that had better begin afresh than miss something. The emit
-    /// fails with [`EmitError::TooSlow`](crate::EmitError::TooSlow). A client connects again, as after any loss of its
-    /// connection.
+    /// The connection is ended, and what is queued for it is lost: for peers that had better begin afresh than miss something.
+    /// The emit fails with [`EmitError::TooSlow`](crate::EmitError::TooSlow). A client connects again, as after any loss of
+    /// its connection, with an empty queue whatever the offline policy is.
     Disconnect,
 }
 

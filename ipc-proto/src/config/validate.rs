@@ -175,7 +175,8 @@ impl Config {
         }
         let raw = if self.raw_buffer { Some("rawBuffer") } else { (self.parser == Parser::Raw).then_some("parser") };
         if let (Some(raw), SlowConsumer::DropOldest | SlowConsumer::DropNewest) = (raw, self.slow_consumer) {
-            let reason = "raw bytes have no borders, so that none can be dropped whole; set \"refuse\" or \"disconnect\"";
+            let reason =
+                "raw bytes have no borders, so that none can be dropped whole; set \"refuse\" or \"disconnect\"";
             return Err(ConfigError::conflict("slowConsumer", raw, reason));
         }
         if self.parser == Parser::Assured {

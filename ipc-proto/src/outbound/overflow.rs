@@ -26,6 +26,12 @@ impl Outbound {
         self.policy
     }
 
+    /// Events that [`SlowConsumer::DropNewest`] has dropped: whether an emit that succeeded was one of them.
+    #[must_use]
+    pub fn dropped_newest(&self) -> u64 {
+        self.counters.lost.dropped_newest.events
+    }
+
     /// Emits for somebody who will wait: where there is no room [`EmitError::Full`] says so, and the policy is not asked.
     pub fn patiently<T>(&mut self, emit: impl FnOnce(&mut Self) -> T) -> T {
         /// Ends the patience, also when a payload panics while it is encoded.
