@@ -58,6 +58,7 @@ pub mod listeners;
 pub mod protocol;
 pub mod secure;
 pub mod shutdown;
+pub mod slow_consumers;
 #[cfg(unix)]
 pub mod socket_files;
 pub mod udp;
