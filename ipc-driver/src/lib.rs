@@ -72,7 +72,9 @@ pub mod api {
     pub use crate::net::{Inherited, inherited};
     pub use crate::peer::Peer;
     pub use crate::runtime::{Credentials, Remote, TlsVersion};
-    pub use crate::server::{Broadcast, ServerEvent, ShutdownReport, Verdict, same_user_or_root};
+    pub use crate::server::{
+        Audience, Broadcast, JoinError, MAX_GROUP_NAME, ServerEvent, ShutdownReport, Verdict, same_user_or_root,
+    };
     pub use crate::stream::Events;
     #[cfg(feature = "tls")]
     pub use crate::tls::{HandshakeError, TlsError, TlsSource};

@@ -6,6 +6,7 @@ use crate::error::CloseError;
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::runtime::Remote;
+use crate::server::{Groups, Membership};
 use crate::wakers::Ticket;
 use ipc_proto::{EmitError, Frame, Outbound, PeerId, Unsent};
 use std::fmt;
@@ -27,18 +28,20 @@ pub(crate) struct Inner {
     pub(crate) link: Link,
     /// JSON text of `data.id`. The lock protects nothing else.
     claimed: Mutex<Option<Arc<str>>>,
+    pub(crate) membership: Membership,
     /// What was left unsent when the connection ended.
     pub(crate) ended: Latch<Unsent>,
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, remote: Remote, outbound: Outbound) -> Self {
+    pub(crate) fn new(id: PeerId, remote: Remote, outbound: Outbound, groups: Arc<Groups>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 id,
                 remote,
                 link: Link::new(outbound),
                 claimed: Mutex::new(None),
+                membership: Membership::new(groups),
                 ended: Latch::default(),
             }),
         }

@@ -23,7 +23,8 @@ const V14_FAST_DIFFERS: [(&str, &str); 5] = [
 ];
 
 /// Options that no version of node-ipc has.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
+    "maxGroups",
     "slowConsumer",
     "backoff",
     "takeOver",

@@ -74,6 +74,10 @@ macro_rules! stream_behaviours {
                 answers_of_a_handler_are_not_refused_while_their_asker_reads_late
                 many_waiting_senders_are_all_woken
             }
+            groups {
+                what_is_said_in_a_room_is_heard_there_by_the_others
+                groups_follow_peers_that_come_and_go_while_they_are_sent_to
+            }
             slow_consumers {
                 refuse_leaves_out_a_slow_reader_and_says_so
                 drop_oldest_gives_a_slow_reader_the_newest_events_whole

@@ -49,6 +49,7 @@ pub mod crowd;
 pub mod ending;
 pub mod exchange;
 pub mod formats;
+pub mod groups;
 #[cfg(unix)]
 pub mod handover;
 pub mod instances;

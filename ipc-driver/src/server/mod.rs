@@ -4,9 +4,11 @@
 //! move data.
 
 mod accept;
+mod audience;
 mod book;
 mod broadcast;
 mod given;
+mod groups;
 #[cfg(unix)]
 mod handing;
 mod handshakes;
@@ -40,7 +42,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use audience::Audience;
 pub use broadcast::Broadcast;
+pub(crate) use groups::{Groups, Membership};
+pub use groups::{JoinError, MAX_GROUP_NAME};
 pub use refuse::{Verdict, same_user_or_root};
 
 /// What a server's event stream gives. Lifecycle and wire events are different variants: an event that a peer calls
@@ -108,6 +113,7 @@ pub(crate) struct Shared {
     settings: Settings,
     core: Mutex<ipc_proto::Server>,
     peers: Book,
+    groups: Arc<Groups>,
     handlers: Handlers<Peer, ServerEvent>,
     outlet: Outlet<ServerEvent>,
     slot: Slot,
@@ -248,6 +254,7 @@ impl<R: Runtime> Server<R> {
         let tls = Acceptor::of(&settings, &endpoint)?;
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
+            groups: Arc::new(Groups::new(settings.config().max_groups)),
             settings,
             peers: Book::default(),
             handlers: Handlers::default(),
@@ -466,6 +473,22 @@ impl<R: Runtime> Server<R> {
     /// pace. Cancel safe in that no event is torn; peers not yet served when the call is dropped do not get it.
     pub async fn send_to_all(&self, frame: &Frame) -> Broadcast {
         Broadcast::send(&*self.shared.peers.all(), frame).await
+    }
+
+    /// Everybody who is connected, as an audience: `server.all().except(peer).emit(…)` is for all but one.
+    pub fn all(&self) -> Audience {
+        Audience::new(&self.shared, None)
+    }
+
+    /// The peers that have [joined](Peer::join) a group. It need not exist: then nobody is in it.
+    pub fn group(&self, name: impl AsRef<str>) -> Audience {
+        Audience::new(&self.shared, Some(name.as_ref()))
+    }
+
+    /// The names of the groups that somebody is in, in no order.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Arc<str>> {
+        self.shared.groups.names()
     }
 
     handler_methods!(Peer);

@@ -29,7 +29,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remot
             Ok((id, connection)) => {
                 let _reported_by_the_peers_own_task = core.poll_event();
                 let (inbound, outbound) = connection.split();
-                let peer = Peer::new(id, remote, outbound);
+                let peer = Peer::new(id, remote, outbound, Arc::clone(&shared.groups));
                 // Entered under the lock of the core, so that whoever sees the count also finds the peer.
                 shared.peers.insert(peer.clone());
                 (peer, inbound)
@@ -170,6 +170,7 @@ impl ServerDispatch {
     /// Takes the peer out of the book, and says so.
     fn leave(&self, had_error: bool, unsent: Unsent) -> ServerEvent {
         let peer = self.peer.clone();
+        peer.leave_groups();
         // They change no more.
         let counters = peer.counters();
         {

@@ -12,6 +12,7 @@ mod counting;
 mod dialling;
 mod emitting;
 mod events;
+mod groups;
 mod handlers;
 mod instance;
 mod journal;

@@ -181,6 +181,9 @@ pub struct Config {
     /// Bytes that [`Offline::Buffer`] holds per client; at least 1. Default 1 MiB. Not an option of
     /// node-ipc.
     pub max_offline_bytes: usize,
+    /// Groups that one peer of a server may be in at a time; 0 for none. Default 100. Not an option of node-ipc, which has no
+    /// groups.
+    pub max_groups: usize,
     /// Connections the system may hold before a server accepts them; at least 1. Default 511, which
     /// is Node's. Not an option of node-ipc. Without effect on Windows pipes.
     pub accept_backlog: u32,

@@ -62,6 +62,7 @@ impl Config {
             allowed_events: None,
             offline: Offline::Refuse,
             max_offline_bytes: MIB,
+            max_groups: 100,
             accept_backlog: 511,
             event_queue: 1024,
             max_udp_peers: 1024,

@@ -63,6 +63,7 @@ setters! {
     allow_reserved_events: bool => same;
     offline: Offline => same;
     max_offline_bytes: usize => same;
+    max_groups: usize => same;
     accept_backlog: u32 => same;
     event_queue: usize => same;
     max_udp_peers: usize => same;

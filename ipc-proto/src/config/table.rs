@@ -81,6 +81,7 @@ pub(super) static OPTIONS: &[Row<Config>] = rows! { Config;
     "allowedEvents" => allowed_events: NAMES;
     "offline" => offline: OFFLINE;
     "maxOfflineBytes" => max_offline_bytes: COUNT;
+    "maxGroups" => max_groups: COUNT;
     "acceptBacklog" => accept_backlog: NUMBER;
     "eventQueue" => event_queue: COUNT;
     "maxUdpPeers" => max_udp_peers: COUNT;
