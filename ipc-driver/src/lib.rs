@@ -49,6 +49,7 @@ mod transport;
 mod udp;
 mod unheard;
 mod wakers;
+mod watch;
 
 pub use client::Client;
 pub use ipc::Ipc;
@@ -59,7 +60,7 @@ pub use api::*;
 
 /// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
 pub mod api {
-    pub use crate::client::{ClientEvent, Emitter};
+    pub use crate::client::{ClientEvent, ConnectionState, Emitter, EndReason, States};
     pub use crate::counters::{ClientCounters, ConnectionCounters, RefusedConnections, ServerCounters};
     pub use crate::dial::{Lookup, UnresolvedHost};
     #[cfg(unix)]

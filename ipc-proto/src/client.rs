@@ -140,6 +140,18 @@ impl Client {
         matches!(self.state, State::Waiting { .. })
     }
 
+    /// Whether it was not told to connect yet.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.state == State::Idle
+    }
+
+    /// Attempts that have followed the first one since the last connection, that which is waited for included.
+    #[must_use]
+    pub fn retries(&self) -> u32 {
+        self.attempts
+    }
+
     /// Whether it has come to its end: no event follows.
     #[must_use]
     pub fn is_destroyed(&self) -> bool {

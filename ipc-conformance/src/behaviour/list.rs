@@ -74,6 +74,10 @@ macro_rules! stream_behaviours {
                 answers_of_a_handler_are_not_refused_while_their_asker_reads_late
                 many_waiting_senders_are_all_woken
             }
+            states {
+                a_client_shows_what_it_is_doing_from_its_start_to_its_end
+                one_who_looks_rarely_sees_the_latest_state_and_holds_up_nobody
+            }
             groups {
                 what_is_said_in_a_room_is_heard_there_by_the_others
                 groups_follow_peers_that_come_and_go_while_they_are_sent_to

@@ -62,6 +62,7 @@ pub mod shutdown;
 pub mod slow_consumers;
 #[cfg(unix)]
 pub mod socket_files;
+pub mod states;
 pub mod udp;
 
 pub use channel::{Closed, Receiver, Sender, channel};

@@ -7,9 +7,11 @@
 mod emitter;
 mod secure;
 mod shared;
+mod state;
 mod task;
 
 pub use emitter::Emitter;
+pub use state::{ConnectionState, EndReason, States};
 
 use crate::counters::ClientCounters;
 use crate::dial::{Lookup, LookupFn};
@@ -26,6 +28,7 @@ use crate::wakers::Ticket;
 use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Settings, StopRetrying, Unsent};
 use shared::Shared;
+use state::Status;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -195,6 +198,7 @@ impl<R: Runtime> Client<R> {
             first: Latch::default(),
             last_error: Mutex::new(None),
             ended: Latch::default(),
+            status: Status::default(),
         });
         Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), emitter: Emitter { shared }, runtime })
     }
@@ -207,7 +211,7 @@ impl<R: Runtime> Client<R> {
     pub fn start(&self) {
         let shared = self.shared();
         if !shared.started.swap(true, Ordering::Relaxed) {
-            shared.lock_core().connect();
+            shared.change(self.runtime.now(), ipc_proto::Client::connect);
             let running = Running::new(self.runtime.clone(), Arc::clone(shared));
             self.runtime.spawn(running.run());
         }
@@ -264,6 +268,33 @@ impl<R: Runtime> Client<R> {
         &self.shared().settings
     }
 
+    /// What it is doing at the moment.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.shared().status.get()
+    }
+
+    /// What it is doing, as a stream that a user interface can show: the state there is, then each change, the latest only.
+    ///
+    /// ```
+    /// # async fn example<R: ipc_driver::runtime::Runtime>(client: ipc_driver::Client<R>) {
+    /// use ipc_driver::ConnectionState::{Connected, Waiting};
+    ///
+    /// let mut states = client.states();
+    /// while let Some(state) = states.recv().await {
+    ///     match state {
+    ///         Connected => println!("online"),
+    ///         Waiting { attempt, retry_in, .. } => println!("offline, attempt {attempt} follows in {retry_in:?}"),
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn states(&self) -> States {
+        self.shared().status.states()
+    }
+
     /// Whether it is connected at the moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
@@ -317,7 +348,7 @@ impl<R: Runtime> Client<R> {
     /// Changes `stopRetrying` now (`ipc.config.stopRetrying = true`). [`StopRetrying::Yes`] ends a client that waits to
     /// retry at once.
     pub fn set_stop_retrying(&self, stop: impl Into<StopRetrying>) {
-        self.shared().lock_core().set_stop_retrying(stop.into());
+        self.shared().change(self.runtime.now(), |core| core.set_stop_retrying(stop.into()));
         self.shared().link.nudge();
     }
 

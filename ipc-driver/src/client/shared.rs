@@ -3,6 +3,7 @@
 //! Where both locks are taken, that of the core comes before that of the link.
 
 use super::ClientEvent;
+use super::state::{EndReason, Status};
 use crate::counters::{ClientCounters, ConnectionCounters};
 use crate::dial::LookupFn;
 use crate::handlers::Handlers;
@@ -16,7 +17,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) struct Shared {
     pub(super) settings: Settings,
@@ -34,11 +35,20 @@ pub(super) struct Shared {
     /// What the last attempt said.
     pub(super) last_error: Mutex<Option<Arc<io::Error>>>,
     pub(super) ended: Latch<Unsent>,
+    pub(super) status: Status,
 }
 
 impl Shared {
     pub(super) fn lock_core(&self) -> MutexGuard<'_, ipc_proto::Client> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the core, and tells who watches the state of the client.
+    pub(super) fn change<T>(&self, now: Instant, change: impl FnOnce(&mut ipc_proto::Client) -> T) -> T {
+        let mut core = self.lock_core();
+        let outcome = change(&mut core);
+        self.status.look(&core, now);
+        outcome
     }
 
     /// What was counted since the client was made.
@@ -98,7 +108,11 @@ impl Shared {
     }
 
     pub(super) fn disconnect(&self) {
-        self.lock_core().disconnect();
+        {
+            let mut core = self.lock_core();
+            core.disconnect();
+            self.status.closing();
+        }
         self.link.close(CloseOrder::Abort);
         self.end_unstarted();
     }
@@ -107,6 +121,7 @@ impl Shared {
     pub(super) fn begin_close(&self, within: Duration) {
         {
             let mut core = self.lock_core();
+            self.status.closing();
             if core.is_connected() {
                 // Under the lock of the core: the connection cannot end between the look and the order, which would then
                 // be for the next one.
@@ -122,15 +137,16 @@ impl Shared {
     /// A client that was never started has no task to see to its end.
     pub(super) fn end_unstarted(&self) {
         if !self.started.load(Ordering::Relaxed) {
-            self.end();
+            self.end(EndReason::Closed);
         }
     }
 
     /// The very end.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self, reason: EndReason) {
         self.link.close(CloseOrder::Abort);
         self.first.set(false);
         let unsent = self.lock_core().unsent();
+        self.status.end(reason);
         self.ended.set(unsent);
         self.outlet.close();
         // They may hold an emitter, which holds them.

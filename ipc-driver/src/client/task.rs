@@ -3,6 +3,7 @@
 
 use super::ClientEvent;
 use super::shared::Shared;
+use super::state::EndReason;
 use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
@@ -27,6 +28,8 @@ pub(super) struct Running<R: Runtime> {
     dispatch: ClientDispatch,
     /// Present while connected.
     pump: Option<Pump<R>>,
+    /// The server has, on the last connection.
+    broke_protocol: bool,
     ended: bool,
 }
 
@@ -40,7 +43,7 @@ impl<R: Runtime> Running<R> {
             tally: Tally::default(),
             shared,
         };
-        Self { runtime, dispatch, pump: None, ended: false }
+        Self { runtime, dispatch, pump: None, broke_protocol: false, ended: false }
     }
 
     pub(super) async fn run(mut self) {
@@ -60,16 +63,17 @@ impl<R: Runtime> Running<R> {
             match action {
                 Some(ClientAction::Connect(endpoint)) => self.attempt(&shared, &endpoint).await,
                 // Told to end between two attempts.
-                Some(_) => shared.lock_core().handle_connect_failed(self.runtime.now()),
+                Some(_) => self.connect_failed(&shared),
                 None => {
                     timer.set(timeout);
                     wait(&shared, |cx| timer.poll_expired(cx)).await;
-                    shared.lock_core().handle_timeout(self.runtime.now());
+                    let now = self.runtime.now();
+                    shared.change(now, |core| core.handle_timeout(now));
                 }
             }
         }
         self.ended = true;
-        shared.end();
+        shared.end(self.reason(&shared));
         poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
     }
 
@@ -88,21 +92,18 @@ impl<R: Runtime> Running<R> {
                 let endpoint = endpoint.clone();
                 self.dispatch.now = self.runtime.now();
                 self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint, source }));
-                shared.lock_core().handle_connect_failed(self.runtime.now());
-                return;
+                return self.connect_failed(shared);
             }
             // Told to end.
-            None => {
-                shared.lock_core().handle_connect_failed(self.runtime.now());
-                return;
-            }
+            None => return self.connect_failed(shared),
         };
         {
             let mut core = shared.lock_core();
             let Some(connection) = core.handle_connected(self.runtime.now()) else {
-                core.handle_connect_failed(self.runtime.now());
-                return;
+                drop(core);
+                return self.connect_failed(shared);
             };
+            shared.status.look(&core, self.runtime.now());
             let Connection { inbound, outbound, .. } = connection;
             shared.link.attach(outbound);
             self.pump = Some(Pump::new(self.runtime.clone(), stream, inbound, shared.settings.config().sync));
@@ -117,6 +118,7 @@ impl<R: Runtime> Running<R> {
         })
         .await;
         let retry = !matches!(why, Why::Protocol);
+        self.broke_protocol = !retry;
         let ours = matches!(why, Why::Flushed | Why::Aborted);
         tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
         if let Some(error) = why.into_error() {
@@ -124,6 +126,19 @@ impl<R: Runtime> Running<R> {
             self.dispatch.lifecycle(ClientEvent::Error(error));
         }
         self.disconnected(retry, ours);
+    }
+
+    fn connect_failed(&self, shared: &Shared) {
+        let now = self.runtime.now();
+        shared.change(now, |core| core.handle_connect_failed(now));
+    }
+
+    fn reason(&self, shared: &Shared) -> EndReason {
+        match () {
+            () if self.broke_protocol => EndReason::Protocol,
+            () if shared.lock_core().counters().exhausted > 0 => EndReason::GaveUp,
+            () => EndReason::Closed,
+        }
     }
 
     /// The connection has ended; `ours` if that was our wish.
@@ -139,6 +154,7 @@ impl<R: Runtime> Running<R> {
                 core.disconnect();
             }
             core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
+            shared.status.look(&core, self.runtime.now());
             drop(core);
             tracing::debug!(target: "ipc", endpoint = %shared.endpoint, counters = ?shared.counters(), "counted so far");
         }
@@ -171,7 +187,7 @@ impl<R: Runtime> Drop for Running<R> {
                 }
             });
         } else {
-            shared.end();
+            shared.end(EndReason::Aborted);
         }
     }
 }
@@ -181,7 +197,7 @@ struct End<'a>(&'a Shared);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.end(EndReason::Aborted);
     }
 }
 
@@ -225,6 +241,9 @@ impl ClientDispatch {
 
     /// Reports a lifecycle event: to its handlers, and to the stream.
     fn lifecycle(&mut self, event: ClientEvent) {
+        if let ClientEvent::Error(error) = &event {
+            self.shared.status.failed(error);
+        }
         let heard = self.shared.handlers.lifecycle(&event);
         self.tap.refresh(&self.shared.outlet);
         if let ClientEvent::Error(error) = &event {

@@ -22,6 +22,7 @@ mod reconnecting;
 mod shutdown;
 mod slow;
 mod soak;
+mod states;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]
