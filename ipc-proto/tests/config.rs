@@ -142,7 +142,7 @@ fn a_wrong_value_is_told_what_is_allowed() {
         (json!({"backoff": {"jitter": "a"}}), r#"option backoff.jitter cannot be "a"; allowed is a number"#),
         (
             json!({"logger": "console.log"}),
-            r#"option logger cannot be "console.log"; allowed is to leave it out: logs go through `tracing`, so install a subscriber instead"#,
+            r#"option logger cannot be "console.log"; allowed is to leave it out: give a handle its logger with `set_logger`, or install a subscriber of `tracing`"#,
         ),
         (
             json!({"interface": {"lookup": "f"}}),

@@ -13,6 +13,7 @@ mod setters;
 mod table;
 mod tls;
 mod validate;
+mod vars;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -19,6 +19,24 @@ pub(super) struct Row<S> {
     pub(super) write: fn(&S) -> Value,
 }
 
+impl<S> Row<S> {
+    /// Reads a value; the error, if more is known than that the option cannot have it.
+    pub(super) fn take(&self, group: &mut S, value: &Value) -> Result<(), Option<ConfigError>> {
+        (self.read)(group, value).map_err(|unread| match unread {
+            Unread::Part(error) => Some(error),
+            Unread::Value => None,
+        })
+    }
+
+    pub(super) fn allowed(&self) -> &'static str {
+        self.allowed
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        self.secret
+    }
+}
+
 macro_rules! rows {
     ($group:ty; $($name:literal $(or $alias:literal)? => $field:ident: $codec:ident $($secret:ident)?;)*) => {
         &[$(Row {
@@ -111,7 +129,7 @@ pub(super) static TLS_OPTIONS: &[Row<TlsOptions>] = rows! { TlsOptions;
 
 /// Options that are functions in JavaScript, and what takes their place.
 const FUNCTIONS: [(&str, &str); 2] = [
-    ("logger", "to leave it out: logs go through `tracing`, so install a subscriber instead"),
+    ("logger", "to leave it out: give a handle its logger with `set_logger`, or install a subscriber of `tracing`"),
     ("interface.lookup", "false: name lookup belongs to the runtime"),
 ];
 
