@@ -26,6 +26,7 @@ pub mod host;
 mod ipc;
 mod latch;
 mod link;
+mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(all(test, ipc_loom))]
@@ -83,9 +84,9 @@ pub mod api {
     pub use ipc_proto::{
         Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, DatagramSendCounters,
         EmitError, Empty, EncodeError, Encoding, Endpoint, EndpointError, Event, Frame, FromEvent, Host,
-        InboundCounters, Interface, IpFamily, LocalAddress, Loss, Lost, MAX_DATAGRAM, MalformedCounters, Message,
-        Offline, OnMalformed, OutboundCounters, Parser, PeerId, PeerRemoval, Platform, ProtocolError, RefusedEmits,
-        Settings, SlowConsumer, StopRetrying, TlsOptions, Unsent,
+        InboundCounters, Inspect, Interface, IpFamily, LocalAddress, Loss, Lost, MAX_DATAGRAM, MalformedCounters,
+        Message, Offline, OnMalformed, OutboundCounters, Parser, PeerId, PeerRemoval, Platform, ProtocolError,
+        RefusedEmits, Settings, SlowConsumer, StopRetrying, TlsOptions, Unsent,
     };
     /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
     #[cfg(feature = "tls")]

@@ -20,6 +20,7 @@ use crate::error::{CloseError, ConnectError, ConnectionError};
 use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
 use crate::link::Link;
+use crate::log::{Log, Logger, SetLogger};
 use crate::peer::unsent;
 use crate::runtime::{Ambient, Runtime};
 use crate::stream::{Events, Outlet};
@@ -185,6 +186,7 @@ impl<R: Runtime> Client<R> {
         }
         let tls = Connector::of(&settings, &endpoint)?;
         let seed = runtime.seed();
+        let log = Log::new("client", &endpoint, &settings);
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Client::new(settings.clone(), endpoint.clone(), seed)),
             settings,
@@ -199,6 +201,7 @@ impl<R: Runtime> Client<R> {
             last_error: Mutex::new(None),
             ended: Latch::default(),
             status: Status::default(),
+            log,
         });
         Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), emitter: Emitter { shared }, runtime })
     }
@@ -453,6 +456,15 @@ impl<R: Runtime> Client<R> {
         self.shared().handlers.on_data(move |(), bytes| handler(bytes).into_error())
     }
 
+    /// Gives what the client says of itself to `logger`, a line at a time, as the option `logger` of node-ipc: when it connects
+    /// and loses it, what goes wrong, and what is received. It replaces an earlier one, and is called inline: it should be quick.
+    ///
+    /// `silent` turns it off. With `logPayloads` received payloads are shown, as deep as `logDepth` says; else only names and
+    /// sizes. With `logInColor`, the default, there are colours in the text.
+    pub fn set_logger(&self, logger: impl Fn(&str) + Send + Sync + 'static) {
+        self.shared().log.set(Arc::new(logger));
+    }
+
     /// Registers a handler for lifecycle events; it never gets [`ClientEvent::Message`] or [`ClientEvent::Data`].
     pub fn on_lifecycle(&self, handler: impl Fn(&ClientEvent) + Send + Sync + 'static) -> HandlerId {
         self.shared().handlers.on_lifecycle(handler)
@@ -528,5 +540,11 @@ impl<R: Runtime> Client<R> {
         emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
         self.shared().poll_emit(cx, ticket, emit)
+    }
+}
+
+impl<R: Runtime> SetLogger for Client<R> {
+    fn set_logger_shared(&self, logger: Logger) {
+        self.shared().log.set(logger);
     }
 }

@@ -9,6 +9,7 @@ use crate::dial::LookupFn;
 use crate::handlers::Handlers;
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
+use crate::log::Log;
 use crate::stream::Outlet;
 use crate::tls::Connector;
 use crate::wakers::Ticket;
@@ -36,6 +37,7 @@ pub(super) struct Shared {
     pub(super) last_error: Mutex<Option<Arc<io::Error>>>,
     pub(super) ended: Latch<Unsent>,
     pub(super) status: Status,
+    pub(crate) log: Log,
 }
 
 impl Shared {

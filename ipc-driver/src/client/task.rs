@@ -8,6 +8,7 @@ use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
+use crate::log::note;
 use crate::printable::Printable;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::runtime::{Runtime, Timer};
@@ -108,19 +109,22 @@ impl<R: Runtime> Running<R> {
             shared.link.attach(outbound);
             self.pump = Some(Pump::new(self.runtime.clone(), stream, inbound, shared.settings.config().sync));
         }
-        tracing::debug!(target: "ipc", %endpoint, "connected");
-        shared.first.set(true);
-        shared.link.dispatch(|| self.dispatch.report());
+        let span = shared.log.connection(None::<&str>);
+        span.in_scope(|| {
+            note!(shared.log, debug, %endpoint, "connected");
+            shared.first.set(true);
+            shared.link.dispatch(|| self.dispatch.report());
+        });
         let Self { pump, dispatch, .. } = self;
         let why = poll_fn(|cx| match pump {
-            Some(pump) => pump.poll(cx, &shared.link, dispatch),
+            Some(pump) => span.in_scope(|| pump.poll(cx, &shared.link, dispatch)),
             None => Poll::Ready(Why::Aborted),
         })
         .await;
         let retry = !matches!(why, Why::Protocol);
         self.broke_protocol = !retry;
         let ours = matches!(why, Why::Flushed | Why::Aborted);
-        tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
+        span.in_scope(|| note!(shared.log, debug, %endpoint, ?why, "disconnected"));
         if let Some(error) = why.into_error() {
             self.dispatch.now = self.runtime.now();
             self.dispatch.lifecycle(ClientEvent::Error(error));
@@ -156,7 +160,7 @@ impl<R: Runtime> Running<R> {
             core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
             shared.status.look(&core, self.runtime.now());
             drop(core);
-            tracing::debug!(target: "ipc", endpoint = %shared.endpoint, counters = ?shared.counters(), "counted so far");
+            note!(shared.log, debug, endpoint = %shared.endpoint, counters = ?shared.counters(), "counted so far");
         }
     }
 }
@@ -244,12 +248,13 @@ impl ClientDispatch {
         if let ClientEvent::Error(error) = &event {
             self.shared.status.failed(error);
         }
+        self.shared.log.client(&event);
         let heard = self.shared.handlers.lifecycle(&event);
         self.tap.refresh(&self.shared.outlet);
         if let ClientEvent::Error(error) = &event {
             if !heard && !self.tap.is_open() {
                 if let Some(unlogged) = self.unheard.count(self.now) {
-                    tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, error = %Printable(error), unlogged, "unheard error");
+                    note!(self.shared.log, warn, endpoint = %self.shared.endpoint, error = %Printable(error), unlogged, "unheard error");
                 }
             }
         }
@@ -282,6 +287,8 @@ impl Dispatch for ClientDispatch {
         let mut errors = Vec::new();
         match received {
             Received::Event(event) => {
+                self.shared.log.received("from the server", &event);
+                let _handling = self.shared.log.handling(event.name()).entered();
                 let taken = self.seen.event(&self.shared.handlers, &(), &event, |error| errors.push(error));
                 for error in errors {
                     self.failed(event.name(), error);
@@ -291,7 +298,7 @@ impl Dispatch for ClientDispatch {
                         self.tap.push(ClientEvent::Message(event.into_message()));
                     } else {
                         self.tally.unhandled += 1;
-                        tracing::trace!(target: "ipc", event = ?event.name(), "nobody handles this event");
+                        note!(self.shared.log, trace, event = ?event.name(), "nobody handles this event");
                     }
                 }
             }

@@ -20,6 +20,7 @@ use crate::error::{ConnectionError, ServeError};
 use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
 use crate::link::CloseOrder;
+use crate::log::{Log, Logger, SetLogger, note};
 use crate::peer::Peer;
 use crate::runtime::{Ambient, Listener, Remote, Runtime};
 use crate::slot::{Slot, Socket};
@@ -127,6 +128,7 @@ pub(crate) struct Shared {
     accept_errors: AtomicU64,
     aborted: AtomicU64,
     unheard: Unheard,
+    pub(crate) log: Log,
     /// Whether those who wait in the backlog are accepted before the socket is closed.
     drains: AtomicBool,
     gift: Gift,
@@ -252,6 +254,7 @@ impl<R: Runtime> Server<R> {
             return Err(ServeError::Unsupported { what, endpoint });
         }
         let tls = Acceptor::of(&settings, &endpoint)?;
+        let log = Log::new("server", &endpoint, &settings);
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
             groups: Arc::new(Groups::new(settings.config().max_groups)),
@@ -267,6 +270,7 @@ impl<R: Runtime> Server<R> {
             accept_errors: AtomicU64::new(0),
             aborted: AtomicU64::new(0),
             unheard: Unheard::default(),
+            log,
             drains: AtomicBool::new(false),
             gift: Gift::default(),
             #[cfg(unix)]
@@ -305,7 +309,7 @@ impl<R: Runtime> Server<R> {
         let socket = Socket::new(endpoint.clone());
         shared.drains.store(false, Ordering::SeqCst);
         starting.done(socket.clone());
-        tracing::info!(target: "ipc", %endpoint, "listening");
+        note!(shared.log, info, %endpoint, "listening");
         #[cfg(unix)]
         let requests = shared.handing.begin(&listener);
         // Before handlers run: should one panic, it sees to it that the server has stopped.
@@ -493,6 +497,15 @@ impl<R: Runtime> Server<R> {
 
     handler_methods!(Peer);
 
+    /// Gives what the server says of itself to `logger`, a line at a time, as the option `logger` of node-ipc: who comes and
+    /// goes, what goes wrong, and what is received. It replaces an earlier one, and is called inline: it should be quick.
+    ///
+    /// `silent` turns it off. With `logPayloads` received payloads are shown, as deep as `logDepth` says; else only names and
+    /// sizes. With `logInColor`, the default, there are colours in the text.
+    pub fn set_logger(&self, logger: impl Fn(&str) + Send + Sync + 'static) {
+        self.shared.log.set(Arc::new(logger));
+    }
+
     /// Registers a handler for lifecycle events; it never gets [`ServerEvent::Message`] or [`ServerEvent::Data`].
     pub fn on_lifecycle(&self, handler: impl Fn(&ServerEvent) + Send + Sync + 'static) -> HandlerId {
         self.shared.handlers.on_lifecycle(handler)
@@ -557,6 +570,7 @@ impl Shared {
         };
         if changed {
             let event = report();
+            self.log.server(&event);
             self.handlers.lifecycle(&event);
             self.outlet.send_now(event);
         }
@@ -566,5 +580,11 @@ impl Shared {
         self.slot.stop();
         self.lifecycle(ipc_proto::Server::stop, || ServerEvent::Stopped);
         self.handshakes.stop();
+    }
+}
+
+impl<R: Runtime> SetLogger for Server<R> {
+    fn set_logger_shared(&self, logger: Logger) {
+        self.shared.log.set(logger);
     }
 }

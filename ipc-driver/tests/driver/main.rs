@@ -16,6 +16,7 @@ mod groups;
 mod handlers;
 mod instance;
 mod journal;
+mod logging;
 mod panics;
 mod protocol;
 mod reconnecting;
