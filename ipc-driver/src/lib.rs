@@ -68,7 +68,7 @@ pub mod api {
     pub use crate::error::HandOverError;
     pub use crate::error::{BoxError, CloseError, ConnectError, ConnectionError, Refusal, ServeError};
     pub use crate::handlers::{HandlerId, Outcome};
-    pub use crate::host::{build, detect as host};
+    pub use crate::host::{build, config_from_env, detect as host};
     pub use crate::net::Listening;
     #[cfg(unix)]
     pub use crate::net::{Inherited, inherited};

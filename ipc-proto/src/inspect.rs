@@ -98,9 +98,9 @@ impl Inspect {
             Value::Object(parts) => {
                 let write = |out: &mut String, (name, value): (&String, &Value)| {
                     if is_plain(name) {
-                        out.write_str(name)?
+                        out.write_str(name)?;
                     } else {
-                        quoted(out, name)?
+                        quoted(out, name)?;
                     }
                     out.write_str(": ")?;
                     self.write(out, value, level + 1)

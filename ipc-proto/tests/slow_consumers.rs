@@ -23,6 +23,11 @@ fn small(policy: SlowConsumer) -> Settings {
     settings(Config::new("world").max_pending_bytes(300).slow_consumer(policy))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a test begins at some time")]
+fn start() -> Instant {
+    Instant::now()
+}
+
 /// 30 bytes on the wire.
 fn emit(outbound: &mut Outbound, number: u32) -> Result<(), EmitError> {
     outbound.emit("n", &format!("{number:07}"))
@@ -251,16 +256,16 @@ fn the_policy_holds_for_events_that_wait_for_a_connection_and_disconnect_refuses
 
         client.connect();
         assert!(matches!(client.poll_action(), Some(ClientAction::Connect(_))));
-        let mut connection = client.handle_connected(Instant::now()).unwrap();
+        let mut connection = client.handle_connected(start()).unwrap();
         if policy == SlowConsumer::Disconnect {
             // Now there is a connection to end; the client connects again, and begins afresh.
             assert!(matches!(emit(&mut connection.outbound, 20), Err(EmitError::TooSlow { .. })));
-            client.handle_disconnected(Instant::now(), connection.outbound, Transmit::new(), true);
+            client.handle_disconnected(start(), connection.outbound, Transmit::new(), true);
             assert!(client.is_waiting());
             assert_eq!((client.dropped().messages, client.queue_counters().unwrap().lost.too_slow.events), (10, 10));
             client.handle_timeout(client.poll_timeout().unwrap());
             client.poll_action();
-            connection = client.handle_connected(Instant::now()).unwrap();
+            connection = client.handle_connected(start()).unwrap();
             assert!(!connection.outbound.has_overflowed() && !connection.outbound.is_closed());
             emit(&mut connection.outbound, 21).unwrap();
         }
@@ -401,7 +406,7 @@ fn a_connection_that_breaks_under_drop_oldest_keeps_whole_events_only() {
         let settings = settings(config.max_pending_bytes(600).max_offline_bytes(300));
         let endpoint = Endpoint::net(&settings, None, None).unwrap();
         let mut client = Client::new(settings, endpoint, seed);
-        let now = Instant::now();
+        let now = start();
         client.connect();
         client.poll_action();
         let mut outbound = client.handle_connected(now).unwrap().outbound;
@@ -444,7 +449,7 @@ fn a_queue_balances_after_every_step_of_any_run_with_any_policy() {
                 0 => outbound.emit_frame(&frame),
                 1 => outbound.patiently(|outbound| outbound.emit("n", &length)),
                 2 => outbound.emit_json("n", Some("no JSON")),
-                3 | 4 | 5 => outbound.emit("n", &"x".repeat(length)),
+                3..=5 => outbound.emit("n", &"x".repeat(length)),
                 6 => {
                     outbound.poll_transmit(&mut transmit);
                     let count = transmit.remaining().min(length * 10);

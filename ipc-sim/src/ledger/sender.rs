@@ -142,9 +142,9 @@ impl Sender {
             };
             let Some(dropped) = dropped else { return };
             if self.sync {
-                self.held_bytes -= dropped.bytes
+                self.held_bytes -= dropped.bytes;
             } else {
-                self.queued -= dropped.bytes
+                self.queued -= dropped.bytes;
             }
             self.account.lose(Loss::DroppedOldest, dropped.tally());
         }
