@@ -5,7 +5,7 @@
 mod lines;
 
 use crate::printable::Printable;
-use ipc_proto::{Config, Event, Inspect, Settings};
+use ipc_proto::{Config, Endpoint, Event, Inspect, Settings};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,8 +22,9 @@ pub(crate) trait SetLogger {
 
 /// The log of one handle.
 pub(crate) struct Log {
-    /// What every line begins with.
-    who: Box<str>,
+    role: &'static str,
+    /// What every line begins with: the role, and where. The lock protects nothing else.
+    who: Mutex<Arc<str>>,
     silent: bool,
     payloads: bool,
     inspect: Inspect,
@@ -49,16 +50,26 @@ pub(crate) fn inspect(config: &Config) -> Inspect {
 }
 
 impl Log {
-    pub(crate) fn new(role: &str, endpoint: impl fmt::Display, settings: &Settings) -> Self {
+    pub(crate) fn new(role: &'static str, endpoint: &Endpoint, settings: &Settings) -> Self {
         let config = settings.config();
         Self {
-            who: format!("{role} {}", Printable(endpoint)).into(),
+            role,
+            who: Mutex::new(who(role, endpoint)),
             silent: config.silent,
             payloads: config.log_payloads,
             inspect: inspect(config),
             hears: AtomicBool::new(false),
             logger: Mutex::default(),
         }
+    }
+
+    /// The system has chosen the port.
+    pub(crate) fn at(&self, endpoint: &Endpoint) {
+        *self.who.lock().unwrap_or_else(PoisonError::into_inner) = who(self.role, endpoint);
+    }
+
+    fn who(&self) -> Arc<str> {
+        Arc::clone(&self.who.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn set(&self, logger: Logger) {
@@ -79,7 +90,7 @@ impl Log {
             let logger = self.logger.lock().unwrap_or_else(PoisonError::into_inner).clone();
             if let Some(logger) = logger {
                 let [start, end] = if self.inspect.color { ["\u{1b}[36m", "\u{1b}[0m"] } else { [""; 2] };
-                logger(&format!("{start}{}{end} {words}", self.who));
+                logger(&format!("{start}{}{end} {words}", self.who()));
             }
         }
     }
@@ -90,8 +101,8 @@ impl Log {
             return Span::none();
         }
         match peer {
-            Some(peer) => tracing::debug_span!(target: "ipc", "ipc.connection", at = %self.who, %peer),
-            None => tracing::debug_span!(target: "ipc", "ipc.connection", at = %self.who),
+            Some(peer) => tracing::debug_span!(target: "ipc", "ipc.connection", at = %self.who(), %peer),
+            None => tracing::debug_span!(target: "ipc", "ipc.connection", at = %self.who()),
         }
     }
 
@@ -126,8 +137,12 @@ impl Log {
     }
 }
 
+fn who(role: &str, endpoint: &Endpoint) -> Arc<str> {
+    format!("{role} {}", Printable(endpoint)).into()
+}
+
 impl fmt::Debug for Log {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Log").field("who", &self.who).field("silent", &self.silent).finish_non_exhaustive()
+        f.debug_struct("Log").field("who", &self.who()).field("silent", &self.silent).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,5 @@
 //! What a program can see of its connections: spans and events of `tracing`, a logger as in node-ipc, counters, and the state of
-//! a client. A chat of two, one of whom does not read.
+//! a client. A chat of two, one of whom is not as quick as the other.
 //!
 //! ```text
 //! cargo run -p ipc-tokio --example observe
@@ -59,7 +59,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     while server.group("room").is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    // Until the one who sleeps has missed something.
+    // Until the one who sleeps has missed something: as much as its queue holds goes there at once.
     let text = "a secret ".repeat(2_000);
     while server.counters().traffic.sent.lost.dropped_oldest.events == 0 {
         talker.send("say", &text).await?;
@@ -67,7 +67,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let counters = server.counters();
     let lost = counters.traffic.sent.lost;
     println!(
-        " count | {} connected, {} events in, {} emitted, {} dropped for one who does not read",
+        " count | {} connected, {} events in, {} emitted, {} dropped for want of room",
         counters.connected,
         counters.traffic.received.events,
         counters.traffic.sent.events,

@@ -309,6 +309,7 @@ impl<R: Runtime> Server<R> {
         let socket = Socket::new(endpoint.clone());
         shared.drains.store(false, Ordering::SeqCst);
         starting.done(socket.clone());
+        shared.log.at(&endpoint);
         note!(shared.log, info, %endpoint, "listening");
         #[cfg(unix)]
         let requests = shared.handing.begin(&listener);

@@ -181,6 +181,7 @@ impl<R: Runtime> UdpServer<R> {
         shared.link.reopen(DatagramOutbound::new(&shared.settings, shared.family));
         let place = Socket::new(endpoint.clone());
         starting.done(place.clone());
+        shared.log.at(&endpoint);
         note!(shared.log, info, %endpoint, "receiving");
         // Before handlers run: should one panic, it sees to it that the server has stopped.
         let exchange = Exchange::new(self.runtime.clone(), Arc::clone(shared), socket, place);
