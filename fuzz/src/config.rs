@@ -10,7 +10,7 @@ use crate::input::Input;
 use crate::json_text;
 
 /// Every option by its JSON name; compared with what is written by the crate.
-pub(crate) const OPTIONS: [&str; 44] = [
+pub(crate) const OPTIONS: [&str; 46] = [
     "appspace",
     "socketRoot",
     "id",
@@ -45,12 +45,14 @@ pub(crate) const OPTIONS: [&str; 44] = [
     "malformed",
     "maxMessageSize",
     "maxPendingBytes",
+    "slowConsumer",
     "maxEventNameLength",
     "messageTimeout",
     "allowReservedEvents",
     "allowedEvents",
     "offline",
     "maxOfflineBytes",
+    "maxGroups",
     "acceptBacklog",
     "eventQueue",
     "maxUdpPeers",
@@ -83,7 +85,7 @@ const PARTS: [&str; 18] = [
 const FUNCTIONS: [&str; 2] = ["logger", "interface.lookup"];
 
 /// Values that some option takes, in JSON.
-const VALUES: [&str; 40] = [
+const VALUES: [&str; 42] = [
     "true",
     "false",
     "null",
@@ -116,6 +118,8 @@ const VALUES: [&str; 40] = [
     "\"close\"",
     "\"buffer\"",
     "\"drop\"",
+    "\"dropOldest\"",
+    "\"disconnect\"",
     "\"hex\"",
     "\"exponential\"",
     "\"IPv6\"",

@@ -31,6 +31,16 @@ pub enum ConnectionError {
     /// A connection broke.
     #[error("the connection broke: {0}")]
     Io(#[source] Arc<io::Error>),
+    /// The peer read too slowly, and [`SlowConsumer::Disconnect`](crate::SlowConsumer::Disconnect) has ended the connection.
+    #[error(
+        "the peer read too slowly: {pending} bytes waited for it, maxPendingBytes allows {limit}, and slowConsumer is \"disconnect\""
+    )]
+    TooSlow {
+        /// Bytes that waited.
+        pending: usize,
+        /// `maxPendingBytes`.
+        limit: usize,
+    },
     /// A TLS handshake of a server failed, see `HandshakeError`.
     #[error("{0}")]
     Handshake(#[source] Arc<io::Error>),
@@ -82,6 +92,9 @@ impl fmt::Debug for ConnectionError {
             }
             Self::Refused(reason) => f.debug_tuple("Refused").field(reason).finish(),
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            Self::TooSlow { pending, limit } => {
+                f.debug_struct("TooSlow").field("pending", pending).field("limit", limit).finish()
+            }
             Self::Handshake(error) => f.debug_tuple("Handshake").field(error).finish(),
             Self::Send { to, source } => f.debug_struct("Send").field("to", to).field("source", source).finish(),
             Self::Receive(error) => f.debug_tuple("Receive").field(error).finish(),

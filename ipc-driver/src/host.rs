@@ -26,6 +26,20 @@ pub fn build(config: Config) -> Result<Settings, ConfigError> {
     config.build(detect())
 }
 
+/// Reads the environment variables whose name begins with `prefix` into a configuration: with `IPC_` the option `maxRetries`
+/// is `IPC_MAX_RETRIES`, see [`Config::from_vars`]. The others are none of ours.
+///
+/// # Errors
+///
+/// [`ConfigError`] names the variable, what it says and what is allowed, and the nearest variable that there is for one that
+/// is no option.
+pub fn config_from_env(prefix: &str) -> Result<Config, ConfigError> {
+    // What is no Unicode is shown as far as it is, and refused by whichever option is given it.
+    let vars = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value));
+    let vars = vars.map(|(name, value)| (name, value.to_string_lossy().into_owned()));
+    Config::from_vars(prefix, vars)
+}
+
 fn user() -> String {
     let name = if cfg!(windows) { "USERNAME" } else { "USER" };
     std::env::var(name).unwrap_or_default()

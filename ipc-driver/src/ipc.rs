@@ -4,10 +4,11 @@
 
 use crate::client::Client;
 use crate::error::{ConnectError, ServeError};
+use crate::log::{Logger, SetLogger};
 use crate::runtime::{Ambient, Runtime};
 use crate::server::Server;
 use crate::udp::UdpServer;
-use ipc_proto::{Config, Endpoint, EndpointError, Settings};
+use ipc_proto::{Config, Endpoint, EndpointError, Inspect, Settings};
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,6 +41,7 @@ struct Inner<R: Runtime> {
     of: HashMap<String, Client<R>>,
     server: Option<Server<R>>,
     udp_server: Option<UdpServer<R>>,
+    logger: Option<Logger>,
 }
 
 impl<R: Runtime> Clone for Ipc<R> {
@@ -74,7 +76,7 @@ impl<R: Runtime> Ipc<R> {
     }
 
     fn on(runtime: Where<R>, config: Config) -> Self {
-        let inner = Inner { config, of: HashMap::new(), server: None, udp_server: None };
+        let inner = Inner { config, of: HashMap::new(), server: None, udp_server: None, logger: None };
         Self { runtime, inner: Arc::new(Mutex::new(inner)) }
     }
 
@@ -102,6 +104,48 @@ impl<R: Runtime> Ipc<R> {
         if retry != before.1 {
             inner.of.values().for_each(|client| client.set_retry(retry));
         }
+    }
+
+    /// Gives what is logged to `logger` (`ipc.config.logger`): what [`log`](Self::log) is given, and what every client and
+    /// server of this instance says of itself, those made later included. See [`Server::set_logger`].
+    pub fn set_logger(&self, logger: impl Fn(&str) + Send + Sync + 'static) {
+        let logger: Logger = Arc::new(logger);
+        let mut inner = self.lock();
+        let replaced = inner.logger.replace(Arc::clone(&logger));
+        let clients: Vec<Client<R>> = inner.of.values().cloned().collect();
+        let (server, udp_server) = (inner.server.clone(), inner.udp_server.clone());
+        // Without the lock: what they hold may do anything when it is dropped.
+        drop(inner);
+        drop(replaced);
+        clients.iter().for_each(|client| client.set_logger_shared(Arc::clone(&logger)));
+        server.iter().for_each(|server| server.set_logger_shared(Arc::clone(&logger)));
+        udp_server.iter().for_each(|server| server.set_logger_shared(Arc::clone(&logger)));
+    }
+
+    /// Logs a line (`ipc.log(…)`): to the logger, or as an event of `tracing` at the level info where there is none. With the
+    /// option `silent` nothing happens, and `what` is not put into words.
+    ///
+    /// ```
+    /// # fn example<R: ipc_driver::runtime::Runtime>(ipc: &ipc_driver::Ipc<R>, data: &serde_json::Value) {
+    /// ipc.log(format_args!("got a message: {}", ipc.inspect().value(data)));
+    /// # }
+    /// ```
+    pub fn log(&self, what: impl std::fmt::Display) {
+        let (silent, logger) = {
+            let inner = self.lock();
+            (inner.config.silent, inner.logger.clone())
+        };
+        match logger {
+            _ if silent => {}
+            Some(logger) => logger(&what.to_string()),
+            None => tracing::info!(target: "ipc", "{what}"),
+        }
+    }
+
+    /// How [`log`](Self::log) is to show values: as `logDepth` and `logInColor` say.
+    #[must_use]
+    pub fn inspect(&self) -> Inspect {
+        crate::log::inspect(&self.lock().config)
     }
 
     /// A client of the local service `id`, kept in [`of`](Self::of) (`ipc.connectTo(id)`). It does not connect before
@@ -146,6 +190,9 @@ impl<R: Runtime> Ipc<R> {
         let endpoint = endpoint(&settings)?;
         let runtime = self.runtime.runtime().map_err(ConnectError::Runtime)?;
         let client = Client::with_runtime(runtime, settings, endpoint)?;
+        if let Some(logger) = &inner.logger {
+            client.set_logger_shared(Arc::clone(logger));
+        }
         let replaced = inner.of.insert(id.to_owned(), client.clone());
         // Its handlers go with it, and what they hold may do anything when it is dropped: not under the lock.
         drop(inner);
@@ -221,7 +268,7 @@ impl<R: Runtime> Ipc<R> {
     }
 
     /// Makes a server and keeps it in its place.
-    fn set_up<S: Clone>(
+    fn set_up<S: Clone + SetLogger>(
         &self,
         endpoint: impl FnOnce(&Settings) -> Result<Endpoint, EndpointError>,
         at: impl FnOnce(R, Settings, Endpoint) -> Result<S, ServeError>,
@@ -232,6 +279,9 @@ impl<R: Runtime> Ipc<R> {
         let endpoint = endpoint(&settings)?;
         let runtime = self.runtime.runtime().map_err(ServeError::Runtime)?;
         let server = at(runtime, settings, endpoint)?;
+        if let Some(logger) = &inner.logger {
+            server.set_logger_shared(Arc::clone(logger));
+        }
         let replaced = place(&mut inner).replace(server.clone());
         // It stops and tells its handlers so: not under the lock.
         drop(inner);

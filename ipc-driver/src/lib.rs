@@ -28,6 +28,7 @@ pub mod host;
 mod ipc;
 mod latch;
 mod link;
+mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
 #[cfg(all(test, ipc_loom))]
@@ -53,6 +54,7 @@ mod transport;
 mod udp;
 mod unheard;
 mod wakers;
+mod watch;
 
 pub use client::Client;
 pub use ipc::Ipc;
@@ -65,7 +67,7 @@ pub use api::*;
 
 /// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
 pub mod api {
-    pub use crate::client::{ClientEvent, Emitter};
+    pub use crate::client::{ClientEvent, ConnectionState, Emitter, EndReason, States};
     pub use crate::contract::{self, Contract, ContractError, EventName, Request};
     pub use crate::counters::{ClientCounters, ConnectionCounters, RefusedConnections, ServerCounters};
     pub use crate::dial::{Lookup, UnresolvedHost};
@@ -73,14 +75,16 @@ pub mod api {
     pub use crate::error::HandOverError;
     pub use crate::error::{BoxError, CloseError, ConnectError, ConnectionError, Refusal, ServeError};
     pub use crate::handlers::{HandlerId, Outcome};
-    pub use crate::host::{build, detect as host};
+    pub use crate::host::{build, config_from_env, detect as host};
     pub use crate::net::Listening;
     #[cfg(unix)]
     pub use crate::net::{Inherited, inherited};
     pub use crate::peer::Peer;
     pub use crate::requests::{IntoReply, PendingRequest, RequestError};
     pub use crate::runtime::{Credentials, Remote, TlsVersion};
-    pub use crate::server::{Broadcast, ServerEvent, ShutdownReport, Verdict, same_user_or_root};
+    pub use crate::server::{
+        Audience, Broadcast, JoinError, MAX_GROUP_NAME, ServerEvent, ShutdownReport, Verdict, same_user_or_root,
+    };
     pub use crate::stream::Events;
     #[cfg(feature = "tls")]
     pub use crate::tls::{HandshakeError, TlsError, TlsSource};
@@ -88,9 +92,9 @@ pub mod api {
     pub use ipc_proto::{
         Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, DatagramSendCounters,
         EmitError, Empty, EncodeError, Encoding, Endpoint, EndpointError, Event, Failure, Frame, FromEvent, Host,
-        InboundCounters, Interface, IpFamily, LocalAddress, Loss, Lost, MAX_DATAGRAM, MalformedCounters, Message,
-        Offline, OnMalformed, OutboundCounters, Parser, PeerId, PeerRemoval, Platform, ProtocolError, RefusedEmits,
-        RequestCounters, RequestOptions, Settings, StopRetrying, TlsOptions, Unsent,
+        InboundCounters, Inspect, Interface, IpFamily, LocalAddress, Loss, Lost, MAX_DATAGRAM, MalformedCounters,
+        Message, Offline, OnMalformed, OutboundCounters, Parser, PeerId, PeerRemoval, Platform, ProtocolError,
+        RefusedEmits, RequestCounters, RequestOptions, Settings, SlowConsumer, StopRetrying, TlsOptions, Unsent,
     };
     /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
     #[cfg(feature = "tls")]

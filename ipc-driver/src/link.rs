@@ -25,6 +25,8 @@ pub(crate) enum CloseOrder {
     /// Not at all.
     #[default]
     Open,
+    /// Now, as if it had broken: the policy `disconnect` of `slowConsumer` has given it up.
+    TooSlow,
     /// Send what is queued, then end; after so long at the latest.
     Flush(Duration),
     /// Now.
@@ -194,8 +196,13 @@ impl<Q: Queue> Link<Q> {
             return Some(Err(EmitError::Closed));
         }
         let outcome = if inline { self.emit_inline(outbound, emit) } else { emit(outbound) };
-        if outcome.is_ok() {
-            Self::wake(guard);
+        match outcome {
+            Ok(()) => Self::wake(guard),
+            Err(EmitError::TooSlow { .. }) => {
+                state.order = CloseOrder::TooSlow;
+                Self::wake(guard);
+            }
+            Err(_) => {}
         }
         Some(outcome)
     }
@@ -341,6 +348,10 @@ impl<Q: Queue> Link<Q> {
     pub(crate) fn detach(&self, report: Q::Report) -> Option<Q> {
         let mut state = self.lock();
         let outbound = state.outbound.take();
+        if state.order == CloseOrder::TooSlow {
+            // It was for that connection, and not for the client.
+            state.order = CloseOrder::Open;
+        }
         self.detached(state, report);
         outbound
     }
@@ -451,6 +462,11 @@ impl<Q: Queue> Link<Q> {
 }
 
 impl Link {
+    /// The bytes that wait, and how many may, for the error that says there were too many.
+    pub(crate) fn fullness(&self) -> (usize, usize) {
+        self.lock().outbound.as_ref().map_or((0, 0), |outbound| (outbound.pending(), outbound.limit()))
+    }
+
     pub(crate) fn held(&self) -> Option<usize> {
         self.lock().outbound.as_ref().map(Outbound::held)
     }

@@ -53,7 +53,14 @@ impl Publisher {
         self.count("ipc_bytes_emitted_total", sent.bytes);
         self.count("ipc_bytes_written_total", sent.written);
         self.refused_emits(&sent.refused);
-        let lost = [("unsent", sent.lost.unsent), ("torn", sent.lost.torn), ("offline", sent.lost.offline)];
+        let lost = [
+            ("unsent", sent.lost.unsent),
+            ("torn", sent.lost.torn),
+            ("offline", sent.lost.offline),
+            ("dropped_oldest", sent.lost.dropped_oldest),
+            ("dropped_newest", sent.lost.dropped_newest),
+            ("too_slow", sent.lost.too_slow),
+        ];
         let by = |value: fn(Loss) -> u64| lost.map(|(reason, loss)| (reason, value(loss)));
         self.count_by("ipc_events_lost_total", "reason", &by(|loss| loss.events));
         self.count_by("ipc_bytes_lost_total", "reason", &by(|loss| loss.bytes));
@@ -70,6 +77,7 @@ impl Publisher {
     fn refused_emits(&self, refused: &RefusedEmits) {
         let by_reason = [
             ("full", refused.full),
+            ("too_slow", refused.too_slow),
             ("encode", refused.encode),
             ("not_connected", refused.not_connected),
             ("closed", refused.closed),

@@ -9,8 +9,9 @@ use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::slot::{Slot, Socket};
 use crate::wakers::Ticket;
+use crate::watch::{Watch, Watcher};
 use ipc_proto::bytes::Buf;
-use ipc_proto::{Config, Connection, EmitError, Endpoint, Host, Outbound, Platform, Settings, Transmit};
+use ipc_proto::{Config, Connection, EmitError, Endpoint, Host, Outbound, Platform, Settings, SlowConsumer, Transmit};
 use loom::future::block_on;
 use loom::thread;
 use std::future::{Future, poll_fn};
@@ -341,4 +342,59 @@ fn tickets_of_a_queue_are_not_mixed_up() {
             waiter.join().unwrap();
         }
     });
+}
+
+#[test]
+fn who_watches_sees_no_older_value_after_a_newer_one_and_never_misses_the_last() {
+    explore(|| {
+        let watch = Arc::new(Watch::new(0));
+        let mut watcher = Watcher::new(Arc::clone(&watch));
+        let setter = thread::spawn(move || {
+            watch.update(false, |_| Some(1));
+            watch.update(true, |_| Some(2));
+        });
+        let seen = block_on(async {
+            let mut seen = Vec::new();
+            while let Some(value) = poll_fn(|cx| watcher.poll_next(cx)).await {
+                seen.push(value);
+            }
+            seen
+        });
+        setter.join().unwrap();
+        assert!(seen.is_sorted() && seen.last() == Some(&2), "{seen:?}");
+    });
+}
+
+#[test]
+fn a_task_that_goes_to_sleep_misses_neither_what_drop_oldest_has_kept_nor_the_end_of_a_slow_peer() {
+    for policy in [SlowConsumer::DropOldest, SlowConsumer::Disconnect] {
+        // Room for one event and a half.
+        let config = Config::new("world").max_pending_bytes(35).slow_consumer(policy);
+        let settings = config.build(&Host::new("pluto", Platform::current())).unwrap();
+        explore(move || {
+            let link = Arc::new(Link::new(outbound(&settings)));
+            let emitter = {
+                let link = Arc::clone(&link);
+                thread::spawn(move || {
+                    let outcomes = [emit(&link), emit(&link)];
+                    if !outcomes.iter().any(|outcome| matches!(outcome, Some(Err(EmitError::TooSlow { .. })))) {
+                        link.close(CloseOrder::Flush(Duration::from_secs(1)));
+                        return false;
+                    }
+                    true
+                })
+            };
+            let (mut transmit, mut written) = (Transmit::new(), 0);
+            let order = block_on(poll_fn(|cx| run(&link, &mut transmit, &mut written, cx)));
+            let given_up = emitter.join().unwrap();
+            assert_eq!(order == CloseOrder::TooSlow, given_up);
+            let sent = link.counters().sent;
+            assert_eq!(sent.bytes, sent.written + sent.pending + sent.lost.total().bytes);
+            assert_eq!(sent.written, written as u64);
+            if policy == SlowConsumer::DropOldest {
+                // One that has no room beside what is being written is refused.
+                assert_eq!((sent.events + sent.refused.full, sent.pending), (2, 0));
+            }
+        });
+    }
 }

@@ -8,8 +8,9 @@ use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::requests::{Asker, Common, PendingRequest, Session};
 use crate::runtime::Remote;
+use crate::server::{Groups, Membership};
 use crate::wakers::Ticket;
-use ipc_proto::{EmitError, Outbound, PeerId, RequestCounters, Unsent};
+use ipc_proto::{EmitError, Frame, Outbound, PeerId, RequestCounters, Unsent};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -29,6 +30,7 @@ pub(crate) struct Inner {
     pub(crate) link: Link,
     /// JSON text of `data.id`. The lock protects nothing else.
     claimed: Mutex<Option<Arc<str>>>,
+    pub(crate) membership: Membership,
     /// What was left unsent when the connection ended.
     pub(crate) ended: Latch<Unsent>,
     pub(crate) session: Session,
@@ -36,13 +38,20 @@ pub(crate) struct Inner {
 }
 
 impl Peer {
-    pub(crate) fn new(id: PeerId, remote: Remote, outbound: Outbound, common: Arc<Common>) -> Self {
+    pub(crate) fn new(
+        id: PeerId,
+        remote: Remote,
+        outbound: Outbound,
+        common: Arc<Common>,
+        groups: Arc<Groups>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 id,
                 remote,
                 link: Link::new(outbound),
                 claimed: Mutex::new(None),
+                membership: Membership::new(groups),
                 ended: Latch::default(),
                 session: Session::new(common),
                 kept: Extensions::default(),
@@ -108,13 +117,28 @@ impl Peer {
         self.inner.link.emit(emit).unwrap_or(Err(EmitError::Closed))
     }
 
+    /// Queues a frame; `false` if the policy of its queue has dropped it.
+    pub(crate) fn offer_frame(&self, frame: &Frame) -> Result<bool, EmitError> {
+        let mut taken = true;
+        self.emit_with(|outbound| {
+            let dropped = outbound.dropped_newest();
+            outbound.emit_frame(frame)?;
+            taken = outbound.dropped_newest() == dropped;
+            Ok(())
+        })?;
+        Ok(taken)
+    }
+
     fn poll_emit_with(
         &self,
         cx: &mut Context<'_>,
         ticket: &mut Ticket,
         emit: impl FnOnce(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
-        self.inner.link.poll_emit(cx, ticket, emit).map(|outcome| outcome.unwrap_or(Err(EmitError::Closed)))
+        self.inner
+            .link
+            .poll_emit(cx, ticket, |outbound| outbound.patiently(emit))
+            .map(|outcome| outcome.unwrap_or(Err(EmitError::Closed)))
     }
 
     /// Sends what is queued, ends the connection, and waits until the peer has ended its side too, 5 seconds at most.

@@ -5,6 +5,7 @@
 //! [`Link`].
 
 use crate::counters::{Received as Report, Tally};
+use crate::error::ConnectionError;
 use crate::link::{CloseOrder, IDLE_BUFFER, Link};
 use crate::runtime::{Runtime, Timer};
 use crate::scratch;
@@ -14,6 +15,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use ipc_proto::{Inbound, Received, Transmit};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -41,10 +43,23 @@ pub(crate) enum Why {
     Flushed,
     /// We ended it at once, or the time to flush was over.
     Aborted,
+    /// The peer did not read, and `slowConsumer` says to end the connection for it.
+    TooSlow { pending: usize, limit: usize },
     /// The operating system reported an error.
     Io(io::Error),
     /// The peer broke the protocol; the report has been dispatched.
     Protocol,
+}
+
+impl Why {
+    /// What is to be reported, beyond what was.
+    pub(crate) fn into_error(self) -> Option<ConnectionError> {
+        match self {
+            Self::Io(error) => Some(ConnectionError::Io(Arc::new(error))),
+            Self::TooSlow { pending, limit } => Some(ConnectionError::TooSlow { pending, limit }),
+            Self::PeerClosed | Self::Flushed | Self::Aborted | Self::Protocol => None,
+        }
+    }
 }
 
 /// After so many rounds of reading, or of writing, something else has its turn.
@@ -146,6 +161,10 @@ impl<R: Runtime> Pump<R> {
                     let _best_effort = self.poll_write(cx, link, dispatch.tally(), false);
                 }
                 return Poll::Ready(Why::Aborted);
+            }
+            if order == CloseOrder::TooSlow {
+                let (pending, limit) = link.fullness();
+                return Poll::Ready(Why::TooSlow { pending, limit });
             }
             if let CloseOrder::Flush(within) = order {
                 if self.ordered != order {

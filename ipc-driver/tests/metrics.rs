@@ -3,7 +3,7 @@
 #![cfg(feature = "metrics")]
 
 use ipc_driver::fake::Fake;
-use ipc_driver::{Client, Config, Endpoint, Host, Platform, Server, Settings, UdpServer};
+use ipc_driver::{Client, Config, Endpoint, Host, Platform, Server, Settings, SlowConsumer, UdpServer};
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -63,7 +63,10 @@ fn published() -> Kept {
     let server = Server::with_runtime(runtime.clone(), settings(), endpoint.clone()).expect("a server");
     server.on("n", |peer, n: u64| peer.emit("n", &n));
     runtime.block_on(server.start()).expect("started");
-    let client = Client::with_runtime(runtime.clone(), settings(), endpoint).expect("a client");
+    // Room for one event of three: the oldest are dropped.
+    let drops = Config::new("world").max_pending_bytes(30).slow_consumer(SlowConsumer::DropOldest);
+    let drops = drops.build(&Host::new("pluto", Platform::Linux)).expect("settings");
+    let client = Client::with_runtime(runtime.clone(), drops, endpoint).expect("a client");
     runtime.block_on(client.connect()).expect("connected");
     (0..3_u64).for_each(|n| client.emit("n", &n).expect("emitted"));
     assert!(client.emit_raw(b"bytes").is_err());
@@ -92,11 +95,14 @@ fn the_numbers_are_those_of_the_counters() {
         (format!("ipc_connections_accepted_total{{{server}}}"), 1.0),
         (format!("ipc_connections{{{server}}}"), 1.0),
         (format!("ipc_connections_refused_total{{{server},reason=full}}"), 0.0),
-        (format!("ipc_events_received_total{{{server}}}"), 3.0),
+        (format!("ipc_events_received_total{{{server}}}"), 1.0),
         (format!("ipc_events_emitted_total{{{client}}}"), 3.0),
-        (format!("ipc_events_unhandled_total{{{client}}}"), 3.0),
+        (format!("ipc_events_unhandled_total{{{client}}}"), 1.0),
         (format!("ipc_connect_attempts_total{{{client}}}"), 1.0),
         (format!("ipc_emits_refused_total{{{client},reason=wrong_mode}}"), 1.0),
+        (format!("ipc_emits_refused_total{{{client},reason=too_slow}}"), 0.0),
+        (format!("ipc_events_lost_total{{{client},reason=dropped_oldest}}"), 2.0),
+        (format!("ipc_bytes_lost_total{{{client},reason=dropped_newest}}"), 0.0),
         (format!("ipc_malformed_total{{{server},code=ERR_IPC_INVALID_JSON}}"), 0.0),
         (format!("ipc_pending_bytes{{{client}}}"), 0.0),
         (format!("ipc_datagrams_sent_total{{{udp}}}"), 1.0),

@@ -98,6 +98,7 @@ impl Client {
     pub fn new(settings: Settings, endpoint: Endpoint, seed: u64) -> Self {
         let mut outbound = Outbound::new(&settings, settings.config().sync);
         outbound.set_limit(offline_limit(&settings));
+        outbound.connected = false;
         Self {
             endpoint,
             state: State::Idle,
@@ -137,6 +138,18 @@ impl Client {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         matches!(self.state, State::Waiting { .. })
+    }
+
+    /// Whether it was not told to connect yet.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.state == State::Idle
+    }
+
+    /// Attempts that have followed the first one since the last connection, that which is waited for included.
+    #[must_use]
+    pub fn retries(&self) -> u32 {
+        self.attempts
     }
 
     /// Whether it has come to its end: no event follows.
@@ -271,6 +284,7 @@ impl Client {
         }
         let mut outbound = self.outbound.take()?;
         outbound.set_limit(self.settings.max_pending_bytes());
+        outbound.connected = true;
         outbound.resume();
         self.state = State::Connected;
         self.attempts = 0;
@@ -296,6 +310,7 @@ impl Client {
         }
         let torn = outbound.take_back(transmit);
         outbound.set_limit(offline_limit(&self.settings));
+        outbound.connected = false;
         self.outbound = Some(outbound);
         self.end_of_connection(now, torn, retry);
     }

@@ -169,6 +169,8 @@ impl std::ops::AddAssign for OutboundCounters {
 pub struct RefusedEmits {
     /// [`EmitError::Full`].
     pub full: u64,
+    /// [`EmitError::TooSlow`]: once for each connection that was ended for it.
+    pub too_slow: u64,
     /// [`EmitError::Encode`].
     pub encode: u64,
     /// [`EmitError::NotConnected`].
@@ -188,6 +190,7 @@ impl RefusedEmits {
     pub(crate) fn count(&mut self, error: &EmitError) {
         let count = match error {
             EmitError::Full { .. } => &mut self.full,
+            EmitError::TooSlow { .. } => &mut self.too_slow,
             EmitError::Encode(_) => &mut self.encode,
             EmitError::NotConnected => &mut self.not_connected,
             EmitError::Closed => &mut self.closed,
@@ -201,12 +204,12 @@ impl RefusedEmits {
     /// All together.
     #[must_use]
     pub fn total(&self) -> u64 {
-        let Self { full, encode, not_connected, closed, wrong_mode, too_large, address } = self;
-        full + encode + not_connected + closed + wrong_mode + too_large + address
+        let Self { full, too_slow, encode, not_connected, closed, wrong_mode, too_large, address } = self;
+        full + too_slow + encode + not_connected + closed + wrong_mode + too_large + address
     }
 }
 
-sum_of!(RefusedEmits { full, encode, not_connected, closed, wrong_mode, too_large, address });
+sum_of!(RefusedEmits { full, too_slow, encode, not_connected, closed, wrong_mode, too_large, address });
 
 /// Events that were taken and not sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -236,20 +239,35 @@ pub struct Lost {
     pub torn: Loss,
     /// Dropped by the offline policy of a client.
     pub offline: Loss,
+    /// Dropped by the policy `dropOldest` of `slowConsumer`, to make room for a newer event.
+    pub dropped_oldest: Loss,
+    /// Dropped by the policy `dropNewest` of `slowConsumer`, instead of being queued.
+    pub dropped_newest: Loss,
+    /// Still queued for a peer that the policy `disconnect` of `slowConsumer` has ended.
+    pub too_slow: Loss,
 }
 
 impl Lost {
     /// All together.
     #[must_use]
     pub fn total(&self) -> Loss {
-        let mut total = self.unsent;
-        total += self.torn;
-        total += self.offline;
+        let Self { unsent, torn, offline, dropped_oldest, dropped_newest, too_slow } = *self;
+        let mut total = unsent;
+        [torn, offline, dropped_oldest, dropped_newest, too_slow].into_iter().for_each(|loss| total += loss);
+        total
+    }
+
+    /// What the option `slowConsumer` has cost.
+    #[must_use]
+    pub fn to_slowness(&self) -> Loss {
+        let mut total = self.dropped_oldest;
+        total += self.dropped_newest;
+        total += self.too_slow;
         total
     }
 }
 
-sum_of!(Lost { unsent, torn, offline });
+sum_of!(Lost { unsent, torn, offline, dropped_oldest, dropped_newest, too_slow });
 
 /// What a [`Client`](crate::Client) has decided. Its connections count for themselves.
 ///

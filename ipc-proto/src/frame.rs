@@ -28,6 +28,19 @@ pub enum EmitError {
         /// `maxPendingBytes`, or `maxOfflineBytes` while offline.
         limit: usize,
     },
+    /// The queue was full, and the policy [`SlowConsumer::Disconnect`](crate::SlowConsumer::Disconnect) has ended the
+    /// connection for it.
+    #[error(
+        "the peer reads too slowly and is disconnected: {pending} bytes wait, this event has {length}, maxPendingBytes allows {limit}"
+    )]
+    TooSlow {
+        /// Bytes queued and not yet taken by the operating system.
+        pending: usize,
+        /// Bytes of the refused frame.
+        length: usize,
+        /// `maxPendingBytes`.
+        limit: usize,
+    },
     /// There is no connection at the moment, and the offline policy is to refuse.
     #[error("not connected: the offline policy `refuse` takes no events until the client is connected again")]
     NotConnected,

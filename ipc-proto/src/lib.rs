@@ -192,7 +192,7 @@
 //! | limit | option | default | guarded | beyond it |
 //! |---|---|---|---|---|
 //! | bytes of a message | `max_message_size` | 64 MiB | 1 MiB | received: the connection ends; emitted: refused |
-//! | bytes that wait to be sent | `max_pending_bytes` | 16 MiB | 8 MiB | the emit is refused; an empty queue takes one message of any size |
+//! | bytes that wait to be sent | `max_pending_bytes` | 16 MiB | 8 MiB | as `slow_consumer` says, by default the emit is refused; an empty queue takes one message of any size |
 //! | UTF-16 units of an event name | `max_event_name_length` | 65,536 | 256 | malformed, or refused |
 //! | time of an unfinished message | `message_timeout` | none | 30 s | the connection ends |
 //! | connections of a server | `max_connections` | 100 | 100 | accepted and closed |
@@ -225,6 +225,7 @@ mod event;
 mod frame;
 mod host;
 mod inbound;
+mod inspect;
 mod json;
 mod message;
 mod outbound;
@@ -241,7 +242,9 @@ pub use bytes;
 
 pub use backoff::Backoff;
 pub use client::{Client, ClientAction, ClientEvent};
-pub use config::{Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
+pub use config::{
+    Config, ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, SlowConsumer, StopRetrying, TlsOptions,
+};
 pub use connection::Connection;
 pub use contract::{Contract, ContractError, EventName};
 pub use counters::{
@@ -262,6 +265,7 @@ pub use event::{DataError, Event, FromEvent, Malformed};
 pub use frame::{EmitError, Frame};
 pub use host::{Host, Platform};
 pub use inbound::{Inbound, Received};
+pub use inspect::Inspect;
 pub use json::JsonKind;
 pub use message::{Empty, Message};
 pub use outbound::{Outbound, Unsent};

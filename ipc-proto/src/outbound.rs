@@ -5,9 +5,11 @@
 //! connections, so that what was emitted while offline leaves on the next one. It does not know about sockets, and
 //! whether a peer is there is for [`Client`](crate::Client) to say.
 
+mod overflow;
+
 use crate::frame::{FRAMED, RAW};
 use crate::transmit::{REFUSED_MAX, Segment, Transmit};
-use crate::{EmitError, EncodeError, Encoder, Event, Frame, Message, OutboundCounters, Settings};
+use crate::{EmitError, EncodeError, Encoder, Event, Frame, Message, OutboundCounters, Settings, SlowConsumer};
 use bytes::Buf;
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -63,6 +65,18 @@ pub struct Outbound {
     limit: usize,
     sync: Option<Sync>,
     closed: bool,
+    /// What is done when there is no room.
+    policy: SlowConsumer,
+    /// Somebody waits for room: the policy is not asked.
+    patient: bool,
+    /// There is a connection that could be ended; a client may be without.
+    pub(crate) connected: bool,
+    /// The policy has given the connection up.
+    overflowed: bool,
+    /// Bytes at the head of the first buffer that were dropped.
+    skipped: usize,
+    /// How much is handed out at once, and how long a buffer of the queue grows.
+    portion: usize,
     /// Apart from `pending` and `written`, which are found when they are asked for.
     counters: OutboundCounters,
 }
@@ -90,6 +104,12 @@ impl Outbound {
             limit: settings.max_pending_bytes(),
             sync: sync.then(Sync::default),
             closed: false,
+            policy: settings.config().slow_consumer,
+            patient: false,
+            connected: true,
+            overflowed: false,
+            skipped: 0,
+            portion: overflow::portion(settings.config().slow_consumer, settings.max_pending_bytes()),
             counters: OutboundCounters::default(),
         }
     }
@@ -159,7 +179,9 @@ impl Outbound {
         if self.sync.is_some() || frame.bytes.len() <= COPY_BELOW {
             return self.append_bytes(&frame.bytes);
         }
-        self.check_room(frame.bytes.len()).map_err(|refusal| self.refuse(refusal))?;
+        if !self.admit(frame.bytes.len()).map_err(|refusal| self.refuse(refusal))? {
+            return Ok(());
+        }
         let pending = self.pending();
         self.counters.take(frame.bytes.len(), pending);
         self.queued += frame.bytes.len();
@@ -169,10 +191,18 @@ impl Outbound {
 
     /// Moves everything queued into `transmit` once that is empty, and reports whether it has bytes to write. What it has
     /// written since the last call is accounted for here, so always use the same one.
+    ///
+    /// With [`SlowConsumer::DropOldest`] `transmit` is given a portion, some 64 KiB: what is handed out cannot be dropped any
+    /// more.
     pub fn poll_transmit(&mut self, transmit: &mut Transmit) -> bool {
         self.in_flight = transmit.remaining();
         // While the socket takes no more, events gather in one buffer instead of many.
         if self.in_flight > 0 || self.queued == 0 {
+            return self.in_flight > 0;
+        }
+        if self.portion != usize::MAX {
+            self.hand_out(transmit);
+            self.in_flight = transmit.remaining();
             return self.in_flight > 0;
         }
         if self.queue.len() == 1 {
@@ -302,6 +332,7 @@ impl Outbound {
     pub fn shrink(&mut self) {
         if self.queued == 0 {
             self.queue = VecDeque::new();
+            self.skipped = 0;
         }
     }
 
@@ -349,6 +380,7 @@ impl Outbound {
     }
 
     fn take_out_queued(&mut self) -> Unsent {
+        self.settle();
         let mut unsent = Unsent::default();
         let delimiter = framed_by(&self.encoder, self.raw);
         for segment in self.queue.drain(..) {
@@ -359,8 +391,10 @@ impl Outbound {
     }
 
     /// The connection is gone; `transmit` is what was being written to it. Whole frames that never reached the operating
-    /// system go back to the head of the queue; a torn one is counted as lost.
+    /// system go back to the head of the queue; a torn one is counted as lost, and everything if the policy has given the
+    /// connection up.
     pub(crate) fn take_back(&mut self, transmit: Transmit) -> Unsent {
+        self.settle();
         let (mut unwritten, torn) = transmit.into_unwritten(framed_by(&self.encoder, self.raw));
         self.queued += unwritten.iter().map(|segment| segment.as_slice().len()).sum::<usize>();
         unwritten.append(&mut self.queue);
@@ -369,7 +403,14 @@ impl Outbound {
         self.closed = false;
         let torn = Unsent { messages: usize::from(torn > 0 && !self.raw), bytes: torn };
         self.counters.lost.torn += torn.into();
-        torn
+        let mut lost = torn;
+        if std::mem::take(&mut self.overflowed) {
+            // The next connection begins afresh, or it would soon be given up too.
+            let queued = self.take_out();
+            self.counters.lost.too_slow += queued.into();
+            lost += queued;
+        }
+        lost
     }
 
     /// A new connection takes the queue: in `sync` mode it starts afresh with the next message, for the answer to the one
@@ -424,33 +465,55 @@ impl Outbound {
         if self.sync.as_ref().is_some_and(|sync| sync.waiting_for_answer) {
             return self.hold(encode);
         }
-        if !matches!(self.queue.back(), Some(Segment::Own(_))) {
+        if !matches!(self.queue.back(), Some(Segment::Own(out)) if out.len() < self.portion) {
             self.queue.push_back(Segment::Own(Vec::new()));
         }
         let pending = self.pending();
         let Some(Segment::Own(out)) = self.queue.back_mut() else { return Err(EmitError::Closed) };
         let start = out.len();
-        let refusal = match encode(&self.encoder, out) {
+        let outcome = match encode(&self.encoder, out) {
             Ok(length) if pending == 0 || pending.saturating_add(length) <= self.limit => {
                 self.queued += length;
                 self.counters.take(length, pending);
-                None
+                Ok(true)
             }
-            Ok(length) => Some(EmitError::Full { pending, length, limit: self.limit }),
-            Err(error) => Some(error.into()),
+            Ok(length) => self.overflow(length).inspect(|&taken| {
+                if taken {
+                    let pending = self.pending();
+                    self.queued += length;
+                    self.counters.take(length, pending);
+                }
+            }),
+            Err(error) => Err(error.into()),
         };
-        if let Some(refusal) = refusal {
+        match outcome {
+            Ok(true) => {
+                if let Some(sync) = &mut self.sync {
+                    sync.waiting_for_answer = true;
+                }
+                Ok(())
+            }
+            Ok(false) => {
+                self.withdraw(start);
+                Ok(())
+            }
+            Err(refusal) => {
+                self.withdraw(start);
+                Err(self.refuse(refusal))
+            }
+        }
+    }
+
+    /// Takes back what was encoded into the last buffer, from `start` on.
+    #[cold]
+    fn withdraw(&mut self, start: usize) {
+        if let Some(Segment::Own(out)) = self.queue.back_mut() {
             out.truncate(start);
             if start == 0 {
-                // What was refused may have been large; an idle connection does not keep its room.
+                // It may have been large; an idle connection does not keep its room.
                 out.shrink_to(REFUSED_MAX);
             }
-            return Err(self.refuse(refusal));
         }
-        if let Some(sync) = &mut self.sync {
-            sync.waiting_for_answer = true;
-        }
-        Ok(())
     }
 
     fn hold(
@@ -459,7 +522,9 @@ impl Outbound {
     ) -> Result<(), EmitError> {
         let mut message = Vec::new();
         encode(&self.encoder, &mut message).map_err(|error| self.refuse(error.into()))?;
-        self.check_room(message.len()).map_err(|refusal| self.refuse(refusal))?;
+        if !self.admit(message.len()).map_err(|refusal| self.refuse(refusal))? {
+            return Ok(());
+        }
         let pending = self.pending();
         self.counters.take(message.len(), pending);
         if let Some(sync) = &mut self.sync {
@@ -469,14 +534,12 @@ impl Outbound {
         Ok(())
     }
 
-    fn check_room(&self, length: usize) -> Result<(), EmitError> {
+    /// Whether an event of `length` bytes is taken, and not dropped.
+    fn admit(&mut self, length: usize) -> Result<bool, EmitError> {
         if self.closed {
             return Err(EmitError::Closed);
         }
-        if self.has_room(length) {
-            return Ok(());
-        }
-        Err(EmitError::Full { pending: self.pending(), length, limit: self.limit })
+        if self.has_room(length) { Ok(true) } else { self.overflow(length) }
     }
 }
 

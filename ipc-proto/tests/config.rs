@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ipc_proto::{
     Backoff, Code, Config, ConfigError, Encoding, Endpoint, Host, Interface, IpFamily, Offline, OnMalformed, Parser,
-    Platform, StopRetrying, TlsOptions,
+    Platform, SlowConsumer, StopRetrying, TlsOptions,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -143,7 +143,7 @@ fn a_wrong_value_is_told_what_is_allowed() {
         (json!({"backoff": {"jitter": "a"}}), r#"option backoff.jitter cannot be "a"; allowed is a number"#),
         (
             json!({"logger": "console.log"}),
-            r#"option logger cannot be "console.log"; allowed is to leave it out: logs go through `tracing`, so install a subscriber instead"#,
+            r#"option logger cannot be "console.log"; allowed is to leave it out: give a handle its logger with `set_logger`, or install a subscriber of `tracing`"#,
         ),
         (
             json!({"interface": {"lookup": "f"}}),
@@ -436,6 +436,9 @@ fn any_config() -> impl Strategy<Value = Config> {
         config.ip_type = [None, Some(IpFamily::V4), Some(IpFamily::V6)][choices.1 as usize % 3];
         config.interface.family = config.ip_type;
         config.offline = [Offline::Refuse, Offline::Buffer, Offline::Drop][choices.1 as usize % 3];
+        config.slow_consumer =
+            [SlowConsumer::Refuse, SlowConsumer::DropOldest, SlowConsumer::DropNewest, SlowConsumer::Disconnect]
+                [choices.0 as usize];
         config.encoding = [
             Encoding::Utf8,
             Encoding::Ascii,

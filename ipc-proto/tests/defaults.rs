@@ -23,7 +23,9 @@ const V14_FAST_DIFFERS: [(&str, &str); 5] = [
 ];
 
 /// Options that no version of node-ipc has.
-const OURS: [&str; 12] = [
+const OURS: [&str; 14] = [
+    "maxGroups",
+    "slowConsumer",
     "backoff",
     "takeOver",
     "malformed",

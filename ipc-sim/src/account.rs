@@ -47,6 +47,12 @@ pub enum Loss {
     Torn,
     /// Dropped by the offline policy, `refuse` or `drop`.
     Offline,
+    /// Dropped by the policy `dropOldest` of `slowConsumer`.
+    DroppedOldest,
+    /// Dropped by the policy `dropNewest`.
+    DroppedNewest,
+    /// Queued for a peer that the policy `disconnect` has ended.
+    TooSlow,
     /// Still queued when the client, or the server's connection, came to its end.
     Ended,
     /// Written, and on its way when the network cut the connection.
@@ -67,9 +73,12 @@ pub enum Loss {
 
 impl Loss {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Torn,
         Self::Offline,
+        Self::DroppedOldest,
+        Self::DroppedNewest,
+        Self::TooSlow,
         Self::Ended,
         Self::Cut,
         Self::Reset,
@@ -86,6 +95,9 @@ impl Loss {
         match self {
             Self::Torn => "torn",
             Self::Offline => "offline policy",
+            Self::DroppedOldest => "dropped as the oldest",
+            Self::DroppedNewest => "dropped as the newest",
+            Self::TooSlow => "receiver too slow",
             Self::Ended => "sender ended",
             Self::Cut => "cut",
             Self::Reset => "reset",
@@ -110,6 +122,8 @@ impl fmt::Display for Loss {
 pub struct Refusals {
     /// [`EmitError::Full`].
     pub full: u64,
+    /// [`EmitError::TooSlow`].
+    pub too_slow: u64,
     /// [`EmitError::NotConnected`].
     pub not_connected: u64,
     /// [`EmitError::Closed`].
@@ -123,6 +137,7 @@ impl Refusals {
     pub fn count(&mut self, error: &EmitError) {
         match error {
             EmitError::Full { .. } => self.full += 1,
+            EmitError::TooSlow { .. } => self.too_slow += 1,
             EmitError::NotConnected => self.not_connected += 1,
             EmitError::Closed => self.closed += 1,
             _ => self.other += 1,
@@ -133,6 +148,7 @@ impl Refusals {
 impl AddAssign for Refusals {
     fn add_assign(&mut self, other: Self) {
         self.full += other.full;
+        self.too_slow += other.too_slow;
         self.not_connected += other.not_connected;
         self.closed += other.closed;
         self.other += other.other;

@@ -7,12 +7,13 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use ipc_proto::{
-    Client, EmitError, Event, Frame, Malformed, Message, Offline, Outbound, Server, Settings, StopRetrying,
+    Client, EmitError, Event, Frame, Malformed, Message, Offline, Outbound, Server, Settings, SlowConsumer,
+    StopRetrying,
 };
 
 use crate::channel::Channels;
 use crate::failure::Invariant;
-use crate::ledger::{Emitted, SenderId};
+use crate::ledger::{Emitted, Room, SenderId, Verdict};
 use crate::node::Context;
 use crate::random::Random;
 use crate::trace::digest;
@@ -233,11 +234,15 @@ impl<'c> Control<'_, 'c> {
     fn send(&mut self, to: Peer, payload: Payload<'_>) -> Result<(), EmitError> {
         if let Some(channel) = self.channels.list.get_mut(&to.0) {
             let sender = channel.sender;
-            if channel.outbound.is_closed() != channel.is_closing() {
+            let closed = channel.is_closing() || channel.outbound.has_overflowed();
+            if channel.outbound.is_closed() != closed {
                 let message = format!("the queue of {to} takes events where it should not, or takes none");
                 self.context.violate(Invariant::Lifecycle, message);
             }
-            return emit(&mut channel.outbound, &self.channels.settings, sender, payload, self.context, false);
+            let outbound = &mut channel.outbound;
+            let outcome = emit(outbound, &self.channels.settings, sender, payload, self.context, Whither::Connection);
+            channel.aborted |= channel.outbound.has_overflowed();
+            return outcome;
         }
         let Machine::Client(side) = &mut self.machine else { return Err(EmitError::Closed) };
         let (sender, before) = (side.sender, side.client.dropped());
@@ -246,7 +251,8 @@ impl<'c> Control<'_, 'c> {
         let mut asked = false;
         let outcome = side.client.emit_offline(|outbound| {
             asked = true;
-            emit(outbound, settings, sender, payload, self.context, drops)
+            let whither = if drops { Whither::Nowhere } else { Whither::Buffer };
+            emit(outbound, settings, sender, payload, self.context, whither)
         });
         let refuses = side.client.settings().config().offline == Offline::Refuse;
         if asked && (refuses || side.client.is_closing()) {
@@ -269,6 +275,16 @@ enum Payload<'a> {
     Bytes(&'a [u8]),
 }
 
+/// Where what is emitted goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whither {
+    Connection,
+    /// It waits for a connection.
+    Buffer,
+    /// It is dropped at once.
+    Nowhere,
+}
+
 /// Emits into a queue and into the books, and checks that the one bound on the queue was kept.
 fn emit(
     outbound: &mut Outbound,
@@ -276,7 +292,7 @@ fn emit(
     sender: SenderId,
     payload: Payload<'_>,
     context: &mut Context<'_>,
-    drop_at_once: bool,
+    whither: Whither,
 ) -> Result<(), EmitError> {
     let (pending, limit, closed) = (outbound.pending(), outbound.limit(), outbound.is_closed());
     let frame = match payload {
@@ -288,18 +304,39 @@ fn emit(
     if length == 0 {
         return Ok(());
     }
+    let policy = settings.config().slow_consumer;
+    // Somebody who would wait is never told anything but that there is no room.
+    let patient = policy != SlowConsumer::Refuse && context.random().chance(0.1);
+    let room = Room {
+        limit,
+        policy: if patient { SlowConsumer::Refuse } else { policy },
+        connected: whither == Whither::Connection,
+        closed,
+    };
+    let verdict = match whither {
+        Whither::Nowhere => Verdict::Takes,
+        _ => context.core.ledger.verdict(sender, length, &room),
+    };
     let outcome = match payload {
+        _ if patient => outbound.patiently(|outbound| outbound.emit_frame(&frame)),
         Payload::Message(message) if context.random().chance(0.5) => outbound.emit_message(message),
         Payload::Bytes(bytes) if context.random().chance(0.5) => outbound.emit_raw(bytes),
         _ => outbound.emit_frame(&frame),
     };
-    let fits = pending == 0 || pending + length <= limit;
+    let expected = match &outcome {
+        Ok(()) => matches!(verdict, Verdict::Takes | Verdict::MakesRoom | Verdict::DropsIt),
+        Err(EmitError::Full { .. }) => verdict == Verdict::Refuses,
+        Err(EmitError::TooSlow { .. }) => verdict == Verdict::GivesUp,
+        Err(EmitError::Closed) => verdict == Verdict::IsClosed,
+        Err(_) => false,
+    };
+    if !expected {
+        let message =
+            format!("{length} bytes came to {outcome:?} where {pending} of {limit} waited ({room:?}: {verdict:?})");
+        context.violate(Invariant::Bounds, message);
+    }
     match &outcome {
         Ok(()) => {
-            if !fits || closed {
-                let message = format!("{length} bytes were taken where {pending} of {limit} waited (closed: {closed})");
-                context.violate(Invariant::Bounds, message);
-            }
             context.trace("emits {a} bytes, {b} waited", length as u64, pending as u64);
             let (raw, delimiter) = match payload {
                 Payload::Message(_) => (&[][..], settings.delimiter().as_bytes().len()),
@@ -311,21 +348,19 @@ fn emit(
                 digest: digest(0, &frame.as_bytes()[..length - delimiter]),
                 events: u64::from(raw.is_empty()),
             };
-            if drop_at_once {
-                context.core.ledger.dropped(sender, emitted);
-            } else {
-                context.core.ledger.emitted(sender, emitted, raw);
+            let ledger = &mut context.core.ledger;
+            match (whither, verdict) {
+                (Whither::Nowhere, _) => ledger.dropped(sender, emitted),
+                (_, Verdict::DropsIt) => ledger.dropped_newest(sender, emitted),
+                _ => {
+                    ledger.make_room(sender, length, &room);
+                    ledger.emitted(sender, emitted, raw);
+                }
             }
         }
         Err(error) => {
-            let expected = match error {
-                EmitError::Full { .. } => !fits,
-                EmitError::Closed => closed,
-                _ => false,
-            };
-            if !expected {
-                let message = format!("{length} bytes were refused where {pending} of {limit} waited: {error}");
-                context.violate(Invariant::Bounds, message);
+            if verdict == Verdict::GivesUp {
+                context.core.ledger.too_slow(sender);
             }
             context.core.ledger.refusals(sender).count(error);
         }

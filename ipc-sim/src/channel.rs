@@ -126,6 +126,7 @@ impl Channel {
                 Write::Broken => self.broken = true,
             }
         }
+        context.core.ledger.handed_out(self.sender, self.transmit.remaining());
         let booked = context.core.ledger.pending(self.sender);
         let found = (self.outbound.pending(), self.outbound.held());
         if booked != found {

@@ -149,7 +149,11 @@ impl fmt::Display for Summary {
             }
         }
         let refused = account.refused;
-        write!(f, "\nrefused emits: full {}, not connected {}, ", refused.full, refused.not_connected)?;
+        write!(
+            f,
+            "\nrefused emits: full {}, too slow {}, not connected {}, ",
+            refused.full, refused.too_slow, refused.not_connected
+        )?;
         writeln!(f, "closed {}, not to be encoded {}", refused.closed, refused.other)?;
         write!(f, "faults: refused dial {refused_dials}")?;
         Fault::ALL.iter().try_for_each(|&fault| write!(f, ", {fault} {}", faults.of(fault)))

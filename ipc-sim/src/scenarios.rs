@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ipc_proto::{Backoff, Config, Offline, OnMalformed, StopRetrying};
+use ipc_proto::{Backoff, Config, Offline, OnMalformed, SlowConsumer, StopRetrying};
 
 use crate::network::Wire;
 use crate::scenario::{Deployment, Faults, Scenario, Traffic};
@@ -77,6 +77,7 @@ impl Scenario {
             raw(),
             crowd(),
             slow(),
+            policies_of_queues(),
             large(),
             vandals(),
             strangers(),
@@ -180,6 +181,21 @@ fn slow() -> Scenario {
     Scenario { faults, wire, traffic, ..scenario("slow", about, alike(&[v9, guarded])) }
 }
 
+fn policies_of_queues() -> Scenario {
+    let about = "readers that stop reading, and every policy for what they do not take";
+    let faults = Faults { cut: every(700), crash: every(1500), ..Faults::default() };
+    let v9 = quick(Config::v9()).max_pending_bytes(4000).max_offline_bytes(2000);
+    let drops = [SlowConsumer::DropOldest, SlowConsumer::DropNewest];
+    let mut configs: Vec<Config> = drops.into_iter().map(|policy| v9.clone().slow_consumer(policy)).collect();
+    configs.extend(drops.map(|policy| v9.clone().slow_consumer(policy).sync(true)));
+    configs.push(v9.clone().slow_consumer(SlowConsumer::DropOldest).delimiter("<EOM>"));
+    let ends = v9.slow_consumer(SlowConsumer::Disconnect);
+    configs.extend([ends.clone(), ends.clone().sync(true), ends.raw_buffer(true)]);
+    let wire = Wire { stall: 0.5, buffer: 256..=4096, split: 0.5, short: 0.3, ..Wire::default() };
+    let traffic = Traffic { client_every: ms(2)..=ms(20), server_every: ms(5)..=ms(50), ..Traffic::default() };
+    Scenario { faults, wire, traffic, ..scenario("policies", about, alike(&configs)) }
+}
+
 fn large() -> Scenario {
     let about = "messages that are larger than any buffer, over cuts and pauses, with messageTimeout";
     let faults = Faults { cut: every(600), ..Faults::default() };
@@ -269,7 +285,7 @@ mod tests {
     #[test]
     fn every_configuration_is_valid_and_every_name_is_one_scenario() {
         let all = Scenario::all();
-        for (scenario, deployments) in all.iter().zip([9, 9, 9, 9, 3, 1, 3, 2, 2, 2, 3, 3, 2, 2, 18]) {
+        for (scenario, deployments) in all.iter().zip([9, 9, 9, 9, 3, 1, 3, 2, 2, 2, 8, 3, 3, 2, 2, 18]) {
             assert_eq!(scenario.deployments.len(), deployments, "{}", scenario.name);
             assert!(!scenario.about.is_empty());
             assert_eq!(all.iter().filter(|other| other.name == scenario.name).count(), 1);

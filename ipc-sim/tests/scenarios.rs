@@ -60,6 +60,11 @@ scenarios! {
     raw_bytes_are_counted_to_the_byte: "raw", |all| all.account.emitted.messages == 0 && lost(all, &[Loss::Torn]);
     a_full_server_turns_clients_away: "crowd", |all| lost(all, &[Loss::ReceiverClosed]);
     full_queues_refuse: "slow", |all| all.account.refused.full > 0;
+    slow_readers_cost_what_the_policy_says: "policies", |all| {
+        lost(all, &[Loss::DroppedOldest, Loss::DroppedNewest, Loss::TooSlow, Loss::Torn])
+            && all.account.refused.too_slow > 0
+            && all.account.refused.full > 0
+    };
     large_messages_come_whole: "large", |all| {
         all.account.delivered.bytes > 2000 * all.account.delivered.messages && lost(all, &[Loss::Torn])
     };

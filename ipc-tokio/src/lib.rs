@@ -7,13 +7,15 @@
 //! - [Sixty seconds](#sixty-seconds)
 //! - [Handlers, or a stream of events](#handlers-or-a-stream-of-events)
 //! - [All events as one enum](#all-events-as-one-enum)
-//! - [`emit` or `send`](#emit-or-send), [requests](#requests)
+//! - [`emit` or `send`](#emit-or-send), and [peers that read slowly](#peers-that-read-slowly)
+//! - [Groups](#groups), [requests](#requests)
 //! - [Ending: `close`, `disconnect`, `abort`](#ending)
 //! - [Errors](#errors)
 //! - [Reconnecting, and events emitted meanwhile](#reconnecting)
 //! - [TCP](#tcp), [TLS](#tls), [UDP](#udp), [raw bytes](#raw-bytes), [Windows](#windows)
 //! - [Socket files](#socket-files), and [who is let in](#who-is-let-in)
 //! - [Sharing a listener](#sharing-a-listener), [restarting without a gap](#restarting-without-a-gap)
+//! - [Options from a file or the environment](#options-from-a-file-or-the-environment)
 //! - [For users of node-ipc](#for-users-of-node-ipc)
 //! - [What is counted](#what-is-counted), [what is bounded](#what-is-bounded), [runtimes](#runtimes), [what is not there yet](#what-is-not-there-yet)
 //!
@@ -166,6 +168,7 @@
 //! | error | meaning | what to do |
 //! |---|---|---|
 //! | [`Full`](EmitError::Full) | the peer reads more slowly than you write: `maxPendingBytes` are waiting | wait (`send`), drop it, or raise the limit |
+//! | [`TooSlow`](EmitError::TooSlow) | it was full, and [`slow_consumer`](field@Config::slow_consumer) says to end the connection for it | see [below](#peers-that-read-slowly) |
 //! | [`NotConnected`](EmitError::NotConnected) | the client has no connection just now | see [below](#reconnecting) |
 //! | [`Closed`](EmitError::Closed) | the connection or client has ended, or is ending | nothing more can be sent |
 //! | [`Encode`](EmitError::Encode) | the event cannot be written: serde failed, it is too large, its name is not allowed | mend the event |
@@ -181,6 +184,59 @@
 //!
 //! A handler of a client that wants to emit takes an [`Emitter`] ([`Client::emitter`]): unlike a clone of the client it does
 //! not keep the client alive, which would be a circle.
+//!
+//! # Peers that read slowly
+//!
+//! The option [`slow_consumer`](field@Config::slow_consumer) says what `emit` and `broadcast` do when a queue is full:
+//!
+//! | [`SlowConsumer`] | |
+//! |---|---|
+//! | `Refuse`, the default | the emit fails with [`EmitError::Full`] |
+//! | `DropOldest` | the events that have waited longest make room |
+//! | `DropNewest` | the event itself is dropped, and the emit succeeds |
+//! | `Disconnect` | the connection is ended; a client connects again |
+//!
+//! Only whole events are dropped, each is counted by reason, and `send` waits whatever the policy is. One peer's queue is no
+//! other's: a broadcast goes to the fast ones. `docs/backpressure.md` in the repository has the details.
+//!
+//! # Groups
+//!
+//! [`Peer::join`] takes a peer into a group, [`Peer::leave`] takes it out, and so does the end of its connection.
+//! [`Server::group`] gives the [`Audience`] to emit to, [`Audience::except`] leaves out the sender, and [`Server::all`] is everybody.
+//!
+//! ```
+//! use ipc_tokio::{Client, Config, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("chat"))?;
+//! let chat = server.clone();
+//! server.on("enter", |peer, room: String| peer.join(room));
+//! server.on("say", move |peer, (room, text): (String, String)| {
+//!     chat.group(&room).except(peer).emit("said", &text).map(drop)
+//! });
+//! server.start().await?;
+//!
+//! let connect = || Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("me"));
+//! let (ann, bob) = (connect()?, connect()?);
+//! let (said, mut heard) = tokio::sync::mpsc::channel(8);
+//! bob.on("said", move |text: String| said.try_send(text));
+//! for client in [&ann, &bob] {
+//!     client.connect().await?;
+//!     client.emit("enter", "tea")?;
+//! }
+//! # while server.group("tea").len() < 2 {
+//! #     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+//! # }
+//! ann.emit("say", &("tea", "anybody here?"))?;
+//! assert_eq!(heard.recv().await.as_deref(), Some("anybody here?"));
+//! # ann.close().await?;
+//! # bob.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A peer is in at most [`max_groups`](field@Config::max_groups) groups: [`JoinError`] says so.
 //!
 //! # Requests
 //!
@@ -247,7 +303,9 @@
 //! instead, and their clients do not return. An oversized message, and one unfinished for longer than `messageTimeout`,
 //! always close it.
 //!
-//! Logs go through [`tracing`](https://docs.rs/tracing), target `ipc`, and hold event names and sizes, never payloads.
+//! Logs go through [`tracing`](https://docs.rs/tracing), target `ipc`, with a span for each connection and, at the level trace, for
+//! each run of handlers; [`Server::set_logger`] and [`Client::set_logger`] give them as lines of text. They hold event names and
+//! sizes, and payloads only where the option `logPayloads` is set; `silent` turns them off.
 //!
 //! <a id="reconnecting"></a>
 //! # Reconnecting, and events emitted meanwhile
@@ -266,6 +324,10 @@
 //! | `Refuse`, the default | the emit fails with [`EmitError::NotConnected`] |
 //! | `Buffer` | it waits for the next connection, within `maxOfflineBytes` (1 MiB); whole events that were queued when a connection broke go out first |
 //! | `Drop` | it is dropped while the client waits to retry, and counted in [`Client::dropped`]; node-ipc loses it in silence |
+//!
+//! [`Client::state`] is what the client is doing, and [`Client::states`] the same as a stream that a user interface can show:
+//! connecting, connected, waiting for how long and why, ended and why. It gives the latest only, and nobody who watches holds
+//! the client up.
 //!
 //! No policy makes delivery certain: what the operating system took and the peer never read is lost with the connection.
 //!
@@ -627,6 +689,27 @@
 //! The server may learn which user a client is, and cannot act as that user. Pipes of other machines are neither served nor
 //! opened.
 //!
+//! # Options from a file or the environment
+//!
+//! [`Config`] is read by serde, with node-ipc's own names, from JSON ([`Config::from_json`]) and from any format that says what is
+//! in it, such as TOML; [`config_from_env`] reads variables such as `IPC_MAX_RETRIES`. A name that is no option is an error with
+//! the nearest one that is, and a wrong value is told what is allowed.
+//!
+//! ```
+//! use ipc_tokio::Config;
+//! use std::time::Duration;
+//!
+//! let config: Config = toml::from_str("id = 'world'\nretry = 1500\n[tls]\nca = 'pem'")?;
+//! assert_eq!(config.retry, Duration::from_millis(1500));
+//!
+//! let error = toml::from_str::<Config>("maxRetrys = 3").unwrap_err();
+//! assert!(error.message().contains("there is no option \"maxRetrys\"; did you mean \"maxRetries\"?"));
+//!
+//! let config = ipc_tokio::config_from_env("CHAT_IPC_")?; // CHAT_IPC_ID=world, CHAT_IPC_TLS_CA=…
+//! # drop(config);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # For users of node-ipc
 //!
 //! [`Ipc`] is an instance of node-ipc: a configuration, the clients by id (`ipc.of`) and a server. Several live side by side, as
@@ -707,6 +790,7 @@
 //! | `ipc.disconnect(id)` | [`Ipc::disconnect`], [`Client::disconnect`] |
 //! | events `connect`, `disconnect`, `destroy`, `error`, `data` | `on_connect`, `on_disconnect`, `on_destroy`, `on_error`, `on_data` |
 //! | events `start`, `socket.disconnected` | [`Server::start`] returns; [`Server::on_disconnect`] |
+//! | `ipc.log(…)`, `ipc.config.logger = …` | [`Ipc::log`] with [`Ipc::inspect`], [`Ipc::set_logger`] or that of a handle |
 //! | `on('*', …)`, `once`, `off` | [`Client::on_any`], [`Client::once`], [`Client::off`] |
 //! | `socket.id` | [`Peer::claimed_id`]: what the peer claims; its real name is [`Peer::id`] |
 //! | `ipc.config.stopRetrying = true`, `ipc.config.retry = 50` | [`Client::set_stop_retrying`], [`Client::set_retry`], or [`Ipc::configure`] for all |
@@ -743,6 +827,7 @@
 //! | `eventQueue` | events in a stream | 1024 | 1024 |
 //! | [`RequestOptions`] | requests of a connection that wait for a reply; futures of its async handlers | 1024; 256 | the same |
 //! | `maxUdpPeers`, `udpPeerExpiry` | senders remembered over UDP, and how long | 1024, 60 s | 1024, 60 s |
+//! | `maxGroups` | groups that a peer may be in | 100 | 100 |
 //! | `acceptBacklog` | connections the system holds before they are accepted | 511 | 511 |
 //!
 //! One message is always taken by an empty queue, however large, and a stream counts events, not bytes. What a crowd of peers
@@ -760,7 +845,7 @@
 //! # What is not there yet
 //!
 //! Unix sockets, Windows named pipes, TCP, TLS and UDP work. What a platform or a build without the feature `tls` cannot do is refused with an error that
-//! says so, never ignored. The options about logs (`silent`, `logInColor`, `logDepth`, `logPayloads`) have no effect yet.
+//! says so, never ignored.
 
 // Tokio takes the handle of a pipe from unsafe code only.
 #![cfg_attr(not(windows), forbid(unsafe_code))]
@@ -790,6 +875,14 @@ pub type Ipc = ipc_driver::Ipc<Tokio>;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// And those of the pages about groups and backpressure.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/groups.md")]
+struct Groups;
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/backpressure.md")]
+struct Backpressure;
 
 /// And those of the page about counters.
 #[cfg(doctest)]

@@ -81,6 +81,21 @@ macro_rules! stream_behaviours {
                 answers_of_a_handler_are_not_refused_while_their_asker_reads_late
                 many_waiting_senders_are_all_woken
             }
+            states {
+                a_client_shows_what_it_is_doing_from_its_start_to_its_end
+                one_who_looks_rarely_sees_the_latest_state_and_holds_up_nobody
+            }
+            groups {
+                what_is_said_in_a_room_is_heard_there_by_the_others
+                groups_follow_peers_that_come_and_go_while_they_are_sent_to
+            }
+            slow_consumers {
+                refuse_leaves_out_a_slow_reader_and_says_so
+                drop_oldest_gives_a_slow_reader_the_newest_events_whole
+                drop_newest_gives_a_slow_reader_the_oldest_events_whole
+                disconnect_sends_a_slow_reader_away_and_says_why
+                sending_waits_for_a_slow_reader_under_every_policy
+            }
             life {
                 a_client_waits_for_its_server_and_comes_back_after_a_restart
                 a_client_that_is_cut_connects_again_by_itself

@@ -49,6 +49,7 @@ pub mod crowd;
 pub mod ending;
 pub mod exchange;
 pub mod formats;
+pub mod groups;
 #[cfg(unix)]
 pub mod handover;
 pub mod instances;
@@ -59,8 +60,10 @@ pub mod protocol;
 pub mod requests;
 pub mod secure;
 pub mod shutdown;
+pub mod slow_consumers;
 #[cfg(unix)]
 pub mod socket_files;
+pub mod states;
 pub mod udp;
 
 pub use channel::{Closed, Receiver, Sender, channel};

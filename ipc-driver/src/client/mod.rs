@@ -8,9 +8,11 @@ mod emitter;
 mod requests;
 mod secure;
 mod shared;
+mod state;
 mod task;
 
 pub use emitter::Emitter;
+pub use state::{ConnectionState, EndReason, States};
 
 use crate::counters::ClientCounters;
 use crate::dial::{Lookup, LookupFn};
@@ -19,6 +21,7 @@ use crate::error::{BoxError, CloseError, ConnectError, ConnectionError};
 use crate::handlers::{HandlerId, Handlers, Outcome, extract};
 use crate::latch::Latch;
 use crate::link::Link;
+use crate::log::{Log, Logger, SetLogger};
 use crate::peer::unsent;
 use crate::requests::{Common, Session};
 use crate::runtime::{Ambient, Runtime};
@@ -28,6 +31,7 @@ use crate::wakers::Ticket;
 use bytes::Bytes;
 use ipc_proto::{Config, EmitError, Endpoint, Event, FromEvent, Message, Outbound, Settings, StopRetrying, Unsent};
 use shared::Shared;
+use state::Status;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -185,6 +189,7 @@ impl<R: Runtime> Client<R> {
         let tls = Connector::of(&settings, &endpoint)?;
         let seed = runtime.seed();
         let session = Session::new(Common::new(runtime.clone(), settings.clone()));
+        let log = Log::new("client", &endpoint, &settings);
         let shared = Arc::new(Shared {
             session,
             core: Mutex::new(ipc_proto::Client::new(settings.clone(), endpoint.clone(), seed)),
@@ -199,6 +204,8 @@ impl<R: Runtime> Client<R> {
             first: Latch::default(),
             last_error: Mutex::new(None),
             ended: Latch::default(),
+            status: Status::default(),
+            log,
         });
         Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), emitter: Emitter { shared }, runtime })
     }
@@ -211,7 +218,7 @@ impl<R: Runtime> Client<R> {
     pub fn start(&self) {
         let shared = self.shared();
         if !shared.started.swap(true, Ordering::Relaxed) {
-            shared.lock_core().connect();
+            shared.change(self.runtime.now(), ipc_proto::Client::connect);
             let running = Running::new(self.runtime.clone(), Arc::clone(shared));
             self.runtime.spawn(running.run());
         }
@@ -268,6 +275,33 @@ impl<R: Runtime> Client<R> {
         &self.shared().settings
     }
 
+    /// What it is doing at the moment.
+    #[must_use]
+    pub fn state(&self) -> ConnectionState {
+        self.shared().status.get()
+    }
+
+    /// What it is doing, as a stream that a user interface can show: the state there is, then each change, the latest only.
+    ///
+    /// ```
+    /// # async fn example<R: ipc_driver::runtime::Runtime>(client: ipc_driver::Client<R>) {
+    /// use ipc_driver::ConnectionState::{Connected, Waiting};
+    ///
+    /// let mut states = client.states();
+    /// while let Some(state) = states.recv().await {
+    ///     match state {
+    ///         Connected => println!("online"),
+    ///         Waiting { attempt, retry_in, .. } => println!("offline, attempt {attempt} follows in {retry_in:?}"),
+    ///         other => println!("{other:?}"),
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn states(&self) -> States {
+        self.shared().status.states()
+    }
+
     /// Whether it is connected at the moment.
     #[must_use]
     pub fn is_connected(&self) -> bool {
@@ -321,7 +355,7 @@ impl<R: Runtime> Client<R> {
     /// Changes `stopRetrying` now (`ipc.config.stopRetrying = true`). [`StopRetrying::Yes`] ends a client that waits to
     /// retry at once.
     pub fn set_stop_retrying(&self, stop: impl Into<StopRetrying>) {
-        self.shared().lock_core().set_stop_retrying(stop.into());
+        self.shared().change(self.runtime.now(), |core| core.set_stop_retrying(stop.into()));
         self.shared().link.nudge();
     }
 
@@ -426,6 +460,15 @@ impl<R: Runtime> Client<R> {
         self.shared().handlers.on_data(move |(), bytes| handler(bytes).into_error())
     }
 
+    /// Gives what the client says of itself to `logger`, a line at a time, as the option `logger` of node-ipc: when it connects
+    /// and loses it, what goes wrong, and what is received. It replaces an earlier one, and is called inline: it should be quick.
+    ///
+    /// `silent` turns it off. With `logPayloads` received payloads are shown, as deep as `logDepth` says; else only names and
+    /// sizes. With `logInColor`, the default, there are colours in the text.
+    pub fn set_logger(&self, logger: impl Fn(&str) + Send + Sync + 'static) {
+        self.shared().log.set(Arc::new(logger));
+    }
+
     /// Registers a handler for lifecycle events; it never gets [`ClientEvent::Message`] or [`ClientEvent::Data`].
     pub fn on_lifecycle(&self, handler: impl Fn(&ClientEvent) + Send + Sync + 'static) -> HandlerId {
         self.shared().handlers.on_lifecycle(handler)
@@ -525,5 +568,11 @@ impl<R: Runtime> Client<R> {
         emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
         self.shared().poll_emit(cx, ticket, emit)
+    }
+}
+
+impl<R: Runtime> SetLogger for Client<R> {
+    fn set_logger_shared(&self, logger: Logger) {
+        self.shared().log.set(logger);
     }
 }

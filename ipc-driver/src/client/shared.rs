@@ -3,11 +3,13 @@
 //! Where both locks are taken, that of the core comes before that of the link.
 
 use super::ClientEvent;
+use super::state::{EndReason, Status};
 use crate::counters::{ClientCounters, ConnectionCounters};
 use crate::dial::LookupFn;
 use crate::handlers::Handlers;
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
+use crate::log::Log;
 use crate::requests::Session;
 use crate::stream::Outlet;
 use crate::tls::Connector;
@@ -17,7 +19,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(super) struct Shared {
     pub(super) settings: Settings,
@@ -36,11 +38,21 @@ pub(super) struct Shared {
     pub(super) last_error: Mutex<Option<Arc<io::Error>>>,
     pub(super) ended: Latch<Unsent>,
     pub(super) session: Session,
+    pub(super) status: Status,
+    pub(crate) log: Log,
 }
 
 impl Shared {
     pub(super) fn lock_core(&self) -> MutexGuard<'_, ipc_proto::Client> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the core, and tells who watches the state of the client.
+    pub(super) fn change<T>(&self, now: Instant, change: impl FnOnce(&mut ipc_proto::Client) -> T) -> T {
+        let mut core = self.lock_core();
+        let outcome = change(&mut core);
+        self.status.look(&core, now);
+        outcome
     }
 
     /// What was counted since the client was made.
@@ -78,6 +90,7 @@ impl Shared {
         ticket: &mut Ticket,
         mut emit: impl FnMut(&mut Outbound) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
+        let mut emit = |outbound: &mut Outbound| outbound.patiently(&mut emit);
         match self.link.poll_emit(cx, ticket, &mut emit) {
             Poll::Ready(Some(outcome)) => return Poll::Ready(outcome),
             Poll::Pending => return Poll::Pending,
@@ -99,7 +112,11 @@ impl Shared {
     }
 
     pub(super) fn disconnect(&self) {
-        self.lock_core().disconnect();
+        {
+            let mut core = self.lock_core();
+            core.disconnect();
+            self.status.closing();
+        }
         self.link.close(CloseOrder::Abort);
         self.session.hang_up();
         self.end_unstarted();
@@ -109,6 +126,7 @@ impl Shared {
     pub(super) fn begin_close(&self, within: Duration) {
         {
             let mut core = self.lock_core();
+            self.status.closing();
             if core.is_connected() {
                 // Under the lock of the core: the connection cannot end between the look and the order, which would then
                 // be for the next one.
@@ -126,16 +144,17 @@ impl Shared {
     /// A client that was never started has no task to see to its end.
     pub(super) fn end_unstarted(&self) {
         if !self.started.load(Ordering::Relaxed) {
-            self.end();
+            self.end(EndReason::Closed);
         }
     }
 
     /// The very end.
-    pub(super) fn end(&self) {
+    pub(super) fn end(&self, reason: EndReason) {
         self.link.close(CloseOrder::Abort);
         self.session.finish();
         self.first.set(false);
         let unsent = self.lock_core().unsent();
+        self.status.end(reason);
         self.ended.set(unsent);
         self.outlet.close();
         // They may hold an emitter, which holds them.

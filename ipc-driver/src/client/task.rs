@@ -3,10 +3,12 @@
 
 use super::ClientEvent;
 use super::shared::Shared;
+use super::state::EndReason;
 use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
+use crate::log::note;
 use crate::printable::Printable;
 use crate::pump::{Dispatch, Pump, Why};
 use crate::requests::decline;
@@ -28,6 +30,8 @@ pub(super) struct Running<R: Runtime> {
     dispatch: ClientDispatch,
     /// Present while connected.
     pump: Option<Pump<R>>,
+    /// The server has, on the last connection.
+    broke_protocol: bool,
     ended: bool,
 }
 
@@ -41,7 +45,7 @@ impl<R: Runtime> Running<R> {
             tally: Tally::default(),
             shared,
         };
-        Self { runtime, dispatch, pump: None, ended: false }
+        Self { runtime, dispatch, pump: None, broke_protocol: false, ended: false }
     }
 
     pub(super) async fn run(mut self) {
@@ -61,16 +65,17 @@ impl<R: Runtime> Running<R> {
             match action {
                 Some(ClientAction::Connect(endpoint)) => self.attempt(&shared, &endpoint).await,
                 // Told to end between two attempts.
-                Some(_) => shared.lock_core().handle_connect_failed(self.runtime.now()),
+                Some(_) => self.connect_failed(&shared),
                 None => {
                     timer.set(timeout);
                     wait(&shared, |cx| timer.poll_expired(cx)).await;
-                    shared.lock_core().handle_timeout(self.runtime.now());
+                    let now = self.runtime.now();
+                    shared.change(now, |core| core.handle_timeout(now));
                 }
             }
         }
         self.ended = true;
-        shared.end();
+        shared.end(self.reason(&shared));
         poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
     }
 
@@ -89,42 +94,56 @@ impl<R: Runtime> Running<R> {
                 let endpoint = endpoint.clone();
                 self.dispatch.now = self.runtime.now();
                 self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint, source }));
-                shared.lock_core().handle_connect_failed(self.runtime.now());
-                return;
+                return self.connect_failed(shared);
             }
             // Told to end.
-            None => {
-                shared.lock_core().handle_connect_failed(self.runtime.now());
-                return;
-            }
+            None => return self.connect_failed(shared),
         };
         {
             let mut core = shared.lock_core();
             let Some(connection) = core.handle_connected(self.runtime.now()) else {
-                core.handle_connect_failed(self.runtime.now());
-                return;
+                drop(core);
+                return self.connect_failed(shared);
             };
+            shared.status.look(&core, self.runtime.now());
             let Connection { inbound, outbound, .. } = connection;
             shared.link.attach(outbound);
             self.pump = Some(Pump::new(self.runtime.clone(), stream, inbound, shared.settings.config().sync));
         }
-        tracing::debug!(target: "ipc", %endpoint, "connected");
-        shared.first.set(true);
-        shared.link.dispatch(|| self.dispatch.report());
+        let span = shared.log.connection(None::<&str>);
+        span.in_scope(|| {
+            note!(shared.log, debug, %endpoint, "connected");
+            shared.first.set(true);
+            shared.link.dispatch(|| self.dispatch.report());
+        });
         let Self { pump, dispatch, .. } = self;
         let why = poll_fn(|cx| match pump {
-            Some(pump) => pump.poll(cx, &shared.link, dispatch),
+            Some(pump) => span.in_scope(|| pump.poll(cx, &shared.link, dispatch)),
             None => Poll::Ready(Why::Aborted),
         })
         .await;
         let retry = !matches!(why, Why::Protocol);
+        self.broke_protocol = !retry;
         let ours = matches!(why, Why::Flushed | Why::Aborted);
-        tracing::debug!(target: "ipc", %endpoint, ?why, "disconnected");
-        if let Why::Io(error) = why {
+        span.in_scope(|| note!(shared.log, debug, %endpoint, ?why, "disconnected"));
+        if let Some(error) = why.into_error() {
             self.dispatch.now = self.runtime.now();
-            self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Io(Arc::new(error))));
+            self.dispatch.lifecycle(ClientEvent::Error(error));
         }
         self.disconnected(retry, ours);
+    }
+
+    fn connect_failed(&self, shared: &Shared) {
+        let now = self.runtime.now();
+        shared.change(now, |core| core.handle_connect_failed(now));
+    }
+
+    fn reason(&self, shared: &Shared) -> EndReason {
+        match () {
+            () if self.broke_protocol => EndReason::Protocol,
+            () if shared.lock_core().counters().exhausted > 0 => EndReason::GaveUp,
+            () => EndReason::Closed,
+        }
     }
 
     /// The connection has ended; `ours` if that was our wish.
@@ -145,10 +164,11 @@ impl<R: Runtime> Running<R> {
                 core.disconnect();
             }
             core.handle_disconnected(self.runtime.now(), outbound, transmit, retry);
+            shared.status.look(&core, self.runtime.now());
             drop(core);
             // With the queue gone, so that none is queued any more that nobody would end.
             shared.session.hang_up();
-            tracing::debug!(target: "ipc", endpoint = %shared.endpoint, counters = ?shared.counters(), "counted so far");
+            note!(shared.log, debug, endpoint = %shared.endpoint, counters = ?shared.counters(), "counted so far");
         }
     }
 }
@@ -179,7 +199,7 @@ impl<R: Runtime> Drop for Running<R> {
                 }
             });
         } else {
-            shared.end();
+            shared.end(EndReason::Aborted);
         }
     }
 }
@@ -189,7 +209,7 @@ struct End<'a>(&'a Shared);
 
 impl Drop for End<'_> {
     fn drop(&mut self) {
-        self.0.end();
+        self.0.end(EndReason::Aborted);
     }
 }
 
@@ -233,12 +253,16 @@ impl ClientDispatch {
 
     /// Reports a lifecycle event: to its handlers, and to the stream.
     fn lifecycle(&mut self, event: ClientEvent) {
+        if let ClientEvent::Error(error) = &event {
+            self.shared.status.failed(error);
+        }
+        self.shared.log.client(&event);
         let heard = self.shared.handlers.lifecycle(&event);
         self.tap.refresh(&self.shared.outlet);
         if let ClientEvent::Error(error) = &event {
             if !heard && !self.tap.is_open() {
                 if let Some(unlogged) = self.unheard.count(self.now) {
-                    tracing::warn!(target: "ipc", endpoint = %self.shared.endpoint, error = %Printable(error), unlogged, "unheard error");
+                    note!(self.shared.log, warn, endpoint = %self.shared.endpoint, error = %Printable(error), unlogged, "unheard error");
                 }
             }
         }
@@ -308,14 +332,17 @@ impl Dispatch for ClientDispatch {
         let mut errors = Vec::new();
         match received {
             Received::Event(event) => {
+                self.shared.log.received("from the server", &event);
                 if self.shared.session.takes_reply(&event) {
                     return;
                 }
                 if let Err(error) = self.seen.gate(&(), &event) {
                     return self.rejected(&event, error);
                 }
+                let handling = self.shared.log.handling(event.name()).entered();
                 let taken = self.seen.event(&self.shared.handlers, &(), &event, |error| errors.push(error))
                     | self.seen.request(&(), &event, |error| errors.push(error));
+                drop(handling);
                 for error in errors {
                     self.failed(event.name(), error);
                 }

@@ -5,6 +5,7 @@ use super::handing::Requests;
 use super::handshakes::greet;
 use super::serve::admit;
 use super::{ServerEvent, Shared};
+use crate::log::note;
 use crate::runtime::{Listener, Remote, Runtime, Timer};
 use crate::slot::Socket;
 use crate::transport::Transport;
@@ -104,7 +105,7 @@ impl<R: Runtime> Accepting<R> {
                     let now = self.runtime.now();
                     // As long as there are no descriptors, every attempt fails.
                     if let Some(unlogged) = failures.count(now) {
-                        tracing::warn!(target: "ipc", %error, unlogged, "cannot accept a connection, trying again in 50 ms");
+                        note!(self.shared.log, warn, %error, unlogged, "cannot accept a connection, trying again in 50 ms");
                     }
                     self.shared.handshakes.thin_out();
                     pause.set(Some(now + ACCEPT_PAUSE));

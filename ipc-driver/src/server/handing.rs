@@ -6,6 +6,7 @@ use super::Server;
 use crate::error::HandOverError;
 use crate::handover::{Facts, Offer, Outcome, offer, on_thread};
 use crate::latch::Latch;
+use crate::log::note;
 use crate::net::{FileId, Ownership};
 use crate::runtime::{Credentials, Listener, Runtime};
 use futures_channel::{mpsc, oneshot};
@@ -164,7 +165,8 @@ impl<R: Runtime> Server<R> {
                 }
             };
             if let Ok(Outcome::Taken(taker)) = &outcome {
-                tracing::info!(target: "ipc", endpoint = %socket.endpoint, pid = taker.pid, "another process has taken over");
+                note!(server.shared.log, info, endpoint = %socket.endpoint, pid = taker.pid, "another process has taken over");
+                server.shared.log.say("is taken over by another process");
                 // First the socket, then the book: who has been accepted by now is still let in.
                 socket.stop.set(());
                 socket.stopped.wait().await;

@@ -4,8 +4,11 @@
 //! move data.
 
 mod accept;
+mod audience;
 mod book;
+mod broadcast;
 mod given;
+mod groups;
 #[cfg(unix)]
 mod handing;
 mod handshakes;
@@ -18,6 +21,7 @@ use crate::error::{ConnectionError, ServeError};
 use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
 use crate::link::CloseOrder;
+use crate::log::{Log, Logger, SetLogger, note};
 use crate::peer::Peer;
 use crate::requests::Common;
 use crate::runtime::{Ambient, Listener, Remote, Runtime};
@@ -41,6 +45,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+pub use audience::Audience;
+pub use broadcast::Broadcast;
+pub(crate) use groups::{Groups, Membership};
+pub use groups::{JoinError, MAX_GROUP_NAME};
 pub use refuse::{Verdict, same_user_or_root};
 
 /// What a server's event stream gives. Lifecycle and wire events are different variants: an event that a peer calls
@@ -81,18 +89,6 @@ pub enum ServerEvent {
     Stopped,
 }
 
-/// What became of a broadcast.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Broadcast {
-    /// Peers it was queued for.
-    pub queued: usize,
-    /// Peers whose queue was full, and who will not get it.
-    pub full: usize,
-    /// Peers whose connection was ending.
-    pub closed: usize,
-}
-
 /// What [`Server::shutdown`] achieved.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -120,6 +116,7 @@ pub(crate) struct Shared {
     settings: Settings,
     core: Mutex<ipc_proto::Server>,
     peers: Book,
+    groups: Arc<Groups>,
     handlers: Handlers<Peer, ServerEvent>,
     common: Arc<Common>,
     outlet: Outlet<ServerEvent>,
@@ -134,6 +131,7 @@ pub(crate) struct Shared {
     accept_errors: AtomicU64,
     aborted: AtomicU64,
     unheard: Unheard,
+    pub(crate) log: Log,
     /// Whether those who wait in the backlog are accepted before the socket is closed.
     drains: AtomicBool,
     gift: Gift,
@@ -259,9 +257,11 @@ impl<R: Runtime> Server<R> {
             return Err(ServeError::Unsupported { what, endpoint });
         }
         let tls = Acceptor::of(&settings, &endpoint)?;
+        let log = Log::new("server", &endpoint, &settings);
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
             common: Common::new(runtime.clone(), settings.clone()),
+            groups: Arc::new(Groups::new(settings.config().max_groups)),
             settings,
             peers: Book::default(),
             handlers: Handlers::default(),
@@ -274,6 +274,7 @@ impl<R: Runtime> Server<R> {
             accept_errors: AtomicU64::new(0),
             aborted: AtomicU64::new(0),
             unheard: Unheard::default(),
+            log,
             drains: AtomicBool::new(false),
             gift: Gift::default(),
             #[cfg(unix)]
@@ -312,7 +313,8 @@ impl<R: Runtime> Server<R> {
         let socket = Socket::new(endpoint.clone());
         shared.drains.store(false, Ordering::SeqCst);
         starting.done(socket.clone());
-        tracing::info!(target: "ipc", %endpoint, "listening");
+        shared.log.at(&endpoint);
+        note!(shared.log, info, %endpoint, "listening");
         #[cfg(unix)]
         let requests = shared.handing.begin(&listener);
         // Before handlers run: should one panic, it sees to it that the server has stopped.
@@ -473,31 +475,41 @@ impl<R: Runtime> Server<R> {
 
     /// Queues an encoded frame for every connected peer.
     pub fn broadcast_frame(&self, frame: &Frame) -> Broadcast {
-        let mut outcome = Broadcast::default();
-        for peer in &*self.shared.peers.all() {
-            match peer.emit_frame(frame) {
-                Ok(()) => outcome.queued += 1,
-                Err(EmitError::Full { .. }) => outcome.full += 1,
-                Err(_) => outcome.closed += 1,
-            }
-        }
-        outcome
+        Broadcast::emit(&*self.shared.peers.all(), frame)
     }
 
     /// Like [`broadcast_frame`](Self::broadcast_frame), but waits for every peer to have room: the slowest sets the
     /// pace. Cancel safe in that no event is torn; peers not yet served when the call is dropped do not get it.
     pub async fn send_to_all(&self, frame: &Frame) -> Broadcast {
-        let mut outcome = Broadcast::default();
-        for peer in &*self.shared.peers.all() {
-            match peer.send_frame(frame).await {
-                Ok(()) => outcome.queued += 1,
-                Err(_) => outcome.closed += 1,
-            }
-        }
-        outcome
+        Broadcast::send(&*self.shared.peers.all(), frame).await
+    }
+
+    /// Everybody who is connected, as an audience: `server.all().except(peer).emit(…)` is for all but one.
+    pub fn all(&self) -> Audience {
+        Audience::new(&self.shared, None)
+    }
+
+    /// The peers that have [joined](Peer::join) a group. It need not exist: then nobody is in it.
+    pub fn group(&self, name: impl AsRef<str>) -> Audience {
+        Audience::new(&self.shared, Some(name.as_ref()))
+    }
+
+    /// The names of the groups that somebody is in, in no order.
+    #[must_use]
+    pub fn groups(&self) -> Vec<Arc<str>> {
+        self.shared.groups.names()
     }
 
     handler_methods!(Peer);
+
+    /// Gives what the server says of itself to `logger`, a line at a time, as the option `logger` of node-ipc: who comes and
+    /// goes, what goes wrong, and what is received. It replaces an earlier one, and is called inline: it should be quick.
+    ///
+    /// `silent` turns it off. With `logPayloads` received payloads are shown, as deep as `logDepth` says; else only names and
+    /// sizes. With `logInColor`, the default, there are colours in the text.
+    pub fn set_logger(&self, logger: impl Fn(&str) + Send + Sync + 'static) {
+        self.shared.log.set(Arc::new(logger));
+    }
 
     /// Registers a handler for lifecycle events; it never gets [`ServerEvent::Message`] or [`ServerEvent::Data`].
     pub fn on_lifecycle(&self, handler: impl Fn(&ServerEvent) + Send + Sync + 'static) -> HandlerId {
@@ -563,6 +575,7 @@ impl Shared {
         };
         if changed {
             let event = report();
+            self.log.server(&event);
             self.handlers.lifecycle(&event);
             self.outlet.send_now(event);
         }
@@ -572,5 +585,11 @@ impl Shared {
         self.slot.stop();
         self.lifecycle(ipc_proto::Server::stop, || ServerEvent::Stopped);
         self.handshakes.stop();
+    }
+}
+
+impl<R: Runtime> SetLogger for Server<R> {
+    fn set_logger_shared(&self, logger: Logger) {
+        self.shared.log.set(logger);
     }
 }

@@ -5,6 +5,7 @@ use super::{Server, ServerEvent, Shared};
 use crate::counters::RefusedConnections;
 use crate::error::{ConnectionError, Refusal};
 use crate::handlers::HandlerId;
+use crate::log::note;
 use crate::printable::Printable;
 use crate::runtime::{Remote, Runtime};
 use std::fmt;
@@ -103,9 +104,10 @@ impl Door {
 pub(super) fn refuse<R: Runtime>(runtime: &R, shared: &Arc<Shared>, remote: Remote, error: ConnectionError) {
     if let Some(unlogged) = shared.door.count(&error, runtime.now()) {
         let remote = remote.name();
-        tracing::warn!(target: "ipc", %remote, error = %Printable(&error), unlogged, "refused a connection");
+        note!(shared.log, warn, %remote, error = %Printable(&error), unlogged, "refused a connection");
     }
     let event = ServerEvent::Refused { remote, error };
+    shared.log.server(&event);
     // Like the last event of a peer, it waits for room in the stream, and while too many wait nobody is accepted.
     let leaving = Leaving::new(Arc::clone(shared));
     let shared = Arc::clone(shared);

@@ -5,6 +5,7 @@ use super::{ServerEvent, Shared};
 use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
+use crate::log::note;
 use crate::peer::Peer;
 use crate::printable::Printable;
 use crate::pump::{Dispatch, Pump, Why};
@@ -30,7 +31,7 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remot
             Ok((id, connection)) => {
                 let _reported_by_the_peers_own_task = core.poll_event();
                 let (inbound, outbound) = connection.split();
-                let peer = Peer::new(id, remote, outbound, Arc::clone(&shared.common));
+                let peer = Peer::new(id, remote, outbound, Arc::clone(&shared.common), Arc::clone(&shared.groups));
                 // Entered under the lock of the core, so that whoever sees the count also finds the peer.
                 shared.peers.insert(peer.clone());
                 (peer, inbound)
@@ -71,23 +72,29 @@ impl<R: Runtime> Serving<R> {
     async fn run(mut self) {
         let peer = self.dispatch.peer.clone();
         let link = &peer.inner.link;
-        tracing::debug!(target: "ipc", peer = %peer.id(), "connected");
-        link.dispatch(|| self.dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
+        let span = self.dispatch.shared.log.connection(Some(peer.id()));
+        span.in_scope(|| {
+            note!(self.dispatch.shared.log, debug, peer = %peer.id(), "connected");
+            link.dispatch(|| self.dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
+        });
         let Self { pump, dispatch, .. } = &mut self;
         let why = poll_fn(|cx| match pump {
-            Some(pump) => pump.poll(cx, link, dispatch),
+            Some(pump) => span.in_scope(|| pump.poll(cx, link, dispatch)),
             None => Poll::Ready(Why::Aborted),
         })
         .await;
         self.end();
-        let had_error = matches!(why, Why::Io(_));
-        if let Why::Io(error) = why {
-            self.dispatch.now = self.runtime.now();
-            self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), ConnectionError::Io(Arc::new(error))));
-        }
-        if let Some(gone) = self.leave(had_error) {
-            self.dispatch.lifecycle(gone);
-        }
+        let error = why.into_error();
+        let had_error = error.is_some();
+        span.in_scope(|| {
+            if let Some(error) = error {
+                self.dispatch.now = self.runtime.now();
+                self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), error));
+            }
+            if let Some(gone) = self.leave(had_error) {
+                self.dispatch.lifecycle(gone);
+            }
+        });
         peer.inner.ended.set(self.unsent);
         // The last events of a peer wait for room in the stream like all others.
         let _leaving = Leaving::new(Arc::clone(&self.dispatch.shared));
@@ -161,12 +168,13 @@ struct ServerDispatch {
 impl ServerDispatch {
     /// Reports a lifecycle event: to its handlers, and to the stream.
     fn lifecycle(&mut self, event: ServerEvent) {
+        self.shared.log.server(&event);
         let heard = self.shared.handlers.lifecycle(&event);
         self.tap.refresh(&self.shared.outlet);
         if let ServerEvent::Error(peer, error) = &event {
             if !heard && !self.tap.is_open() {
                 if let Some(unlogged) = self.shared.unheard.count(self.now) {
-                    tracing::warn!(target: "ipc", peer = %peer.id(), error = %Printable(error), unlogged, "unheard error");
+                    note!(self.shared.log, warn, peer = %peer.id(), error = %Printable(error), unlogged, "unheard error");
                 }
             }
         }
@@ -176,6 +184,7 @@ impl ServerDispatch {
     /// Takes the peer out of the book, and says so.
     fn leave(&self, had_error: bool, unsent: Unsent) -> ServerEvent {
         let peer = self.peer.clone();
+        peer.leave_groups();
         // They change no more.
         let counters = peer.counters();
         {
@@ -184,7 +193,7 @@ impl ServerDispatch {
             core.handle_disconnected(peer.id());
             let _reported_by_the_caller = core.poll_event();
         }
-        tracing::debug!(target: "ipc", peer = %peer.id(), had_error, unsent = unsent.messages, ?counters, "disconnected");
+        note!(self.shared.log, debug, peer = %peer.id(), had_error, unsent = unsent.messages, ?counters, "disconnected");
         let claimed_id = peer.claimed_id();
         ServerEvent::Disconnected { peer, claimed_id, had_error, unsent }
     }
@@ -259,14 +268,17 @@ impl Dispatch for ServerDispatch {
                         }
                     }
                 }
+                self.shared.log.received(format_args!("from peer {}", self.peer.id()), &event);
                 if self.peer.inner.session.takes_reply(&event) {
                     return;
                 }
                 if let Err(error) = self.seen.gate(&self.peer, &event) {
                     return self.rejected(&event, error);
                 }
+                let handling = self.shared.log.handling(event.name()).entered();
                 let taken = self.seen.event(&self.shared.handlers, &self.peer, &event, |error| errors.push(error))
                     | self.seen.request(&self.peer, &event, |error| errors.push(error));
+                drop(handling);
                 for error in errors {
                     self.failed(event.name(), error);
                 }

@@ -15,6 +15,7 @@ use crate::error::{ConnectionError, ServeError};
 use crate::handlers::{HandlerId, Handlers};
 use crate::hear::handler_methods;
 use crate::link::{CloseOrder, Link};
+use crate::log::{Log, Logger, SetLogger, note};
 use crate::runtime::{Ambient, DatagramSocket, Runtime};
 use crate::server::Broadcast;
 use crate::slot::{Slot, Socket};
@@ -58,6 +59,7 @@ struct Shared {
     /// Where the socket is, or was last. The lock protects nothing else.
     address: Mutex<Option<SocketAddr>>,
     counted: Counted,
+    log: Log,
 }
 
 /// What the task counts, without a lock.
@@ -143,6 +145,7 @@ impl<R: Runtime> UdpServer<R> {
                 return Err(ServeError::Transport { endpoint, advice });
             }
         };
+        let log = Log::new("udp", &endpoint, &settings);
         let shared = Arc::new(Shared {
             core: Mutex::new(Datagrams::new(settings.clone())),
             settings,
@@ -153,6 +156,7 @@ impl<R: Runtime> UdpServer<R> {
             outlet: Outlet::default(),
             address: Mutex::default(),
             counted: Counted::default(),
+            log,
         });
         Ok(Self { _alive: Arc::new(Alive(Arc::clone(&shared))), shared, runtime })
     }
@@ -177,7 +181,8 @@ impl<R: Runtime> UdpServer<R> {
         shared.link.reopen(DatagramOutbound::new(&shared.settings, shared.family));
         let place = Socket::new(endpoint.clone());
         starting.done(place.clone());
-        tracing::info!(target: "ipc", %endpoint, "receiving");
+        shared.log.at(&endpoint);
+        note!(shared.log, info, %endpoint, "receiving");
         // Before handlers run: should one panic, it sees to it that the server has stopped.
         let exchange = Exchange::new(self.runtime.clone(), Arc::clone(shared), socket, place);
         shared.lifecycle(&UdpEvent::Started(endpoint));
@@ -348,7 +353,7 @@ impl<R: Runtime> UdpServer<R> {
             Ok(())
         };
         self.shared.link.emit(emit).unwrap_or_else(|| self.shared.link.refuse())?;
-        Ok(Broadcast { queued, full: addresses.len() - queued, closed: 0 })
+        Ok(Broadcast { queued, full: addresses.len() - queued, ..Broadcast::default() })
     }
 
     /// Bytes queued and not yet taken by the operating system, and 64 more for each datagram: what `maxPendingBytes` bounds.
@@ -364,6 +369,15 @@ impl<R: Runtime> UdpServer<R> {
     }
 
     handler_methods!(UdpPeer);
+
+    /// Gives what the server says of itself to `logger`, a line at a time, as the option `logger` of node-ipc: who is heard
+    /// and forgotten, what goes wrong, and what is received. It replaces an earlier one, and is called inline: it should be quick.
+    ///
+    /// `silent` turns it off. With `logPayloads` received payloads are shown, as deep as `logDepth` says; else only names and
+    /// sizes. With `logInColor`, the default, there are colours in the text.
+    pub fn set_logger(&self, logger: impl Fn(&str) + Send + Sync + 'static) {
+        self.shared.log.set(Arc::new(logger));
+    }
 
     /// Registers a handler for lifecycle events; it never gets [`UdpEvent::Message`] or [`UdpEvent::Data`].
     pub fn on_lifecycle(&self, handler: impl Fn(&UdpEvent) + Send + Sync + 'static) -> HandlerId {
@@ -424,6 +438,7 @@ impl Shared {
 
     /// Reports an event that is not the task's.
     fn lifecycle(&self, event: &UdpEvent) {
+        self.log.udp(event);
         self.handlers.lifecycle(event);
         self.outlet.send_now(event.clone());
     }
@@ -433,5 +448,11 @@ impl Shared {
             socket.stop.set(());
             self.link.close(order);
         }
+    }
+}
+
+impl<R: Runtime> SetLogger for UdpServer<R> {
+    fn set_logger_shared(&self, logger: Logger) {
+        self.shared.log.set(logger);
     }
 }

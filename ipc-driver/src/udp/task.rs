@@ -7,6 +7,7 @@ use crate::counters::Tally;
 use crate::error::{BoxError, ConnectionError};
 use crate::handlers::Seen;
 use crate::link::CloseOrder;
+use crate::log::note;
 use crate::net::is_report_of_sending;
 use crate::printable::Printable;
 use crate::runtime::{DatagramSocket, Runtime, Timer};
@@ -180,7 +181,7 @@ impl<R: Runtime> Exchange<R> {
                 let (count, from) = match ready!(socket.poll_recv(cx, buffer)) {
                     Ok(received) => received,
                     Err(error) if is_report_of_sending(&error) => {
-                        tracing::debug!(target: "ipc", %error, "a datagram did not arrive");
+                        note!(self.hearing.shared.log, debug, %error, "a datagram did not arrive");
                         self.hearing.shared.counted.unreachable.fetch_add(1, Ordering::Relaxed);
                         continue;
                     }
@@ -321,7 +322,7 @@ impl<R: Runtime> Exchange<R> {
         }
         // If nobody ordered it: the runtime has ended, or a handler of ours panicked.
         self.place.stop.set(());
-        tracing::debug!(target: "ipc", endpoint = %self.place.endpoint, unsent = self.unsent.messages, counters = ?shared.counters(), "stopped");
+        note!(shared.log, debug, endpoint = %self.place.endpoint, unsent = self.unsent.messages, counters = ?shared.counters(), "stopped");
         true
     }
 }
@@ -371,10 +372,11 @@ impl Hearing {
 
     /// Reports a lifecycle event to its handlers only.
     fn tell(&self, event: &UdpEvent) {
+        self.shared.log.udp(event);
         let heard = self.shared.handlers.lifecycle(event);
         if let (UdpEvent::Error { error, .. }, false, false) = (event, heard, self.tap.is_open()) {
             if let Some(unlogged) = self.unheard.count(self.now) {
-                tracing::warn!(target: "ipc", error = %Printable(error), unlogged, "unheard error");
+                note!(self.shared.log, warn, error = %Printable(error), unlogged, "unheard error");
             }
         }
     }
@@ -412,11 +414,13 @@ impl Hearing {
         let mut errors = Vec::new();
         match event {
             DatagramEvent::Event(event) => {
+                self.shared.log.received(format_args!("from {}", peer.address()), &event);
                 if let Err(source) = self.seen.gate(peer, &event) {
                     self.tally.rejected += 1;
                     let error = ConnectionError::Rejected { event: event.name().into(), source: Arc::new(source) };
                     return self.failed(Some(peer.clone()), error);
                 }
+                let _handling = self.shared.log.handling(event.name()).entered();
                 let taken = self.seen.event(&self.shared.handlers, peer, &event, |error| errors.push(error));
                 self.handler_failed(peer, event.name(), errors);
                 if taken {
@@ -424,7 +428,7 @@ impl Hearing {
                     self.tap.push(UdpEvent::Message(peer.clone(), event.into_message()));
                 } else {
                     self.tally.unhandled += 1;
-                    tracing::debug!(target: "ipc", event = ?event.name(), "nobody handles this event");
+                    note!(self.shared.log, debug, event = ?event.name(), "nobody handles this event");
                     let mut errors = Vec::new();
                     self.seen.unhandled(peer, &event, |error| errors.push(error));
                     self.handler_failed(peer, event.name(), errors);

@@ -15,15 +15,19 @@ mod dialling;
 mod emitting;
 mod events;
 mod gates;
+mod groups;
 mod handlers;
 mod instance;
 mod journal;
+mod logging;
 mod panics;
 mod protocol;
 mod reconnecting;
 mod requests;
 mod shutdown;
+mod slow;
 mod soak;
+mod states;
 #[cfg(feature = "tls")]
 mod tls;
 #[cfg(feature = "tls")]

@@ -45,6 +45,29 @@ pub enum Offline {
     Drop,
 }
 
+/// What becomes of an event for which a connection's queue has no room, because the peer reads more slowly than we write.
+///
+/// It decides for `emit` and `broadcast`, which never wait; `send` waits for room whatever this says. What it costs is
+/// counted by reason, see [`Lost`](crate::Lost). Only whole events are ever dropped, and none that the peer has a part of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SlowConsumer {
+    /// The emit fails with [`EmitError::Full`](crate::EmitError::Full).
+    #[default]
+    Refuse,
+    /// The events that have waited longest make room: for what is worth less the older it is, such as a state or a price.
+    ///
+    /// With `sync` only events that wait for their turn are dropped, never the one whose answer is waited for. Where what is
+    /// being written leaves no room by itself, the emit fails with [`EmitError::Full`](crate::EmitError::Full).
+    DropOldest,
+    /// The event itself is dropped, and the emit succeeds: for what may be sampled, such as progress or measurements.
+    DropNewest,
+    /// The connection is ended, and what is queued for it is lost: for peers that had better begin afresh than miss something.
+    /// The emit fails with [`EmitError::TooSlow`](crate::EmitError::TooSlow). A client connects again, as after any loss of
+    /// its connection, with an empty queue whatever the offline policy is.
+    Disconnect,
+}
+
 /// Whether a client gives up reconnecting, whatever `max_retries` says.
 ///
 /// This is what the README of node-ipc promises. node-ipc 9.2.1, 12.0.0 and 14.0.0 look at

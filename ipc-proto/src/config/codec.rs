@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::table::{self, INTERFACE_OPTIONS, Row, TLS_OPTIONS};
-use super::{ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
+use super::{ConfigError, Interface, IpFamily, Offline, OnMalformed, Parser, SlowConsumer, StopRetrying, TlsOptions};
 use crate::{Backoff, Encoding};
 
 /// Why a value was not read.
@@ -228,6 +228,29 @@ pub(super) const OFFLINE: Codec<Offline> = Codec {
             Offline::Refuse => "refuse",
             Offline::Buffer => "buffer",
             Offline::Drop => "drop",
+        })
+    },
+};
+
+pub(super) const SLOW_CONSUMER: Codec<SlowConsumer> = Codec {
+    allowed: "\"refuse\", \"dropOldest\", \"dropNewest\" or \"disconnect\"",
+    read: |value| {
+        named(
+            value,
+            &[
+                ("refuse", SlowConsumer::Refuse),
+                ("dropOldest", SlowConsumer::DropOldest),
+                ("dropNewest", SlowConsumer::DropNewest),
+                ("disconnect", SlowConsumer::Disconnect),
+            ],
+        )
+    },
+    write: |policy| {
+        Value::from(match policy {
+            SlowConsumer::Refuse => "refuse",
+            SlowConsumer::DropOldest => "dropOldest",
+            SlowConsumer::DropNewest => "dropNewest",
+            SlowConsumer::Disconnect => "disconnect",
         })
     },
 };

@@ -53,7 +53,7 @@ impl Config {
         Ok(self)
     }
 
-    fn from_map(options: &Map<String, Value>) -> Result<Self, ConfigError> {
+    pub(super) fn from_map(options: &Map<String, Value>) -> Result<Self, ConfigError> {
         // A parser that is none falls through to `read_into`, which says what is wrong with it.
         let parser = options.get("parser").and_then(|value| (codec::PARSER.read)(value).ok());
         let mut config = match parser {

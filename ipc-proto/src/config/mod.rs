@@ -13,11 +13,12 @@ mod setters;
 mod table;
 mod tls;
 mod validate;
+mod vars;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-pub use choices::{Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying};
+pub use choices::{Interface, IpFamily, Offline, OnMalformed, Parser, SlowConsumer, StopRetrying};
 pub use error::ConfigError;
 pub use tls::TlsOptions;
 pub(crate) use validate::{LONGEST_TIMER, check_path_part};
@@ -161,6 +162,9 @@ pub struct Config {
     /// Bytes that may wait to be written on one connection; at least 1. Of a UDP socket, bytes held
     /// of messages that are not whole yet. Default 16 MiB, guarded 8 MiB.
     pub max_pending_bytes: usize,
+    /// What becomes of an event for which `max_pending_bytes` leaves no room. Default [`SlowConsumer::Refuse`]. Not for UDP,
+    /// where one queue serves all receivers; raw connections cannot drop. Not an option of node-ipc.
+    pub slow_consumer: SlowConsumer,
     /// UTF-16 units of an event's name; at least 1. Default 65,536, guarded 256.
     pub max_event_name_length: usize,
     /// How long a message may stay incomplete. Default `None`, guarded 30 s. Over UDP, where the
@@ -178,6 +182,9 @@ pub struct Config {
     /// Bytes that [`Offline::Buffer`] holds per client; at least 1. Default 1 MiB. Not an option of
     /// node-ipc.
     pub max_offline_bytes: usize,
+    /// Groups that one peer of a server may be in at a time; 0 for none. Default 100. Not an option of node-ipc, which has no
+    /// groups.
+    pub max_groups: usize,
     /// Connections the system may hold before a server accepts them; at least 1. Default 511, which
     /// is Node's. Not an option of node-ipc. Without effect on Windows pipes.
     pub accept_backlog: u32,

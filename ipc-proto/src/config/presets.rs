@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Interface, Offline, OnMalformed, Parser, StopRetrying};
+use super::{Config, Interface, Offline, OnMalformed, Parser, SlowConsumer, StopRetrying};
 use crate::{Backoff, Encoding};
 
 const KIB: usize = 1024;
@@ -55,12 +55,14 @@ impl Config {
             malformed: OnMalformed::Report,
             max_message_size: 64 * MIB,
             max_pending_bytes: 16 * MIB,
+            slow_consumer: SlowConsumer::Refuse,
             max_event_name_length: 64 * KIB,
             message_timeout: None,
             allow_reserved_events: false,
             allowed_events: None,
             offline: Offline::Refuse,
             max_offline_bytes: MIB,
+            max_groups: 100,
             accept_backlog: 511,
             event_queue: 1024,
             max_udp_peers: 1024,

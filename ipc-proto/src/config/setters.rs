@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Config, Interface, IpFamily, Offline, OnMalformed, Parser, StopRetrying, TlsOptions};
+use super::{Config, Interface, IpFamily, Offline, OnMalformed, Parser, SlowConsumer, StopRetrying, TlsOptions};
 use crate::{Backoff, Encoding};
 
 macro_rules! setters {
@@ -57,11 +57,13 @@ setters! {
     malformed: OnMalformed => same;
     max_message_size: usize => same;
     max_pending_bytes: usize => same;
+    slow_consumer: SlowConsumer => same;
     max_event_name_length: usize => same;
     message_timeout: impl Into<Option<Duration>> => Into::into;
     allow_reserved_events: bool => same;
     offline: Offline => same;
     max_offline_bytes: usize => same;
+    max_groups: usize => same;
     accept_backlog: u32 => same;
     event_queue: usize => same;
     max_udp_peers: usize => same;

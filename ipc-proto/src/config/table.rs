@@ -19,6 +19,24 @@ pub(super) struct Row<S> {
     pub(super) write: fn(&S) -> Value,
 }
 
+impl<S> Row<S> {
+    /// Reads a value; the error, if more is known than that the option cannot have it.
+    pub(super) fn take(&self, group: &mut S, value: &Value) -> Result<(), Option<ConfigError>> {
+        (self.read)(group, value).map_err(|unread| match unread {
+            Unread::Part(error) => Some(error),
+            Unread::Value => None,
+        })
+    }
+
+    pub(super) fn allowed(&self) -> &'static str {
+        self.allowed
+    }
+
+    pub(super) fn is_secret(&self) -> bool {
+        self.secret
+    }
+}
+
 macro_rules! rows {
     ($group:ty; $($name:literal $(or $alias:literal)? => $field:ident: $codec:ident $($secret:ident)?;)*) => {
         &[$(Row {
@@ -74,12 +92,14 @@ pub(super) static OPTIONS: &[Row<Config>] = rows! { Config;
     "malformed" => malformed: MALFORMED;
     "maxMessageSize" => max_message_size: COUNT;
     "maxPendingBytes" => max_pending_bytes: COUNT;
+    "slowConsumer" => slow_consumer: SLOW_CONSUMER;
     "maxEventNameLength" => max_event_name_length: COUNT;
     "messageTimeout" => message_timeout: OPTIONAL_MILLISECONDS;
     "allowReservedEvents" => allow_reserved_events: BOOL;
     "allowedEvents" => allowed_events: NAMES;
     "offline" => offline: OFFLINE;
     "maxOfflineBytes" => max_offline_bytes: COUNT;
+    "maxGroups" => max_groups: COUNT;
     "acceptBacklog" => accept_backlog: NUMBER;
     "eventQueue" => event_queue: COUNT;
     "maxUdpPeers" => max_udp_peers: COUNT;
@@ -109,7 +129,7 @@ pub(super) static TLS_OPTIONS: &[Row<TlsOptions>] = rows! { TlsOptions;
 
 /// Options that are functions in JavaScript, and what takes their place.
 const FUNCTIONS: [(&str, &str); 2] = [
-    ("logger", "to leave it out: logs go through `tracing`, so install a subscriber instead"),
+    ("logger", "to leave it out: give a handle its logger with `set_logger`, or install a subscriber of `tracing`"),
     ("interface.lookup", "false: name lookup belongs to the runtime"),
 ];
 

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, TlsOptions};
+use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, SlowConsumer, TlsOptions};
 use crate::{Backoff, Delimiter, Host, Platform, Rules, Settings};
 
 /// The longest wait that Node's timers know, 2³¹ − 1 ms.
@@ -172,6 +172,12 @@ impl Config {
         if self.raw_buffer && strict {
             let reason = "raw bytes have no messages to guard; set one of the two";
             return Err(ConfigError::conflict("rawBuffer", "parser", reason));
+        }
+        let raw = if self.raw_buffer { Some("rawBuffer") } else { (self.parser == Parser::Raw).then_some("parser") };
+        if let (Some(raw), SlowConsumer::DropOldest | SlowConsumer::DropNewest) = (raw, self.slow_consumer) {
+            let reason =
+                "raw bytes have no borders, so that none can be dropped whole; set \"refuse\" or \"disconnect\"";
+            return Err(ConfigError::conflict("slowConsumer", raw, reason));
         }
         if self.parser == Parser::Assured {
             if self.allowed_events.as_ref().is_none_or(BTreeSet::is_empty) {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::config::Parser;
 use crate::error::shortened;
-use crate::{Endpoint, EndpointError, IpFamily, LocalAddress, Settings, TlsOptions};
+use crate::{Endpoint, EndpointError, IpFamily, LocalAddress, Settings, SlowConsumer, TlsOptions};
 
 /// What a host must be.
 const HOST: &str = "a name or an IP address without brackets, spaces and control characters";
@@ -77,6 +77,9 @@ fn check_udp(settings: &Settings, host: &str, family: IpFamily) -> Result<(), En
     }
     if settings.config().tls.is_some() {
         return Err(EndpointError::TlsOverUdp);
+    }
+    if settings.config().slow_consumer != SlowConsumer::Refuse {
+        return Err(EndpointError::SlowConsumerOverUdp);
     }
     Ok(())
 }

@@ -78,6 +78,11 @@ pub enum EndpointError {
     /// TLS is set, and UDP cannot have it.
     #[error("the option tls has no effect over UDP; unset it to send datagrams unencrypted")]
     TlsOverUdp,
+    /// `slowConsumer` is set, and over UDP there is no consumer that could be slow.
+    #[error(
+        "the option slowConsumer has no effect over UDP, where one queue serves all receivers and what they do not read is lost; set \"refuse\""
+    )]
+    SlowConsumerOverUdp,
     /// The text is not an endpoint.
     #[error(
         "{text:?} is no endpoint; write unix:<path>, abstract:<name>, pipe:<name>, tcp:<host>:<port>, \

@@ -15,7 +15,7 @@ use crate::network::StreamId;
 mod sender;
 
 use sender::Sender;
-pub(crate) use sender::{Emitted, SenderId};
+pub(crate) use sender::{Emitted, Room, SenderId, Verdict};
 
 /// How a receiver ended its connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,31 @@ impl Ledger {
     /// An emit was taken only to be dropped.
     pub(crate) fn dropped(&mut self, sender: SenderId, emitted: Emitted) {
         self.senders[sender.0].drop_at_once(emitted);
+    }
+
+    /// What a queue must do with an event of that many bytes.
+    pub(crate) fn verdict(&self, sender: SenderId, bytes: usize, room: &Room) -> Verdict {
+        self.senders[sender.0].verdict(bytes, room)
+    }
+
+    /// The oldest events have made room for one of that many bytes.
+    pub(crate) fn make_room(&mut self, sender: SenderId, bytes: usize, room: &Room) {
+        self.senders[sender.0].make_room(bytes, room);
+    }
+
+    /// An emit was taken only to be dropped, as the newest.
+    pub(crate) fn dropped_newest(&mut self, sender: SenderId, emitted: Emitted) {
+        self.senders[sender.0].drop_newest(emitted);
+    }
+
+    /// The connection is given up, because its queue was full.
+    pub(crate) fn too_slow(&mut self, sender: SenderId) {
+        self.senders[sender.0].too_slow = true;
+    }
+
+    /// So many bytes have been handed out by the queue, and are still to be written.
+    pub(crate) fn handed_out(&mut self, sender: SenderId, bytes: usize) {
+        self.senders[sender.0].handed_out = bytes;
     }
 
     pub(crate) fn refusals(&mut self, sender: SenderId) -> &mut Refusals {

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use ipc_proto::{Offline, Unsent};
+use ipc_proto::{Offline, SlowConsumer, Unsent};
 
 use super::{accounting, order};
 use crate::account::{Account, Loss, Tally};
@@ -31,6 +31,27 @@ impl Emitted {
     }
 }
 
+/// What decides whether a queue has room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) limit: usize,
+    pub(crate) policy: SlowConsumer,
+    /// There is a connection that could be ended.
+    pub(crate) connected: bool,
+    pub(crate) closed: bool,
+}
+
+/// What a queue must do with an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Takes,
+    MakesRoom,
+    DropsIt,
+    Refuses,
+    GivesUp,
+    IsClosed,
+}
+
 #[derive(Debug)]
 pub(super) struct Sender {
     pub(super) raw: bool,
@@ -48,6 +69,10 @@ pub(super) struct Sender {
     waits_for_answer: bool,
     held: VecDeque<(Emitted, Vec<u8>)>,
     held_bytes: usize,
+    /// Bytes at the head of `queue` that were handed out, and not written.
+    pub(super) handed_out: usize,
+    /// The connection was given up, because the queue was full.
+    pub(super) too_slow: bool,
     /// Of what was torn, the receiver has a part.
     pub(super) longest_torn: usize,
 }
@@ -66,6 +91,8 @@ impl Sender {
             waits_for_answer: false,
             held: VecDeque::new(),
             held_bytes: 0,
+            handed_out: 0,
+            too_slow: false,
             longest_torn: 0,
         }
     }
@@ -85,6 +112,47 @@ impl Sender {
         self.account.emitted += emitted.tally();
         self.account.lose(Loss::Offline, emitted.tally());
         self.reported += emitted.tally();
+    }
+
+    pub(super) fn verdict(&self, bytes: usize, room: &Room) -> Verdict {
+        let (pending, _) = self.pending();
+        // What cannot be dropped: with `sync`, whatever has had its turn.
+        let stays = if self.sync { pending - self.held_bytes } else { self.handed_out };
+        match room.policy {
+            _ if room.closed => Verdict::IsClosed,
+            _ if pending == 0 || pending + bytes <= room.limit => Verdict::Takes,
+            SlowConsumer::DropOldest if stays == 0 || stays + bytes <= room.limit => Verdict::MakesRoom,
+            SlowConsumer::DropNewest => Verdict::DropsIt,
+            SlowConsumer::Disconnect if room.connected => Verdict::GivesUp,
+            _ => Verdict::Refuses,
+        }
+    }
+
+    pub(super) fn make_room(&mut self, bytes: usize, room: &Room) {
+        while self.verdict(bytes, room) == Verdict::MakesRoom {
+            let dropped = if self.sync {
+                self.held.pop_front().map(|(emitted, _)| emitted)
+            } else {
+                let (mut covered, mut first) = (0, 0);
+                while covered < self.handed_out {
+                    covered += self.queue[first].bytes - if first == 0 { self.begun } else { 0 };
+                    first += 1;
+                }
+                self.queue.remove(first)
+            };
+            let Some(dropped) = dropped else { return };
+            if self.sync {
+                self.held_bytes -= dropped.bytes;
+            } else {
+                self.queued -= dropped.bytes;
+            }
+            self.account.lose(Loss::DroppedOldest, dropped.tally());
+        }
+    }
+
+    pub(super) fn drop_newest(&mut self, emitted: Emitted) {
+        self.account.emitted += emitted.tally();
+        self.account.lose(Loss::DroppedNewest, emitted.tally());
     }
 
     fn enqueue(&mut self, emitted: Emitted, raw: &[u8]) {
@@ -153,7 +221,9 @@ impl Sender {
     /// The connection is gone. What is lost by the rules must be what is reported.
     pub(super) fn disconnect(&mut self, for_good: bool, offline: Offline, reported: Unsent) -> Result<(), Violation> {
         self.reported += reported.into();
-        let keeps = !for_good && offline == Offline::Buffer;
+        self.handed_out = 0;
+        let too_slow = std::mem::take(&mut self.too_slow);
+        let keeps = !for_good && !too_slow && offline == Offline::Buffer;
         if self.raw && keeps {
             return self.tear_raw(reported.bytes);
         }
@@ -170,12 +240,16 @@ impl Sender {
             self.begun = 0;
         }
         if !keeps {
-            let loss = if for_good { Loss::Ended } else { Loss::Offline };
+            let loss = match () {
+                () if too_slow => Loss::TooSlow,
+                () if for_good => Loss::Ended,
+                () => Loss::Offline,
+            };
             let mut dropped = Tally::default();
             self.queue.drain(..).for_each(|emitted| dropped += emitted.tally());
             self.bytes.clear();
             self.queued = 0;
-            if for_good {
+            if for_good || too_slow {
                 self.held.drain(..).for_each(|(emitted, _)| dropped += emitted.tally());
                 self.held_bytes = 0;
                 self.waits_for_answer = false;
@@ -228,6 +302,7 @@ impl Sender {
         self.account.lose(loss, tally);
         self.bytes.clear();
         (self.begun, self.queued, self.held_bytes, self.waits_for_answer) = (0, 0, 0, false);
+        (self.handed_out, self.too_slow) = (0, false);
     }
 }
 

@@ -1,0 +1,58 @@
+//! What a logger is told of what happens, in words.
+//!
+//! Payloads are never among them, and whatever a peer had a say in is escaped.
+
+use super::Log;
+use crate::client::ClientEvent;
+use crate::printable::Printable;
+use crate::server::ServerEvent;
+use crate::udp::UdpEvent;
+
+impl Log {
+    /// A lifecycle event of a server.
+    pub(crate) fn server(&self, event: &ServerEvent) {
+        match event {
+            ServerEvent::Started(endpoint) => self.say(format_args!("listens at {endpoint}")),
+            ServerEvent::Connected(peer) => self.say(format_args!("peer {} is connected", peer.id())),
+            ServerEvent::Error(peer, error) => self.say(format_args!("peer {}: {}", peer.id(), Printable(error))),
+            ServerEvent::Disconnected { peer, unsent, .. } if unsent.is_empty() => {
+                self.say(format_args!("peer {} is disconnected", peer.id()));
+            }
+            ServerEvent::Disconnected { peer, unsent, .. } => {
+                let (events, bytes) = (unsent.messages, unsent.bytes);
+                self.say(format_args!("peer {} is disconnected, {events} events ({bytes} bytes) unsent", peer.id()));
+            }
+            ServerEvent::Refused { remote, error } => {
+                self.say(format_args!("refused {}: {}", Printable(remote.name()), Printable(error)));
+            }
+            ServerEvent::Stopped => self.say("has stopped"),
+            ServerEvent::Message(..) | ServerEvent::Data(..) => {}
+        }
+    }
+
+    /// A lifecycle event of a client.
+    pub(crate) fn client(&self, event: &ClientEvent) {
+        match event {
+            ClientEvent::Connected => self.say("is connected"),
+            ClientEvent::Error(error) => self.say(Printable(error)),
+            ClientEvent::Disconnected { retry_in: Some(wait), .. } => {
+                self.say(format_args!("is disconnected, and tries again in {wait:?}"));
+            }
+            ClientEvent::Disconnected { retry_in: None, .. } => self.say("is disconnected"),
+            ClientEvent::Destroyed => self.say("has come to its end"),
+            ClientEvent::Message(_) | ClientEvent::Data(_) => {}
+        }
+    }
+
+    /// A lifecycle event of a UDP server.
+    pub(crate) fn udp(&self, event: &UdpEvent) {
+        match event {
+            UdpEvent::Started(endpoint) => self.say(format_args!("receives at {endpoint}")),
+            UdpEvent::PeerAdded(peer) => self.say(format_args!("heard {}", peer.address())),
+            UdpEvent::PeerRemoved { peer, reason } => self.say(format_args!("forgets {}: {reason:?}", peer.address())),
+            UdpEvent::Error { error, .. } => self.say(Printable(error)),
+            UdpEvent::Stopped => self.say("has stopped"),
+            UdpEvent::Message(..) | UdpEvent::Data(..) => {}
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Whom an event is for: everybody, or a group, perhaps without some.
+//!
+//! Who is in a group is for `groups` to say, what becomes of the event for `broadcast`.
+
+use super::Shared;
+use super::broadcast::Broadcast;
+use crate::peer::Peer;
+use ipc_proto::{EmitError, Frame, Message, PeerId};
+use serde::Serialize;
+use std::fmt;
+use std::sync::Arc;
+
+/// Peers that an event goes to: [`Server::all`](crate::Server::all) or [`Server::group`](crate::Server::group).
+///
+/// It is a description, not a list: who they are is looked up whenever it is asked. Cheap to clone, and does not keep the
+/// server alive.
+///
+/// ```
+/// # fn example<R: ipc_driver::runtime::Runtime>(server: &ipc_driver::Server<R>) {
+/// let chat = server.clone();
+/// server.on("enter", |peer, room: String| peer.join(room));
+/// server.on("say", move |peer, (room, text): (String, String)| {
+///     chat.group(&room).except(peer).emit("said", &text).map(drop)
+/// });
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use = "an audience does nothing until something is emitted to it"]
+pub struct Audience {
+    shared: Arc<Shared>,
+    /// `None` for everybody.
+    group: Option<Arc<str>>,
+    except: Vec<PeerId>,
+}
+
+impl Audience {
+    pub(super) fn new(shared: &Arc<Shared>, group: Option<&str>) -> Self {
+        Self { shared: Arc::clone(shared), group: group.map(Arc::from), except: Vec::new() }
+    }
+
+    /// The same without this one: all but the sender.
+    pub fn except(mut self, peer: &Peer) -> Self {
+        self.except.push(peer.id());
+        self
+    }
+
+    /// Queues an event for each of them and returns at once, as [`Server::broadcast`](crate::Server::broadcast). It is encoded
+    /// once. Nobody being there is no error.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError`] if it cannot be encoded: then nobody gets it. A peer that cannot take it is counted in the outcome.
+    pub fn emit<T: Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<Broadcast, EmitError> {
+        Ok(self.emit_frame(&Frame::new(&self.shared.settings, name, data)?))
+    }
+
+    /// Queues a message for each of them, its payload not parsed.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit).
+    pub fn emit_message(&self, message: &Message) -> Result<Broadcast, EmitError> {
+        Ok(self.emit_frame(&Frame::from_message(&self.shared.settings, message)?))
+    }
+
+    /// Queues bytes for each of them, on a raw server.
+    ///
+    /// # Errors
+    ///
+    /// [`EmitError::WrongMode`] on a framed server.
+    pub fn emit_raw(&self, bytes: impl Into<bytes::Bytes>) -> Result<Broadcast, EmitError> {
+        Ok(self.emit_frame(&Frame::raw(&self.shared.settings, bytes)?))
+    }
+
+    /// Queues an encoded frame for each of them.
+    pub fn emit_frame(&self, frame: &Frame) -> Broadcast {
+        let found = self.found();
+        Broadcast::emit(self.chosen(&found), frame)
+    }
+
+    /// Like [`emit`](Self::emit), but waits for each of them to have room: the slowest sets the pace. Those who are there when
+    /// it is called get it.
+    ///
+    /// Cancel safe in that no event is torn; peers not yet served when the call is dropped do not get it.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit).
+    pub async fn send<T: Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<Broadcast, EmitError> {
+        let frame = Frame::new(&self.shared.settings, name, data)?;
+        Ok(self.send_frame(&frame).await)
+    }
+
+    /// Like [`emit_frame`](Self::emit_frame), but waits for each of them to have room. Cancel safe as [`send`](Self::send).
+    pub async fn send_frame(&self, frame: &Frame) -> Broadcast {
+        let found = self.found();
+        Broadcast::send(self.chosen(&found), frame).await
+    }
+
+    /// Who they are now, in order of connection.
+    #[must_use]
+    pub fn peers(&self) -> Vec<Peer> {
+        self.chosen(&self.found()).cloned().collect()
+    }
+
+    /// How many they are now.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.chosen(&self.found()).count()
+    }
+
+    /// Whether nobody is there now.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether it is one of them now.
+    #[must_use]
+    pub fn contains(&self, peer: &Peer) -> bool {
+        self.chosen(&self.found()).any(|one| one == peer)
+    }
+
+    fn found(&self) -> Arc<[Peer]> {
+        match &self.group {
+            Some(name) => self.shared.groups.members(name),
+            None => self.shared.peers.all(),
+        }
+    }
+
+    fn chosen<'a>(&'a self, found: &'a [Peer]) -> impl Iterator<Item = &'a Peer> {
+        found.iter().filter(|peer| !self.except.contains(&peer.id()))
+    }
+}
+
+impl fmt::Debug for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audience").field("group", &self.group).field("except", &self.except).finish_non_exhaustive()
+    }
+}
