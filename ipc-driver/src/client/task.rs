@@ -276,7 +276,7 @@ impl ClientDispatch {
             return self.tap.push(ClientEvent::Message(event.into_message()));
         }
         self.tally.unhandled += 1;
-        tracing::debug!(target: "ipc", event = ?event.name(), "nobody handles this event");
+        note!(self.shared.log, debug, event = ?event.name(), "nobody handles this event");
         let mut errors = Vec::new();
         self.seen.unhandled(&(), &event, |error| errors.push(error));
         let refused =

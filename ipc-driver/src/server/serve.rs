@@ -205,7 +205,7 @@ impl ServerDispatch {
             return self.tap.push(ServerEvent::Message(self.peer.clone(), event.into_message()));
         }
         self.tally.unhandled += 1;
-        tracing::debug!(target: "ipc", event = ?event.name(), "nobody handles this event");
+        note!(self.shared.log, debug, event = ?event.name(), "nobody handles this event");
         let mut errors = Vec::new();
         self.seen.unhandled(&self.peer, &event, |error| errors.push(error));
         let refused = request
