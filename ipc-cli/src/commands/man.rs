@@ -23,12 +23,9 @@ impl Man {
         all.build();
         let command = match &self.command {
             None => all,
-            Some(name) => {
-                let found = all.find_subcommand(name).cloned().ok_or_else(|| {
-                    Failure::usage(format!("there is no command {name:?}")).help("`ipc help` lists all commands")
-                })?;
-                found.name(format!("ipc-{name}")).display_name(format!("ipc-{name}"))
-            }
+            Some(name) => all.find_subcommand(name).cloned().ok_or_else(|| {
+                Failure::usage(format!("there is no command {name:?}")).help("`ipc help` lists all commands")
+            })?,
         };
         let mut page = Vec::new();
         let rendered = clap_mangen::Man::new(command).render(&mut page);

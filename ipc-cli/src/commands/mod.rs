@@ -19,10 +19,14 @@ use crate::options::Common;
 pub(crate) use listen::{not_serving, remote};
 
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 use std::time::Duration;
 
 /// How long a connection or a server may take to close.
 pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often what is drawn on a terminal is drawn anew.
+const TICK: Duration = Duration::from_millis(100);
 
 /// What `ipc` alone says.
 pub(crate) const SHORT: &str = "\
@@ -86,4 +90,16 @@ impl Command {
             Self::Man(command) => command.run(context).await,
         }
     }
+}
+
+/// A bar on stderr, if that is a terminal.
+fn bar(context: &Context, length: u64) -> ProgressBar {
+    let bar = if context.output.draws() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("[{elapsed_precise}] {wide_bar} {percent} %");
+    style.map_or(bar.clone(), |style| bar.with_style(style))
+}
+
+/// The same for what has no end.
+fn spinner(context: &Context) -> ProgressBar {
+    if context.output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() }
 }
