@@ -5,6 +5,8 @@
 //! - `client`: connecting, the same for every command that does
 //! - `output`, `escape`, `clock`: what is shown, and how it is made safe to show
 //! - `exit`, `signal`: how the program ends
+//! - `proxy`: standing between clients and a server
+//! - `sockets`: what the system knows of Unix sockets
 //! - `request_wire`: requests inside events
 
 #![forbid(unsafe_code)]
@@ -22,6 +24,8 @@ mod payload;
 mod proxy;
 mod request_wire;
 mod signal;
+#[cfg(unix)]
+mod sockets;
 
 use clap::{Parser, error::ErrorKind};
 use commands::{Cli, Command};

@@ -98,6 +98,12 @@ impl Options {
         Ok(config)
     }
 
+    /// Whether a preset was named anywhere.
+    #[cfg(unix)]
+    pub(crate) fn has_preset(&self) -> bool {
+        self.preset.is_some()
+    }
+
     /// Whether the option was set anywhere.
     pub(crate) fn has(&self, name: &str) -> bool {
         let mut value = Value::Object(self.options.clone());
