@@ -128,15 +128,8 @@ fn host_and_port<'a>(text: &str, rest: &'a str) -> Outcome<(Option<&'a str>, Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::Common;
-
-    fn options() -> Options {
-        let common = Common { config: Some("/dev/null".into()), ..Common::default() };
-        Options::gather(&common).expect("no options")
-    }
-
     fn parse(text: &str) -> Result<String, String> {
-        Target::parse(text, &options(), |config| config).map(|target| target.show()).map_err(|error| error.show())
+        Target::parse(text, &Options::none(), |config| config).map(|target| target.show()).map_err(|error| error.show())
     }
 
     #[cfg(unix)]

@@ -127,7 +127,7 @@ fn advice(endpoint: &Endpoint, kind: Option<ErrorKind>) -> String {
         (Some(ErrorKind::ConnectionRefused), None) => {
             format!("nobody listens on that port; start the server, or use --wait. {doctor}")
         }
-        (Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof), None) => format!("this is about TLS. {doctor}"),
+        (Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof), None) => format!("--ca names the certificates to trust, --cert and --key what to show. {doctor}"),
         _ => doctor.to_owned(),
     }
 }

@@ -87,8 +87,10 @@ impl Sub {
                     (message.frame().len(), what)
                 }
                 Some(ClientEvent::Data(bytes)) => (bytes.len(), What::Data(bytes)),
-                Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, .. })) => {
-                    last_error = Some(error.to_string());
+                Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, fatal })) => {
+                    if *fatal {
+                        last_error = Some(error.to_string());
+                    }
                     (frame.len(), What::Malformed { error, frame })
                 }
                 Some(ClientEvent::Error(error)) => {

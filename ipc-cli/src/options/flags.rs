@@ -12,7 +12,7 @@ const TLS: &str = "TLS (addresses tls:…)";
 const SHOWING: &str = "Output";
 
 /// Flags of every command.
-#[derive(Args, Clone, Debug, Default)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Common {
     /// Read options from this file, TOML or .json [env: IPC_CONFIG] [default: $XDG_CONFIG_HOME/ipc/config.toml]
     #[arg(long, global = true, value_name = "FILE", help_heading = CONFIGURATION)]

@@ -78,6 +78,12 @@ impl Options {
         Ok(Self { preset: all.preset, options: all.options, tls_by_flag: common.is_about_tls() })
     }
 
+    /// What it is when nobody says anything.
+    #[cfg(test)]
+    pub(crate) fn none() -> Self {
+        Self { preset: None, options: Map::new(), tls_by_flag: false }
+    }
+
     /// The configuration, with or without TLS as the address says.
     pub(crate) fn config(&self, tls: bool) -> Outcome<Config> {
         let mut options = self.options.clone();

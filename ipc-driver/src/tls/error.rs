@@ -164,6 +164,13 @@ pub(super) fn refusal(reason: &CertificateError) -> String {
         {
             "the certificate is not of X.509 version 3, which is needed (UnsupportedCertVersion)".into()
         }
+        CertificateError::Other(other)
+            if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) =>
+        {
+            "the certificate is an authority's own, as self-signed ones are by default, and is not itself among those to \
+             trust (CaUsedAsEndEntity); name it in tls.trustedConnections or tls.ca"
+                .into()
+        }
         CertificateError::UnknownIssuer => {
             "the certificate is not trusted, nor is who issued it (UnknownIssuer); name one of them in \
              tls.trustedConnections or tls.ca"

@@ -37,7 +37,7 @@ pub(super) async fn process(findings: &mut Findings<'_>, owner: &Owner) -> Outco
 /// By what becomes of a connection that has said what is no event.
 pub(super) async fn behaviour(findings: &mut Findings<'_>, target: &Target, probe: bool) -> Outcome {
     if !probe {
-        let text = "not told from a server that is not spoken to";
+        let text = "which node-ipc it is like cannot be told without speaking to it";
         let help = "--probe sends one message that is no event: node-ipc 9 to 12 report it, node-ipc 14 closes the connection";
         return findings.note("version", text, Some(help)).await;
     }

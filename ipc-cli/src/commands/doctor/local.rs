@@ -60,9 +60,9 @@ pub(super) async fn examine(
     let process = process(&found.owner);
     match found.state {
         State::Live => {
+            findings.good("listener", format!("somebody listens{process}")).await?;
+            guess::process(findings, &found.owner).await?;
             if network::answers(findings, target).await? {
-                findings.good("listener", format!("somebody listens{process}")).await?;
-                guess::process(findings, &found.owner).await?;
                 guess::behaviour(findings, target, probe).await?;
             }
         }
