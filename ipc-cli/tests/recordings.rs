@@ -6,7 +6,7 @@ mod common;
 use common::{Place, Program, json};
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::io::Write;
 
 fn recorded(path: &str) -> Vec<Value> {
@@ -154,9 +154,9 @@ fn a_server_that_goes_away_while_it_is_measured_is_lost() {
     ended.says(&["help:"]);
     drop(listener);
     // And one that is interrupted has measured nothing.
-    let _listener = place.start(&["listen", &place.of("t"), "--echo", "-f", "none"]);
+    let listener = place.start(&["listen", &place.of("t"), "--echo", "-f", "none", "--lifecycle"]);
     let bench = Program::start(place.command(&["bench", &place.of("t"), "--duration", "inf"]));
-    let _also_a_client = UnixStream::connect(place.of("t")).expect("connected");
+    assert_eq!(listener.line()["kind"], "open");
     bench.interrupt();
     bench.end().expect(130);
 }

@@ -15,14 +15,14 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 /// Play a recording against a server.
 ///
 /// Takes what `ipc record` and `ipc tap`, `sub` or `listen` have written as JSON. Of a recording of both sides, what the clients had sent is
-/// played; each connection of theirs becomes a connection, opened and closed when theirs was. What the server says is read and
-/// counted.
+/// played; each connection of theirs becomes a connection, opened and closed when theirs was. What the server says is read and counted; a
+/// connection is not closed before as much has come as had come when it was recorded, or has failed to for 5 s.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -90,14 +90,15 @@ struct Step {
 enum Do {
     Open,
     Emit(Message),
-    Close,
+    /// When so many events of the server have come.
+    Close(u64),
 }
 
 /// A connection of ours, and who reads what the server says on it.
 struct Playing {
     connected: ipc_tokio::Client,
     name: String,
-    heard: JoinHandle<u64>,
+    heard: watch::Receiver<u64>,
 }
 
 impl Replay {
@@ -121,10 +122,11 @@ impl Replay {
         let file = std::fs::File::open(&self.file).map_err(|error| {
             unreadable(&error).help("`ipc record` makes recordings; `ipc tap … --format json > FILE` does too")
         })?;
-        let mut steps: Vec<Step> = Vec::new();
+        let mut steps = Vec::new();
         let mut first = None;
         let (mut latest, mut of_server) = (Duration::ZERO, 0_u64);
-        let mut last_of: BTreeMap<u64, bool> = BTreeMap::new();
+        // Of each connection that is open, how many events its server had sent.
+        let mut answers: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, line) in BufReader::new(file).lines().enumerate() {
             let line = line.map_err(|error| unreadable(&error))?;
             if line.trim().is_empty() {
@@ -142,30 +144,33 @@ impl Replay {
             let connection = head.connection.unwrap_or(0);
             let what = match head.kind.as_deref() {
                 Some("open") => Some(Do::Open),
-                Some("close") => Some(Do::Close),
-                _ if self.of.is_none() && head.from.as_deref() == Some("server") => {
+                Some("close") => Some(Do::Close(answers.get(&connection).copied().unwrap_or(0))),
+                Some("event") if self.of != Some(Of::Server) && head.from.as_deref() == Some("server") => {
                     of_server += 1;
-                    None
+                    if let Some(answers) = answers.get_mut(&connection) {
+                        *answers += 1;
+                    }
+                    if self.of == Some(Of::All) { emit(&line).map_err(|error| wrong(&error))? } else { None }
                 }
-                _ if self.plays(head.from.as_deref()) => {
-                    parse(&line).map_err(|error| wrong(&error))?.map(Do::Emit)
-                }
+                _ if self.plays(head.from.as_deref()) => emit(&line).map_err(|error| wrong(&error))?,
                 _ => None,
             };
             let Some(what) = what else { continue };
-            let open = last_of.entry(connection).or_insert(false);
-            match (&what, *open) {
-                (Do::Open, _) => *open = true,
-                (Do::Emit(_), false) => {
+            match &what {
+                Do::Open => drop(answers.insert(connection, 0)),
+                Do::Close(_) => drop(answers.remove(&connection)),
+                Do::Emit(_) if !answers.contains_key(&connection) => {
+                    answers.insert(connection, 0);
                     steps.push(Step { after: latest, connection, what: Do::Open });
-                    *open = true;
                 }
-                (Do::Close, _) => *open = false,
-                (Do::Emit(_), true) => {}
+                Do::Emit(_) => {}
             }
             steps.push(Step { after: latest, connection, what });
         }
-        if !steps.iter().any(|step| matches!(step.what, Do::Emit(_))) {
+        // Those that were still open at the end.
+        let rest = answers.into_iter();
+        steps.extend(rest.map(|(connection, answers)| Step { after: latest, connection, what: Do::Close(answers) }));
+        if !steps.iter().any(|step: &Step| matches!(step.what, Do::Emit(_))) {
             let failure = Failure::usage(format!("there is nothing to play in {}", self.file.display()));
             return Err(match of_server {
                 0 => failure.help("a recording has lines with \"kind\": \"event\""),
@@ -196,9 +201,9 @@ impl Replay {
                     let connected = self.connecting.connect_to(context, target, false).await?;
                     playing.insert(step.connection, Playing::new(connected));
                 }
-                Do::Close => {
+                Do::Close(answers) => {
                     if let Some(playing) = playing.remove(&step.connection) {
-                        heard += playing.close().await?;
+                        heard += playing.close(context, step.connection, answers).await?;
                     }
                 }
                 Do::Emit(message) => {
@@ -209,9 +214,6 @@ impl Replay {
                     bar.inc(1);
                 }
             }
-        }
-        for playing in playing.into_values() {
-            heard += playing.close().await?;
         }
         bar.finish_and_clear();
         Ok((sent, heard))
@@ -229,22 +231,34 @@ struct Head {
 impl Playing {
     fn new(connected: Connected) -> Self {
         let Connected { client, mut events, name } = connected;
-        let heard = tokio::spawn(async move {
-            let mut heard = 0;
+        let (count, heard) = watch::channel(0);
+        tokio::spawn(async move {
             while let Some(event) = events.recv().await {
-                heard += u64::from(matches!(event, ClientEvent::Message(_)));
+                if matches!(event, ClientEvent::Message(_)) {
+                    count.send_modify(|count| *count += 1);
+                }
             }
-            heard
         });
         Self { connected: client, name, heard }
     }
 
-    /// What was heard. Not everything that was sent may have arrived: then it says so.
-    async fn close(self) -> Outcome<u64> {
+    /// How much was heard, once as much was as is `expected`. That not everything has been sent is an error.
+    async fn close(mut self, context: &Context, connection: u64, expected: u64) -> Outcome<u64> {
+        let enough = self.heard.wait_for(|heard| *heard >= expected);
+        let _too_late_or_closed = tokio::time::timeout(CLOSE_WITHIN, enough).await;
         let closed = self.connected.close_within(CLOSE_WITHIN).await;
         closed.map_err(|error| Failure::new(Exit::Lost, format!("playing to {}", self.name), error))?;
-        Ok(self.heard.await.unwrap_or_default())
+        let heard = *self.heard.borrow();
+        if heard < expected {
+            context.output.warn(format_args!("connection {connection}: {heard} events came, and {expected} when it was recorded"));
+        }
+        Ok(heard)
     }
+}
+
+/// The event of a line, if it has one.
+fn emit(line: &str) -> Result<Option<Do>, String> {
+    Ok(parse(line)?.map(Do::Emit))
 }
 
 #[cfg(test)]
