@@ -245,7 +245,8 @@ impl Playing {
     /// How much was heard, once as much was as is `expected`. That not everything has been sent is an error.
     async fn close(mut self, context: &Context, connection: u64, expected: u64) -> Outcome<u64> {
         let enough = self.heard.wait_for(|heard| *heard >= expected);
-        let _too_late_or_closed = tokio::time::timeout(CLOSE_WITHIN, enough).await;
+        // Too late, or the connection is over: what has come is counted below.
+        drop(tokio::time::timeout(CLOSE_WITHIN, enough).await);
         let closed = self.connected.close_within(CLOSE_WITHIN).await;
         closed.map_err(|error| Failure::new(Exit::Lost, format!("playing to {}", self.name), error))?;
         let heard = *self.heard.borrow();
