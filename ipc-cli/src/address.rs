@@ -77,9 +77,7 @@ fn ipc_pipe(name: &str) -> String {
 }
 
 fn split(text: &str) -> Outcome<(&str, &str)> {
-    let known = |scheme: &str| {
-        matches!(scheme, "unix" | "tcp" | "tls" | "udp" | "udp4" | "udp6" | "pipe" | "abstract")
-    };
+    let known = |scheme: &str| matches!(scheme, "unix" | "tcp" | "tls" | "udp" | "udp4" | "udp6" | "pipe" | "abstract");
     match text.split_once(':') {
         Some((scheme, rest)) if known(scheme) => Ok((scheme, rest)),
         _ if text.starts_with(['/', '.']) => Ok(("unix", text)),

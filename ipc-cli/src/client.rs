@@ -48,10 +48,12 @@ impl Connecting {
     pub(crate) async fn connect_to(&self, context: &Context, target: &Target, reconnect: bool) -> Outcome<Connected> {
         let name = target.show();
         if target.endpoint.is_udp() {
-            return Err(Failure::usage(format!("{name}: over UDP there are no connections"))
-                .help("`ipc send` and `ipc request` go over UDP, and `ipc listen` receives; the others need a stream"));
+            return Err(Failure::usage(format!("{name}: over UDP there are no connections")).help(
+                "`ipc send` and `ipc request` go over UDP, and `ipc listen` receives; the others need a stream",
+            ));
         }
-        let client = Client::at(target.settings.clone(), target.endpoint.clone()).map_err(|error| failed(&name, &error))?;
+        let client =
+            Client::at(target.settings.clone(), target.endpoint.clone()).map_err(|error| failed(&name, &error))?;
         let mut events = client.events();
         let limit = self.wait.unwrap_or(Duration::MAX);
         // The first attempt is final unless somebody waits.
@@ -102,8 +104,7 @@ fn unreachable(name: &str, target: &Target, last: Option<&ConnectionError>) -> F
         (None, None) => String::from("the connection ended at once"),
     };
     let kind = io.map(std::io::Error::kind);
-    Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened)
-        .help(advice(&target.endpoint, kind))
+    Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened).help(advice(&target.endpoint, kind))
 }
 
 /// What to do when nobody can be connected to.
@@ -127,7 +128,9 @@ fn advice(endpoint: &Endpoint, kind: Option<ErrorKind>) -> String {
         (Some(ErrorKind::ConnectionRefused), None) => {
             format!("nobody listens on that port; start the server, or use --wait. {doctor}")
         }
-        (Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof), None) => format!("--ca names the certificates to trust, --cert and --key what to show. {doctor}"),
+        (Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof), None) => {
+            format!("--ca names the certificates to trust, --cert and --key what to show. {doctor}")
+        }
         _ => doctor.to_owned(),
     }
 }

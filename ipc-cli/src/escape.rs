@@ -69,7 +69,8 @@ pub(crate) fn quoted(text: &str) -> String {
 pub(crate) fn name_for_people(name_json: &str) -> String {
     let line = one_line(name_json);
     let bare = line.trim_matches('"');
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b'$' | b'*');
+    let plain =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':' | b'/' | b'$' | b'*');
     if !bare.is_empty() && bare.bytes().all(plain) { bare.to_owned() } else { line }
 }
 
@@ -87,12 +88,10 @@ mod tests {
 
     #[test]
     fn json_stays_the_same_json_on_one_line_without_active_characters() {
-        let hostile = "{ \"a\\\"\u{9b}31m\" :\n [1.0e5, \"\u{202e}x \u{7f}\\u001b[2J\\\\\", \"tab\\t\"] , \"é日😀\": null }";
+        let hostile =
+            "{ \"a\\\"\u{9b}31m\" :\n [1.0e5, \"\u{202e}x \u{7f}\\u001b[2J\\\\\", \"tab\\t\"] , \"é日😀\": null }";
         let line = one_line(hostile);
-        assert_eq!(
-            line,
-            "{\"a\\\"\\u009b31m\":[1.0e5,\"\\u202ex \\u007f\\u001b[2J\\\\\",\"tab\\t\"],\"é日😀\":null}"
-        );
+        assert_eq!(line, "{\"a\\\"\\u009b31m\":[1.0e5,\"\\u202ex \\u007f\\u001b[2J\\\\\",\"tab\\t\"],\"é日😀\":null}");
         let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
         assert_eq!(value(hostile), value(&line));
     }

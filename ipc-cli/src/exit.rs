@@ -25,6 +25,7 @@ pub(crate) enum Exit {
     /// SIGINT, 128 + 2.
     Interrupted = 130,
     /// SIGTERM, 128 + 15.
+    #[cfg_attr(not(unix), allow(dead_code, reason = "there is no such signal"))]
     Terminated = 143,
 }
 

@@ -112,9 +112,8 @@ impl Context {
 fn color() -> Outcome<Color> {
     let Some(text) = std::env::var_os("IPC_COLOR").filter(|text| !text.is_empty()) else { return Ok(Color::Auto) };
     let text = text.to_string_lossy();
-    <Color as clap::ValueEnum>::from_str(&text, true).map_err(|_| {
-        Failure::usage(format!("environment variable IPC_COLOR: {text:?} is not auto, always or never"))
-    })
+    <Color as clap::ValueEnum>::from_str(&text, true)
+        .map_err(|_| Failure::usage(format!("environment variable IPC_COLOR: {text:?} is not auto, always or never")))
 }
 
 /// The library's log on stderr; warnings are always shown.

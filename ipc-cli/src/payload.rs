@@ -15,8 +15,9 @@ pub(crate) fn read(given: Option<&str>, text: bool) -> Outcome<Option<String>> {
         _ if given.starts_with('@') => {
             let path = &given[1..];
             let file = std::fs::File::open(path).map_err(|error| {
-                Failure::usage(format!("cannot read the file {path}: {error}"))
-                    .help("@file is replaced by what the file holds; a text that begins with @ goes in quotes: '\"@me\"'")
+                Failure::usage(format!("cannot read the file {path}: {error}")).help(
+                    "@file is replaced by what the file holds; a text that begins with @ goes in quotes: '\"@me\"'",
+                )
             })?;
             (format!("the file {path}"), all_of(path, file)?)
         }

@@ -93,7 +93,8 @@ pub(crate) fn as_response(message: &Message, token: &str) -> Option<Response> {
         other => other.to_string(),
     };
     let parts = serde_json::from_str::<Error>(error.get());
-    let (code, what) = parts.map_or_else(|_| (String::new(), error.get().to_owned()), |it| (text(it.code), text(it.message)));
+    let (code, what) =
+        parts.map_or_else(|_| (String::new(), error.get().to_owned()), |it| (text(it.code), text(it.message)));
     Some(Response::Error { code, message: what, json: error.get().to_owned() })
 }
 
@@ -129,7 +130,8 @@ mod tests {
 
     #[test]
     fn an_error_is_read_whatever_it_is() {
-        let error = |json: &str| match as_response(&message(REPLY, &format!(r#"{{"$reply":"t","error":{json}}}"#)), "t") {
+        let error = |json: &str| match as_response(&message(REPLY, &format!(r#"{{"$reply":"t","error":{json}}}"#)), "t")
+        {
             Some(Response::Error { code, message, json: whole }) => {
                 assert_eq!(whole, json);
                 (code, message)

@@ -103,7 +103,10 @@ fn raw_bytes_are_shown_as_such_and_events_refused() {
     let mut echoed = [0; 2];
     std::io::Read::read_exact(&mut client, &mut echoed).expect("an echo");
     assert_eq!(echoed, [0, 0xff]);
-    place.run(&["send", &place.of("s"), "x", "-o", "rawBuffer=true"]).expect(2).says(&["raw connections have no events"]);
+    place
+        .run(&["send", &place.of("s"), "x", "-o", "rawBuffer=true"])
+        .expect(2)
+        .says(&["raw connections have no events"]);
 }
 
 #[test]

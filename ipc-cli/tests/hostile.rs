@@ -8,14 +8,16 @@ use std::io::Write;
 use std::os::unix::net::UnixStream;
 
 /// Escape codes that clear the screen, in C0 and C1, a forged line, what turns text around, and invalid UTF-8.
-const HOSTILE: &[u8] = b"{\"type\":\"a\\u001b[2J\\r\\n\xc2\x9b31m\",\"data\":{\"\xe2\x80\xae\":\"\x7f \xc2\x9d0;title\"}}\x0c\
+const HOSTILE: &[u8] =
+    b"{\"type\":\"a\\u001b[2J\\r\\n\xc2\x9b31m\",\"data\":{\"\xe2\x80\xae\":\"\x7f \xc2\x9d0;title\"}}\x0c\
     {\"type\":\"x\xc2\x85y\",\"data\":\n[\n1,\"\xe2\x80\xa8\"\n]}\x0c\
     \x1b]0;pwned\x07 \xff\xfe no json\x0c";
 
 fn harmless(output: &str) {
     let active = |character: char| {
         // Colours of our own are allowed where they were asked for: without them nothing is.
-        (character.is_control() && character != '\n') || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}')
+        (character.is_control() && character != '\n')
+            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}')
     };
     let found: Vec<char> = output.chars().filter(|character| active(*character)).collect();
     assert!(found.is_empty(), "{found:?} in {output:?}");

@@ -31,7 +31,10 @@ fn sockets_are_listed_with_what_they_are_and_whose() {
     let ended = place.run(&["ls", &place.root()]).expect(0);
     let [live, stale] = &ended.lines()[..] else { panic!("{ended:?}") };
     let uid = rustix::process::getuid().as_raw();
-    assert_eq!((&live["path"], &live["id"], &live["state"]), (&json!(place.of("app.live")), &json!("live"), &json!("live")));
+    assert_eq!(
+        (&live["path"], &live["id"], &live["state"]),
+        (&json!(place.of("app.live")), &json!("live"), &json!("live"))
+    );
     assert_eq!((&live["mode"], &live["uid"]), (&json!("0600"), &json!(uid)));
     if cfg!(target_os = "linux") {
         assert_eq!((&live["pid"], &live["command"]), (&json!(listener.pid()), &json!("ipc")));

@@ -88,7 +88,10 @@ fn a_tap_stands_between_node_clients_and_node_servers() {
         assert_eq!(tap.line()["kind"], "open");
         for from in ["client", "server"] {
             let line = tap.line();
-            assert_eq!((&line["from"], &line["type"], &line["data"]), (&json!(from), &json!("message"), &json!("through")));
+            assert_eq!(
+                (&line["from"], &line["type"], &line["data"]),
+                (&json!(from), &json!("message"), &json!("through"))
+            );
         }
         node.command(json!({"cmd": "disconnect", "id": "world"})).expect("disconnected");
         let close = tap.line_of("close");
@@ -116,9 +119,7 @@ fn a_node_server_is_measured_and_a_recording_of_its_clients_is_played_to_it() {
     let Some(node) = server(VERSIONS[1], &place.of("s"), true) else { return };
     let ended = place.run(&["bench", &place.of("s"), "-n", "50", "-c", "2"]).expect(0);
     assert_eq!(ended.lines()[0]["answers"], 50);
-    let line = |micros: u32, data: u32| {
-        json!({"time": format!("2026-01-01T00:00:00.{micros:06}Z"), "kind": "event", "type": "played", "data": data})
-    };
+    let line = |micros: u32, data: u32| json!({"time": format!("2026-01-01T00:00:00.{micros:06}Z"), "kind": "event", "type": "played", "data": data});
     std::fs::write(place.of("r"), format!("{}\n{}\n", line(0, 1), line(1000, 2))).expect("written");
     place.run(&["replay", &place.of("r"), &place.of("s")]).expect(0).says(&["2 events sent, 2 heard"]);
     let played = node.events().into_iter().filter(|(name, _)| name == "played").map(|(_, args)| args[0].clone());

@@ -5,9 +5,9 @@ mod common;
 
 use common::{Place, Program, json};
 use serde_json::{Value, json};
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
-use std::io::Write;
 
 fn recorded(path: &str) -> Vec<Value> {
     std::fs::read_to_string(path).expect("a recording").lines().map(json).collect()
@@ -53,7 +53,8 @@ fn what_passes_is_recorded_and_played_again_on_as_many_connections() {
         kinds.push((line["kind"].as_str().map(str::to_owned), line["connection"].as_u64()));
     }
     for connection in [2, 3] {
-        let of_it: Vec<_> = kinds.iter().filter(|(_, of)| *of == Some(connection)).filter_map(|(kind, _)| kind.as_deref()).collect();
+        let of_it: Vec<_> =
+            kinds.iter().filter(|(_, of)| *of == Some(connection)).filter_map(|(kind, _)| kind.as_deref()).collect();
         assert_eq!(of_it, ["open", "event", "close"]);
     }
     let again = place.run(&["record", &file, "--from", &place.of("s")]).expect(1);

@@ -273,7 +273,10 @@ fn a_tap_shows_direction_number_size_and_time_and_what_is_malformed() {
         let kinds: Vec<_> = lines.iter().map(|line| line["kind"].as_str().unwrap_or_default()).collect();
         assert_eq!(kinds, ["open", "event", "event", "close"]);
         assert!(lines.iter().all(|line| line["connection"] == number));
-        assert_eq!((&lines[1]["from"], &lines[1]["data"], &lines[1]["bytes"]), (&json!("client"), &json!(7), &json!(21)));
+        assert_eq!(
+            (&lines[1]["from"], &lines[1]["data"], &lines[1]["bytes"]),
+            (&json!("client"), &json!(7), &json!(21))
+        );
         assert_eq!((&lines[2]["from"], &lines[2]["data"]), (&json!("server"), &json!("a")));
         assert!(lines[0]["time"].as_str() <= lines[3]["time"].as_str());
     }

@@ -96,7 +96,11 @@ fn the_doctor_reads_certificates_and_says_what_is_wrong() {
     let place = place();
     let findings = |args: &[&str], code: i32| {
         let ended = place.run(&common::args(&["doctor"], args)).expect(code);
-        ended.lines().into_iter().map(|line| (line["level"].clone(), line["about"].clone(), line["text"].to_string())).collect::<Vec<_>>()
+        ended
+            .lines()
+            .into_iter()
+            .map(|line| (line["level"].clone(), line["about"].clone(), line["text"].to_string()))
+            .collect::<Vec<_>>()
     };
     let has = |all: &[(serde_json::Value, serde_json::Value, String)], level: &str, about: &str, text: &str| {
         let found = all.iter().any(|(l, a, t)| l == level && a == about && t.contains(text));

@@ -8,9 +8,7 @@ use crate::glob::{Glob, wanted};
 use crate::output::{Output, Traffic, What, Who};
 use crate::{payload, request_wire};
 use clap::Args;
-use ipc_tokio::{
-    ConnectionError, EmitError, Message, Remote, ServeError, Server, ServerEvent, UdpEvent, UdpServer,
-};
+use ipc_tokio::{ConnectionError, EmitError, Message, Remote, ServeError, Server, ServerEvent, UdpEvent, UdpServer};
 use std::collections::HashMap;
 use std::time::SystemTime;
 
@@ -73,12 +71,8 @@ impl Listen {
             true => config.take_over(true),
             false => config,
         })?;
-        let mut shown = Shown {
-            output: &context.output,
-            filter: &self.filter,
-            left: self.count,
-            lifecycle: self.lifecycle,
-        };
+        let mut shown =
+            Shown { output: &context.output, filter: &self.filter, left: self.count, lifecycle: self.lifecycle };
         if self.count == Some(0) {
             return Err(Failure::usage("--count 0 shows nothing; leave it out to go on for ever"));
         }

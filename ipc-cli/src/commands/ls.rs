@@ -31,6 +31,7 @@ pub(crate) struct Ls {
 #[cfg(not(unix))]
 impl Ls {
     pub(crate) async fn run(self, _context: Context) -> Outcome {
+        let Self { root: _, live: _, stale: _ } = self;
         Err(crate::exit::Failure::usage("named pipes of Windows are not listed by this version")
             .help(r"in PowerShell: Get-ChildItem \\.\pipe\"))
     }

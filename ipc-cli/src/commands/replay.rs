@@ -133,8 +133,9 @@ impl Replay {
                 continue;
             }
             let wrong = |error: &dyn std::fmt::Display| {
-                Failure::usage(format!("line {} of {}: {error}", number + 1, self.file.display()))
-                    .help("a recording is lines of JSON with \"time\", \"kind\" and, of an event, \"type\" and \"data\"")
+                Failure::usage(format!("line {} of {}: {error}", number + 1, self.file.display())).help(
+                    "a recording is lines of JSON with \"time\", \"kind\" and, of an event, \"type\" and \"data\"",
+                )
             };
             let head: Head = serde_json::from_str(&line).map_err(|error| wrong(&error))?;
             let time = head.time.as_deref().and_then(parse_rfc3339);
@@ -251,7 +252,9 @@ impl Playing {
         closed.map_err(|error| Failure::new(Exit::Lost, format!("playing to {}", self.name), error))?;
         let heard = *self.heard.borrow();
         if heard < expected {
-            context.output.warn(format_args!("connection {connection}: {heard} events came, and {expected} when it was recorded"));
+            context.output.warn(format_args!(
+                "connection {connection}: {heard} events came, and {expected} when it was recorded"
+            ));
         }
         Ok(heard)
     }

@@ -112,7 +112,10 @@ impl Request {
                 }
                 Some(ClientEvent::Error(error)) => context.output.warn(error),
                 Some(ClientEvent::Destroyed) | None => {
-                    return Err(lost(format_args!("waiting for the answer to {} of {}", self.name, connected.name), None));
+                    return Err(lost(
+                        format_args!("waiting for the answer to {} of {}", self.name, connected.name),
+                        None,
+                    ));
                 }
                 Some(_) => {}
             }

@@ -139,7 +139,8 @@ impl Send {
 pub(crate) async fn datagrams(target: &Target) -> Outcome<(UdpServer, UdpPeer, Events<UdpEvent>)> {
     let name = target.show();
     let (host, port) = (target.endpoint.host().unwrap_or_default(), target.endpoint.port().unwrap_or_default());
-    let any = if matches!(target.endpoint, ipc_tokio::Endpoint::Udp6 { .. }) { "udp6:[::]:0" } else { "udp4:0.0.0.0:0" };
+    let any =
+        if matches!(target.endpoint, ipc_tokio::Endpoint::Udp6 { .. }) { "udp6:[::]:0" } else { "udp4:0.0.0.0:0" };
     let unreachable =
         |what: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, format!("cannot send to {name}"), what);
     let any = any.parse().map_err(|error| unreachable(&error))?;
@@ -240,7 +241,9 @@ impl Way {
                 let unsent = server.shutdown(CLOSE_WITHIN).await;
                 match unsent.messages {
                     0 => Ok(()),
-                    messages => Err(Failure::new(Exit::Failed, "sending datagrams", format!("{messages} events were not sent"))),
+                    messages => {
+                        Err(Failure::new(Exit::Failed, "sending datagrams", format!("{messages} events were not sent")))
+                    }
                 }
             }
         }

@@ -35,7 +35,7 @@ pub(crate) struct Tap {
 impl Tap {
     pub(crate) async fn run(self, context: Context) -> Outcome {
         let (listen, target) = pair(&self.listen, &self.target, &context.options)?;
-        let sink = Sink::Shown(context.output.clone(), self.filter.into());
+        let sink = Sink::Shown(Box::new(context.output.clone()), self.filter.into());
         tokio::select! {
             outcome = proxy::run(&context, listen, target, sink) => outcome,
             failure = context.output.nobody_reads() => Err(failure),

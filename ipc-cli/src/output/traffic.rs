@@ -40,16 +40,30 @@ pub(crate) enum Who {
 /// What happened.
 #[derive(Debug)]
 pub(crate) enum What<'a> {
-    Event { name_json: &'a str, data_json: Option<&'a str> },
-    Malformed { error: &'a ProtocolError, frame: &'a str },
+    Event {
+        name_json: &'a str,
+        data_json: Option<&'a str>,
+    },
+    Malformed {
+        error: &'a ProtocolError,
+        frame: &'a str,
+    },
     /// The head of a message whose rest never came.
     Unfinished,
     /// Bytes of a raw connection.
     Data(&'a [u8]),
-    Open { peer: &'a str },
+    Open {
+        peer: &'a str,
+    },
     /// `None` is an end without an error. The bytes that were sent by client and server, where they are known.
-    Close { reason: Option<&'a str>, sent: Option<(u64, u64)> },
-    Refused { peer: &'a str, reason: &'a str },
+    Close {
+        reason: Option<&'a str>,
+        sent: Option<(u64, u64)>,
+    },
+    Refused {
+        peer: &'a str,
+        reason: &'a str,
+    },
 }
 
 /// One thing that happened.
@@ -170,7 +184,9 @@ mod tests {
         let head = r#"{"time":"1970-01-01T00:00:00.000000Z""#;
         assert_eq!(
             event.json(),
-            format!(r#"{head},"kind":"event","connection":3,"from":"client","bytes":7,"type":"a","data":{{"b":1.0}}}}"#)
+            format!(
+                r#"{head},"kind":"event","connection":3,"from":"client","bytes":7,"type":"a","data":{{"b":1.0}}}}"#
+            )
         );
         let data = traffic(What::Data(b"\x00\xff"));
         assert_eq!(

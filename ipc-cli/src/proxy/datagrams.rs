@@ -64,7 +64,11 @@ pub(super) async fn run(context: &Context, listen: Target, target: Target, sink:
                 context.output.warn(format_args!("{from} is not served: {most} senders are (option maxUdpPeers)"));
                 continue;
             }
-            let any = if to.is_ipv4() { SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)) } else { (Ipv6Addr::UNSPECIFIED, 0).into() };
+            let any = if to.is_ipv4() {
+                SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))
+            } else {
+                (Ipv6Addr::UNSPECIFIED, 0).into()
+            };
             let own = async {
                 let own = UdpSocket::bind(any).await?;
                 own.connect(to).await?;

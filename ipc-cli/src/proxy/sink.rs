@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Takes what is seen, in order.
 #[derive(Clone)]
 pub(crate) enum Sink {
-    Shown(Output, Arc<[Glob]>),
+    Shown(Box<Output>, Arc<[Glob]>),
     Recorded(Arc<Recording>),
 }
 
@@ -46,7 +46,11 @@ impl Recording {
     pub(crate) fn create(path: &Path, overwrite: bool) -> Outcome<Arc<Self>> {
         let mut options = OpenOptions::new();
         options.write(true);
-        if overwrite { options.create(true).truncate(true) } else { options.create_new(true) };
+        if overwrite {
+            options.create(true).truncate(true)
+        } else {
+            options.create_new(true)
+        };
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let file = options.open(path).map_err(|error| {

@@ -55,7 +55,8 @@ fn holders() -> HashMap<u64, u32> {
     for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {
         for open in fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
             let Ok(target) = fs::read_link(open.path()) else { continue };
-            let socket = target.to_str().and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
+            let socket =
+                target.to_str().and_then(|target| target.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok());
             if let Some(socket) = socket {
                 // Of several that share it, the first: a parent is older than its workers.
                 holders.entry(socket).and_modify(|holder: &mut u32| *holder = pid.min(*holder)).or_insert(pid);

@@ -38,7 +38,8 @@ pub(super) async fn process(findings: &mut Findings<'_>, owner: &Owner) -> Outco
 pub(super) async fn behaviour(findings: &mut Findings<'_>, target: &Target, probe: bool) -> Outcome {
     if !probe {
         let text = "which node-ipc it is like cannot be told without speaking to it";
-        let help = "--probe sends one message that is no event: node-ipc 9 to 12 report it, node-ipc 14 closes the connection";
+        let help =
+            "--probe sends one message that is no event: node-ipc 9 to 12 report it, node-ipc 14 closes the connection";
         return findings.note("version", text, Some(help)).await;
     }
     if target.settings.is_raw() {
@@ -77,9 +78,7 @@ pub(super) async fn behaviour(findings: &mut Findings<'_>, target: &Target, prob
         Ok(()) => {
             "it closes the connection on what is no event: as node-ipc 14 does, and this project with a preset of v14"
         }
-        Err(_) => {
-            "it goes on after what is no event: as node-ipc 9 to 12 do, and this project with the preset v9"
-        }
+        Err(_) => "it goes on after what is no event: as node-ipc 9 to 12 do, and this project with the preset v9",
     };
     client.disconnect();
     findings.note("version", text, None).await

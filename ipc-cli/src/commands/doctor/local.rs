@@ -118,9 +118,15 @@ async fn missing(
     }
     let help = match elsewhere(context, path, said) {
         Some(other) => {
-            format!("there is one at {}: node-ipc 9 to 12 and 14 look in different places; use that path on both sides, or --preset", other.display())
+            format!(
+                "there is one at {}: node-ipc 9 to 12 and 14 look in different places; use that path on both sides, or --preset",
+                other.display()
+            )
         }
-        None => format!("is the server started, with this id, appspace and socketRoot? `ipc ls {}` shows what is there", folder.display()),
+        None => format!(
+            "is the server started, with this id, appspace and socketRoot? `ipc ls {}` shows what is there",
+            folder.display()
+        ),
     };
     findings.problem("file", "there is no socket at this path", help).await
 }
@@ -163,11 +169,16 @@ async fn mode(findings: &mut Findings<'_>, metadata: &fs::Metadata) -> Outcome {
     match mode {
         // Linux asks for the right to write, others for less.
         mode if mode & 0o002 != 0 => {
-            let help = "meant so? Else use socketMode with socketGroup, or an accept filter; node-ipc's writableAll opens it";
+            let help =
+                "meant so? Else use socketMode with socketGroup, or an accept filter; node-ipc's writableAll opens it";
             findings.warning("mode", format!("{text}: every user of this machine may connect"), help).await
         }
-        mode if mode & 0o020 != 0 => findings.good("mode", format!("{text}: the owner and the group may connect")).await,
-        mode if mode & 0o200 != 0 => findings.good("mode", format!("{text}: only the owner (and root) may connect")).await,
+        mode if mode & 0o020 != 0 => {
+            findings.good("mode", format!("{text}: the owner and the group may connect")).await
+        }
+        mode if mode & 0o200 != 0 => {
+            findings.good("mode", format!("{text}: only the owner (and root) may connect")).await
+        }
         _ => {
             let help = "give its owner the right to write: chmod u+w, or set socketMode";
             findings.warning("mode", format!("{text}: only root may connect"), help).await

@@ -35,7 +35,9 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
             }
             Err(_) => {
                 let help = "a firewall may swallow it, or the machine is down";
-                findings.problem("port", format!("{address} does not answer within {} s", PATIENCE.as_secs()), help).await?;
+                findings
+                    .problem("port", format!("{address} does not answer within {} s", PATIENCE.as_secs()), help)
+                    .await?;
             }
         }
     }

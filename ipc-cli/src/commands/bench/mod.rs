@@ -1,12 +1,14 @@
 //! `ipc bench`: how fast an echo server answers.
 
+mod report;
+
+use report::Report;
+
 use super::CLOSE_WITHIN;
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connecting, lost, seconds};
-use crate::clock::short;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Line, Output, paint};
 use clap::Args;
 use hdrhistogram::Histogram;
 use ipc_tokio::{Client, ClientEvent, EmitError, Emitter, Event, Events, Frame};
@@ -20,9 +22,6 @@ const LONGEST: u64 = 60_000_000_000;
 
 /// How long the server may take for its first answer, and for the last ones.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The widest bar of the histogram, in characters.
-const BAR: usize = 50;
 
 /// Measure the latency and throughput of an echo server.
 ///
@@ -85,14 +84,6 @@ struct State {
     failed: Option<EmitError>,
 }
 
-/// All connections together.
-struct Report {
-    latency: Histogram<u64>,
-    elapsed: Duration,
-    unanswered: u64,
-    frame: usize,
-}
-
 impl Bench {
     pub(crate) async fn run(self, context: Context) -> Outcome {
         tokio::select! {
@@ -149,8 +140,12 @@ impl Bench {
         let report = Report { latency, elapsed, unanswered, frame: frame.as_bytes().len() };
         self.show(&context.output, &name, &report).await?;
         if unanswered > 0 {
-            return Err(Failure::new(Exit::TimedOut, format!("measuring {name}"), format!("{unanswered} events were not answered"))
-                .help("the server must send exactly one event for each that it gets"));
+            return Err(Failure::new(
+                Exit::TimedOut,
+                format!("measuring {name}"),
+                format!("{unanswered} events were not answered"),
+            )
+            .help("the server must send exactly one event for each that it gets"));
         }
         Ok(())
     }
@@ -163,8 +158,9 @@ impl Bench {
             let answer = answers.wait_for(|answers| *answers > 0);
             if tokio::time::timeout(PATIENCE, answer).await.is_err() {
                 let happened = format!("no answer to an event {} came within {} s", self.name, PATIENCE.as_secs());
-                return Err(Failure::new(Exit::TimedOut, format!("measuring {name}"), happened)
-                    .help("is it an echo server? `ipc listen ADDRESS --echo` is one; --name says which events it answers"));
+                return Err(Failure::new(Exit::TimedOut, format!("measuring {name}"), happened).help(
+                    "is it an echo server? `ipc listen ADDRESS --echo` is one; --name says which events it answers",
+                ));
             }
             lane.measured.reset();
         }
@@ -172,7 +168,8 @@ impl Bench {
     }
 
     async fn until_over(&self, context: &Context, name: &str, lanes: &mut [Lane], begin: Instant) -> Outcome {
-        let bar = super::bar(context, self.count.unwrap_or(u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX)));
+        let bar =
+            super::bar(context, self.count.unwrap_or(u64::try_from(self.duration.as_millis()).unwrap_or(u64::MAX)));
         loop {
             let answers: u64 = lanes.iter().map(|lane| *lane.measured.answers.borrow()).sum();
             match self.count {
@@ -206,70 +203,6 @@ impl Bench {
             }
         }
         bar.finish_and_clear();
-        Ok(())
-    }
-
-    async fn show(&self, output: &Output, name: &str, report: &Report) -> Outcome {
-        let latency = &report.latency;
-        let answers = latency.len();
-        let seconds = report.elapsed.as_secs_f64().max(1e-9);
-        let rate = answers as f64 / seconds;
-        let bytes = rate * report.frame as f64;
-        if !output.is_text() {
-            let micros = |nanoseconds: u64| format!("{:.3}", nanoseconds as f64 / 1e3);
-            let percentiles = Line::new()
-                .text("unit", "us")
-                .plain("min", micros(latency.min()))
-                .plain("mean", format!("{:.3}", latency.mean() / 1e3))
-                .plain("p50", micros(latency.value_at_quantile(0.50)))
-                .plain("p90", micros(latency.value_at_quantile(0.90)))
-                .plain("p99", micros(latency.value_at_quantile(0.99)))
-                .plain("p999", micros(latency.value_at_quantile(0.999)))
-                .plain("max", micros(latency.max()))
-                .finish();
-            let line = Line::new()
-                .text("kind", "bench")
-                .text("address", name)
-                .plain("connections", self.connections)
-                .plain("depth", self.depth)
-                .plain("frameBytes", report.frame)
-                .plain("seconds", format!("{seconds:.6}"))
-                .plain("answers", answers)
-                .plain("unanswered", report.unanswered)
-                .plain("answersPerSecond", format!("{rate:.1}"))
-                .plain("bytesPerSecond", format!("{bytes:.0}"))
-                .json("latency", &percentiles);
-            return output.line(line.finish()).await;
-        }
-        let bold = |text: &str| paint(output.style.bold, text);
-        output
-            .line(format!(
-                "{} answers in {seconds:.2} s over {} connection{} with {} under way on each, {} bytes an event",
-                bold(&answers.to_string()),
-                self.connections,
-                if self.connections == 1 { "" } else { "s" },
-                self.depth,
-                report.frame,
-            ))
-            .await?;
-        output
-            .line(format!("throughput  {} events/s each way, {:.1} MB/s", bold(&format!("{rate:.0}")), bytes / 1e6))
-            .await?;
-        let at = |quantile: f64| short(Duration::from_nanos(latency.value_at_quantile(quantile)));
-        output
-            .line(format!(
-                "latency     min {}  p50 {}  p90 {}  p99 {}  p99.9 {}  max {}",
-                short(Duration::from_nanos(latency.min())),
-                bold(&at(0.5)),
-                at(0.9),
-                bold(&at(0.99)),
-                at(0.999),
-                short(Duration::from_nanos(latency.max())),
-            ))
-            .await?;
-        for line in bars(latency) {
-            output.line(line).await?;
-        }
         Ok(())
     }
 }
@@ -372,39 +305,4 @@ async fn any_lost(lanes: &mut [Lane]) -> Option<String> {
         std::task::Poll::Pending
     })
     .await
-}
-
-/// A histogram for people: a line for each doubling of the latency.
-fn bars(latency: &Histogram<u64>) -> Vec<String> {
-    let mut buckets: Vec<(u64, u64)> = Vec::new();
-    for step in latency.iter_log(1_000, 2.0) {
-        buckets.push((step.value_iterated_to(), step.count_since_last_iteration()));
-    }
-    let first = buckets.iter().position(|(_, count)| *count > 0).unwrap_or(0);
-    let most = buckets.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
-    let line = |(below, count): &(u64, u64)| {
-        let share = *count as f64 * 100.0 / latency.len().max(1) as f64;
-        let width = usize::try_from(count * BAR as u64 / most).unwrap_or(BAR);
-        let bar = "█".repeat(width.max(usize::from(*count > 0)));
-        format!("  < {:>9}  {share:>5.1} %  {bar}", short(Duration::from_nanos(below + 1)))
-    };
-    buckets[first..].iter().map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_bars_show_each_doubling_and_add_up() {
-        let mut latency = histogram();
-        for value in [1_500, 1_600, 3_000, 30_000] {
-            latency.record(value).expect("within bounds");
-        }
-        let bars = bars(&latency);
-        assert!(bars[0].contains("50.0 %") && bars[0].contains(&"█".repeat(BAR)), "{bars:?}");
-        assert!(bars[1].contains("25.0 %"), "{bars:?}");
-        let shares = bars.iter().filter_map(|bar| bar.split_whitespace().nth(3)?.parse::<f64>().ok());
-        assert!((shares.sum::<f64>() - 100.0).abs() < 0.1, "{bars:?}");
-    }
 }
