@@ -7,9 +7,10 @@ use ipc_tokio::{Config, Endpoint, EndpointError, Settings};
 /// What `--help` says of addresses.
 pub(crate) const FORMS: &str = "\
 Addresses:
-  unix:world         the service of this id: <socketRoot><appspace>world, /tmp/app.world by default; `world` alone is the same
-  unix:/path         the Unix socket at this path; /path and ./path alone are the same
-  tcp:host:port      TCP in clear; tcp:port is on networkHost, 127.0.0.1 by default
+  unix:world         the service `world`: <socketRoot><appspace>world, which is
+                     /tmp/app.world by default; `world` alone is the same
+  unix:/path         the Unix socket at this path; so are /path and ./path alone
+  tcp:host:port      TCP in clear; tcp:port is on 127.0.0.1 (networkHost)
   tls:host:port      TLS over TCP
   udp:host:port      UDP; udp4: and udp6: name the family
   pipe:name          a named pipe of Windows

@@ -34,12 +34,13 @@ pub(crate) const CODES: &str = "\
 Exit codes:
   0    done; also when stdout is closed early, as by `| head -1`
   1    something failed while running; `ipc doctor` found something wrong
-  2    the command line, the configuration or the address is wrong; nothing was opened
+  2    the command line, the configuration or the address is wrong
   3    nobody could be connected to there, or it cannot be listened on
   4    it took longer than --timeout or --wait
   5    the peer answered the request with an error
   6    the connection was lost before everything was done
-  130  interrupted (SIGINT); 143 terminated (SIGTERM). `listen`, `sub`, `tap` and `record` end with 0 then";
+  130  interrupted (SIGINT); 143 terminated (SIGTERM); `listen`, `sub`, `tap`
+       and `record` end with 0 then";
 
 /// An end that is to be told of. Shown as `ipc: <what was tried>: <what happened>`, then `help: <what to do>`.
 #[derive(Debug)]

@@ -35,6 +35,9 @@ fn every_command_has_examples_and_a_page() {
         for help in [&[command, "--help"][..], &["help", command], &[command, "-h"]] {
             let text = place.run(help).expect(0).stdout;
             assert!(text.contains("Examples:") && text.contains(&format!("ipc {command}")), "{help:?}: {text}");
+            let examples = text.split("Examples:").nth(1).unwrap_or_default();
+            let wide = examples.lines().find(|line| line.chars().count() > 80);
+            assert_eq!(wide, None, "an example of {command} is wider than a terminal");
         }
         let page = place.run(&["man", command]).expect(0).stdout;
         assert!(page.contains(&format!("ipc\\-{command}")) && page.contains("Examples:"), "{page}");
@@ -149,8 +152,16 @@ fn it_is_noticed_that_nobody_reads_while_there_is_nothing_to_write() {
 #[test]
 fn a_full_disk_is_told() {
     let place = Place::new();
+    // It fails while it writes, or when it is done: both several times.
+    for command in ["completions bash", "man", "completions fish"].into_iter().cycle().take(30) {
+        full_disk(&place, &command.split(' ').collect::<Vec<_>>());
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn full_disk(place: &Place, args: &[&str]) {
     let full = std::fs::File::create("/dev/full").expect("opened");
-    let mut command = place.command(&["completions", "bash"]);
+    let mut command = place.command(args);
     let output = command.stdin(Stdio::null()).stdout(full).stderr(Stdio::piped()).output().expect("it ends");
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stderr}");

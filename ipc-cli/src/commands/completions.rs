@@ -10,7 +10,7 @@ use clap_complete::Shell;
 #[command(after_help = "\
 Examples:
   ipc completions bash > ~/.local/share/bash-completion/completions/ipc
-  ipc completions zsh > ~/.zfunc/_ipc                    (with ~/.zfunc in fpath)
+  ipc completions zsh > ~/.zfunc/_ipc   (with ~/.zfunc in fpath)
   ipc completions fish > ~/.config/fish/completions/ipc.fish")]
 pub(crate) struct Completions {
     /// Which shell

@@ -20,9 +20,10 @@ use std::time::SystemTime;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ipc listen unix:world                                  show what clients of the service `world` send
-  ipc listen tcp:8000 --echo                             send everything back
-  ipc listen unix:world --reply 'ping=\"pong\"' -n 1       answer one ping, then end
+  ipc listen unix:world                          show what clients send
+  ipc listen tcp:8000 --echo                     send everything back
+  ipc listen unix:world --reply 'ping=\"pong\"'    answer pings
+  ipc listen unix:world -n 1                     end after one event
   ipc listen unix:world | jq -r 'select(.type == \"log\") | .data'
   ipc listen tls:0.0.0.0:8443 --cert server.pem --key server.key
   ipc listen udp:127.0.0.1:8000 --lifecycle")]
@@ -274,6 +275,10 @@ impl Answers {
 }
 
 fn not_answered(context: &Context, who: &str, error: &EmitError) {
+    // Who sends and leaves, as `ipc send` does, wants no answer.
+    if matches!(error, EmitError::Closed) {
+        return;
+    }
     context.output.warn(format_args!("{who} gets no answer: {error}"));
 }
 

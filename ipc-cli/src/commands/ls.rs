@@ -13,9 +13,9 @@ use std::path::PathBuf;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ipc ls                                                 where node-ipc puts sockets
+  ipc ls                                       where node-ipc puts sockets
   ipc ls /run/user/1000
-  ipc ls --stale --format json | jq -r .path             what dead servers left
+  ipc ls --stale --format json | jq -r .path   what dead servers left
   ipc ls --preset v14-fast")]
 pub(crate) struct Ls {
     /// The directory

@@ -8,7 +8,7 @@ use clap::{Args, CommandFactory};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ipc man | man -l -                                     read it
+  ipc man | man -l -   read it
   ipc man > ~/.local/share/man/man1/ipc.1
   ipc man tap > ~/.local/share/man/man1/ipc-tap.1")]
 pub(crate) struct Man {

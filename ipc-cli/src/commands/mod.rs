@@ -32,9 +32,9 @@ const TICK: Duration = Duration::from_millis(100);
 pub(crate) const SHORT: &str = "\
 Listen to, send and watch events of node-ipc from a shell.
 
-  ipc listen unix:world --echo                   a server that prints what it gets, and sends it back
-  ipc send unix:world message '\"hello\"'          one event to the service `world`
-  ipc tap unix:/tmp/tap unix:world               what passes between clients (now of /tmp/tap) and `world`
+  ipc listen unix:world --echo            a server that shows and echoes events
+  ipc send unix:world message '\"hello\"'   one event to the service `world`
+  ipc tap unix:/tmp/app.tap unix:world    what passes between clients and `world`
 
 `ipc help` lists all commands, `ipc help COMMAND` has examples of each.";
 

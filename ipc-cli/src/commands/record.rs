@@ -24,7 +24,7 @@ use std::time::SystemTime;
 Examples:
   ipc record day.ndjson --listen unix:/tmp/app.tap --to unix:world
   ipc record news.ndjson --from unix:world
-  ipc replay day.ndjson unix:world                       what the clients had sent, once more")]
+  ipc replay day.ndjson unix:world   what the clients had sent, once more")]
 pub(crate) struct Record {
     /// The file to make
     file: PathBuf,

@@ -27,9 +27,9 @@ use tokio::time::Instant;
 #[command(after_help = "\
 Examples:
   ipc replay day.ndjson unix:world
-  ipc replay day.ndjson unix:world --speed 10            ten times as fast
-  ipc replay day.ndjson unix:world --speed max           without pauses
-  ipc replay day.ndjson unix:world --of server           what the server had sent")]
+  ipc replay day.ndjson unix:world --speed 10    ten times as fast
+  ipc replay day.ndjson unix:world --speed max   without pauses
+  ipc replay day.ndjson unix:world --of server   what the server had sent")]
 pub(crate) struct Replay {
     /// The recording
     file: PathBuf,

@@ -24,7 +24,7 @@ Examples:
   ipc request unix:world sum '[1, 2, 3]'
   ipc request unix:world whoami --timeout 2
   ipc request unix:world render @scene.json | jq .url
-  ipc listen unix:world --reply 'sum=6'                  a server to try it with")]
+  ipc listen unix:world --reply 'sum=6'   a server to try it with")]
 pub(crate) struct Request {
     /// The server, as unix:world, unix:/path, tcp:host:port, udp:host:port (see `ipc --help`)
     address: String,

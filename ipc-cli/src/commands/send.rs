@@ -23,13 +23,13 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ipc send unix:world message '\"hello\"'                  the text hello
-  ipc send unix:world message --text hello               the same
+  ipc send unix:world message '\"hello\"'               the text hello
+  ipc send unix:world message --text hello            the same
   ipc send unix:world point '{\"x\": 1, \"y\": 2}'
-  ipc send unix:world picture @picture.json              the JSON that a file holds
-  date | ipc send unix:world log --text -                all of stdin as one text
+  ipc send unix:world picture @picture.json           the JSON that a file holds
+  date | ipc send unix:world log --text -             all of stdin as one text
   jq -c '{type: \"row\", data: .}' rows.json | ipc send unix:world
-  ipc send unix:world ping --await pong --timeout 5      and print the answer")]
+  ipc send unix:world ping --await pong --timeout 5   and print the answer")]
 pub(crate) struct Send {
     /// The server, as unix:world, unix:/path, tcp:host:port, udp:host:port (see `ipc --help`)
     address: String,

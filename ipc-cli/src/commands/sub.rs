@@ -17,10 +17,10 @@ use std::time::{Duration, SystemTime};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ipc sub unix:world                                     everything that `world` broadcasts
-  ipc sub unix:world --filter 'job.*' --filter error     some of it
-  ipc sub unix:world -n 1 --timeout 10                   the next event, or exit code 4
-  ipc sub unix:world --reconnect | jq .data              through restarts of the server
+  ipc sub unix:world                           all that `world` broadcasts
+  ipc sub unix:world -f 'job.*' -f error       some of it
+  ipc sub unix:world -n 1 --timeout 10         the next event, or exit code 4
+  ipc sub unix:world --reconnect | jq .data    through restarts of the server
   ipc sub tls:example.org:8443 --ca ca.pem")]
 pub(crate) struct Sub {
     /// The server, as unix:world, unix:/path, tcp:host:port (see `ipc --help`)

@@ -17,11 +17,12 @@ use ipc_tokio::Config;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ipc tap unix:/tmp/app.tap unix:world                   then connect clients to the service `tap`
-  ipc tap tcp:9000 tcp:8000
-  ipc tap unix:/tmp/x unix:world --filter 'job.*' --format json | jq -c 'select(.from == \"client\")'
-  ipc tap tcp:9000 tls:example.org:8443 --ca ca.pem      clear text here, TLS to the server
-  ipc tap tls:9443 tcp:8000 --cert tap.pem --key tap.key TLS here, clear text to the server")]
+  ipc tap unix:/tmp/app.tap unix:world    clients connect to the service `tap`
+  ipc tap tcp:9000 tcp:8000 --filter 'job.*'
+  ipc tap tcp:9000 tcp:8000 --format json | jq -c 'select(.from == \"client\")'
+Through TLS: clear text here and TLS to the server, and the other way round
+  ipc tap tcp:9000 tls:example.org:8443 --ca ca.pem
+  ipc tap tls:9443 tcp:8000 --cert tap.pem --key tap.key")]
 pub(crate) struct Tap {
     /// Where clients connect now
     listen: String,

@@ -97,7 +97,8 @@ impl Output {
     /// Everything was written, or why not.
     pub(crate) async fn finish(&self) -> Outcome {
         let (done, written) = oneshot::channel();
-        let _failed_already = self.lines.send(Piece::Flush(done)).await;
+        // One that was not taken comes back, and is not kept: its end would be waited for below.
+        drop(self.lines.send(Piece::Flush(done)).await);
         written.await.map_err(|_| self.why())
     }
 

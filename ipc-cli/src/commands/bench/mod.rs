@@ -31,9 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  ipc listen unix:world --echo > /dev/null               a server to measure, in another shell
-  ipc bench unix:world                                   latency, one event at a time, for 5 s
-  ipc bench unix:world -c 8 --depth 32 --size 1024       throughput
+  ipc listen unix:world --echo > /dev/null           a server, in another shell
+  ipc bench unix:world                               latency, for 5 s
+  ipc bench unix:world -c 8 --depth 32 --size 1024   throughput
   ipc bench tcp:8000 -n 100000 --format json | jq .latency.p99")]
 pub(crate) struct Bench {
     /// The server, as unix:world, unix:/path, tcp:host:port (see `ipc --help`)

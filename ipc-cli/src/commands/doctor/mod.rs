@@ -28,9 +28,9 @@ use ipc_tokio::Endpoint;
 #[command(after_help = "\
 Examples:
   ipc doctor unix:world
-  ipc doctor unix:world --preset v14-fast                where node-ipc 14 would have it
-  ipc doctor unix:world --probe                          which version answers, by what it does
-  ipc doctor tls:example.org:8443 --ca ca.pem            the chain of certificates
+  ipc doctor unix:world --preset v14-fast       where node-ipc 14 would have it
+  ipc doctor unix:world --probe                 which version, by what it does
+  ipc doctor tls:example.org:8443 --ca ca.pem   the chain of certificates
   ipc doctor unix:world --format json | jq 'select(.level == \"problem\")'")]
 pub(crate) struct Doctor {
     /// The address
