@@ -93,7 +93,11 @@ async fn run(command: Command, common: Common) -> Outcome {
         () = context.too_late() => Err(Failure::silent(context.interrupt.told().await)),
     };
     match outcome {
-        Ok(()) => context.output.finish().await,
+        Ok(()) => tokio::select! {
+            finished = context.output.finish() => finished,
+            // Who was told to end does not wait for a reader who does not read.
+            () = context.enough() => Ok(()),
+        },
         Err(failure) => {
             context.output.finish_soon().await;
             Err(failure)
@@ -102,6 +106,12 @@ async fn run(command: Command, common: Common) -> Outcome {
 }
 
 impl Context {
+    /// Ready a moment after the program has been told to end.
+    async fn enough(&self) {
+        self.interrupt.told().await;
+        tokio::time::sleep(output::LAST_WORDS).await;
+    }
+
     /// Ready when the program has been told to end and has not ended by itself within the time that closing may take.
     async fn too_late(&self) {
         self.interrupt.told().await;

@@ -25,6 +25,9 @@ use std::time::Duration;
 /// How long a connection or a server may take to close.
 pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
+/// The same for one on which there is nothing left to say: a server that ends as well is waited for, and no other.
+const LEAVE_WITHIN: Duration = Duration::from_millis(200);
+
 /// How often what is drawn on a terminal is drawn anew.
 const TICK: Duration = Duration::from_millis(100);
 

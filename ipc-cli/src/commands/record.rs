@@ -1,7 +1,7 @@
 //! `ipc record`: what passes or comes, into a file that `ipc replay` plays.
 
 use super::tap::pair;
-use super::{CLOSE_WITHIN, TICK};
+use super::{LEAVE_WITHIN, TICK};
 use crate::Context;
 use crate::client::{Connecting, lost};
 use crate::exit::{Failure, Outcome};
@@ -101,7 +101,7 @@ impl Record {
             outcome = recorded => outcome,
             _ = context.interrupt.told() => Ok(()),
         };
-        let _nothing_unsent = connected.client.close_within(CLOSE_WITHIN).await;
+        let _nothing_unsent = connected.client.close_within(LEAVE_WITHIN).await;
         outcome
     }
 }

@@ -1,6 +1,6 @@
 //! `ipc request`: a question, and its answer on stdout.
 
-use super::CLOSE_WITHIN;
+use super::LEAVE_WITHIN;
 use super::send::{datagrams, not_sent};
 use crate::Context;
 use crate::address::Target;
@@ -80,7 +80,7 @@ impl Request {
             let mut connected = self.connecting.connect_to(context, &target, false).await?;
             let response = self.within(&target, self.over_stream(context, &mut connected, &message, &token)).await;
             // The answer is here: what else the server may want to say is of no interest.
-            let _nothing_unsent = connected.client.close_within(CLOSE_WITHIN).await;
+            let _nothing_unsent = connected.client.close_within(LEAVE_WITHIN).await;
             response?
         };
         match response {

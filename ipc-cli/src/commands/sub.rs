@@ -1,6 +1,6 @@
 //! `ipc sub`: a client that shows what the server sends.
 
-use super::CLOSE_WITHIN;
+use super::LEAVE_WITHIN;
 use crate::Context;
 use crate::client::{Connected, Connecting, lost, seconds};
 use crate::exit::{Exit, Failure, Outcome};
@@ -59,7 +59,7 @@ impl Sub {
             _ = context.interrupt.told() => Ok(()),
         };
         // There is nothing of ours that could be unsent.
-        let _nothing_unsent = client.close_within(CLOSE_WITHIN).await;
+        let _nothing_unsent = client.close_within(LEAVE_WITHIN).await;
         context.output.note(format_args!("disconnected from {name}"));
         outcome
     }

@@ -22,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 const QUEUE: usize = 256;
 
 /// How long stdout may take to accept what is left when the program has been told to end.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+pub(crate) const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// How stdout is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -147,25 +147,26 @@ impl Output {
 
 fn write_lines(mut lines: mpsc::Receiver<Piece>, failed: &Mutex<Option<io::Error>>) {
     let mut stdout = BufWriter::with_capacity(64 * 1024, io::stdout());
-    let mut outcome = Ok(());
     while let Some(piece) = lines.blocking_recv() {
+        let mut outcome = Ok(());
+        let mut waiting = None;
         match piece {
-            Piece::Text(text) => outcome = outcome.and_then(|()| stdout.write_all(text.as_bytes())),
-            Piece::Flush(done) => {
-                outcome = outcome.and_then(|()| stdout.flush());
-                if outcome.is_ok() {
-                    let _nobody_waits = done.send(());
-                }
-            }
+            Piece::Text(text) => outcome = stdout.write_all(text.as_bytes()),
+            Piece::Flush(done) => waiting = Some(done),
         }
-        if lines.is_empty() {
+        if waiting.is_some() || lines.is_empty() {
             outcome = outcome.and_then(|()| stdout.flush());
         }
         if let Err(error) = outcome {
+            // Before whoever waits hears that it is over, and asks why.
             *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            drop(waiting);
             // What the buffer holds cannot be written, and must not be tried again.
             let _lost = stdout.into_parts();
             return;
+        }
+        if let Some(done) = waiting {
+            let _nobody_waits = done.send(());
         }
     }
 }

@@ -4,7 +4,7 @@ mod report;
 
 use report::Report;
 
-use super::CLOSE_WITHIN;
+use super::LEAVE_WITHIN;
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connecting, lost, seconds};
@@ -135,7 +135,7 @@ impl Bench {
             let _always = latency.add(&state.latency);
         }
         for lane in lanes {
-            let _nothing_of_value_unsent = lane.client.close_within(CLOSE_WITHIN).await;
+            let _nothing_of_value_unsent = lane.client.close_within(LEAVE_WITHIN).await;
         }
         let report = Report { latency, elapsed, unanswered, frame: frame.as_bytes().len() };
         self.show(&context.output, &name, &report).await?;
