@@ -258,4 +258,11 @@ mod tests {
         let told = HandshakeError::Certificate(CertificateError::Other(found)).to_string();
         assert!(told.contains("not of X.509 version 3"), "{told}");
     }
+
+    #[test]
+    fn a_self_signed_certificate_of_an_authority_is_told_with_what_to_do() {
+        let found = rustls::OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity));
+        let told = HandshakeError::Certificate(CertificateError::Other(found)).to_string();
+        assert!(told.contains("an authority's own") && told.contains("name it in tls.trustedConnections"), "{told}");
+    }
 }
