@@ -99,7 +99,12 @@ impl Output {
         let (done, written) = oneshot::channel();
         // One that was not taken comes back, and is not kept: its end would be waited for below.
         drop(self.lines.send(Piece::Flush(done)).await);
-        written.await.map_err(|_| self.why())
+        tokio::select! {
+            biased;
+            written = written => written.map_err(|_| self.why()),
+            // One that was taken at the very moment at which the writer ended lies there for ever.
+            () = self.lines.closed() => Err(self.why()),
+        }
     }
 
     /// As [`finish`](Self::finish), but a reader who does not read is not waited for.
