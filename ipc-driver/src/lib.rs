@@ -87,7 +87,7 @@ pub mod api {
     };
     pub use crate::stream::Events;
     #[cfg(feature = "tls")]
-    pub use crate::tls::{HandshakeError, TlsError, TlsSource};
+    pub use crate::tls::{HandshakeError, TlsError, TlsSource, tls_client_config, tls_server_config};
     pub use crate::udp::{UdpCounters, UdpEvent, UdpPeer};
     pub use ipc_proto::{
         Backoff, Code, Config, ConfigError, DataError, DatagramCounters, DatagramError, DatagramSendCounters,

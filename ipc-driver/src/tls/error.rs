@@ -164,6 +164,13 @@ pub(super) fn refusal(reason: &CertificateError) -> String {
         {
             "the certificate is not of X.509 version 3, which is needed (UnsupportedCertVersion)".into()
         }
+        CertificateError::Other(other)
+            if matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity)) =>
+        {
+            "the certificate is an authority's own, as self-signed ones are by default, and is not itself among those to \
+             trust (CaUsedAsEndEntity); name it in tls.trustedConnections or tls.ca"
+                .into()
+        }
         CertificateError::UnknownIssuer => {
             "the certificate is not trusted, nor is who issued it (UnknownIssuer); name one of them in \
              tls.trustedConnections or tls.ca"
@@ -250,5 +257,12 @@ mod tests {
         let found = rustls::OtherError(Arc::new(webpki::Error::UnsupportedCertVersion));
         let told = HandshakeError::Certificate(CertificateError::Other(found)).to_string();
         assert!(told.contains("not of X.509 version 3"), "{told}");
+    }
+
+    #[test]
+    fn a_self_signed_certificate_of_an_authority_is_told_with_what_to_do() {
+        let found = rustls::OtherError(Arc::new(webpki::Error::CaUsedAsEndEntity));
+        let told = HandshakeError::Certificate(CertificateError::Other(found)).to_string();
+        assert!(told.contains("an authority's own") && told.contains("name it in tls.trustedConnections"), "{told}");
     }
 }

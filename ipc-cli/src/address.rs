@@ -1,0 +1,184 @@
+//! Addresses on the command line: `unix:world`, `tcp:host:port` and their like, to an endpoint with the settings for it.
+
+use crate::exit::{Failure, Outcome};
+use crate::options::Options;
+use ipc_tokio::{Config, Endpoint, EndpointError, Settings};
+
+/// What `--help` says of addresses.
+pub(crate) const FORMS: &str = "\
+Addresses:
+  unix:world         the service `world`: <socketRoot><appspace>world, which is
+                     /tmp/app.world by default; `world` alone is the same
+  unix:/path         the Unix socket at this path; so are /path and ./path alone
+  tcp:host:port      TCP in clear; tcp:port is on 127.0.0.1 (networkHost)
+  tls:host:port      TLS over TCP
+  udp:host:port      UDP; udp4: and udp6: name the family
+  pipe:name          a named pipe of Windows
+  abstract:name      an abstract name of Linux";
+
+/// Where to, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) settings: Settings,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) tls: bool,
+}
+
+impl Target {
+    /// Reads an address. `adjust` has the last word on the configuration.
+    pub(crate) fn parse(text: &str, options: &Options, adjust: impl FnOnce(Config) -> Config) -> Outcome<Self> {
+        let (scheme, rest) = split(text)?;
+        let tls = scheme == "tls";
+        if options.tls_by_flag && !tls {
+            return Err(Failure::usage(format!("{text}: the flags of TLS are for addresses that begin with tls:"))
+                .help("write tls:host:port, or leave --ca, --cert, --key, --server-name and --danger-… out"));
+        }
+        let settings = ipc_tokio::build(adjust(options.config(tls)?))
+            .map_err(|error| Failure::usage(format!("the options: {error}")))?;
+        let wrong = |error: EndpointError| Failure::usage(format!("address {text}: {error}"));
+        let endpoint = match scheme {
+            "unix" if rest.contains('/') => Endpoint::at_path(&settings, rest),
+            "unix" => Endpoint::local(&settings, Some(rest)),
+            "tcp" | "tls" => {
+                let (host, port) = host_and_port(text, rest)?;
+                Endpoint::net(&settings, host, port)
+            }
+            "udp" | "udp4" | "udp6" => {
+                let (host, port) = host_and_port(text, rest)?;
+                let six = scheme == "udp6" || scheme == "udp" && host.is_some_and(|host| host.contains(':'));
+                if six { Endpoint::udp6(&settings, host, port) } else { Endpoint::udp4(&settings, host, port) }
+            }
+            "abstract" => Endpoint::abstract_name(&settings, rest.strip_prefix('@').unwrap_or(rest)),
+            "pipe" if cfg!(windows) => Endpoint::at_path(&settings, &ipc_pipe(rest)),
+            _ => {
+                return Err(Failure::usage(format!("address {text}: named pipes are of Windows"))
+                    .help("write unix:name for a Unix socket"));
+            }
+        };
+        Ok(Self { endpoint: endpoint.map_err(wrong)?, settings, tls })
+    }
+
+    /// As it is shown: with `tls:` where it is TLS.
+    pub(crate) fn show(&self) -> String {
+        show(&self.endpoint, self.tls)
+    }
+}
+
+pub(crate) fn show(endpoint: &Endpoint, tls: bool) -> String {
+    let text = endpoint.to_string();
+    match text.strip_prefix("tcp:") {
+        Some(rest) if tls => format!("tls:{rest}"),
+        _ => text,
+    }
+}
+
+/// `\\.\pipe\name`, as pipes are called.
+fn ipc_pipe(name: &str) -> String {
+    if name.starts_with(r"\\.\pipe\") { name.to_owned() } else { format!(r"\\.\pipe\{name}") }
+}
+
+fn split(text: &str) -> Outcome<(&str, &str)> {
+    let known = |scheme: &str| matches!(scheme, "unix" | "tcp" | "tls" | "udp" | "udp4" | "udp6" | "pipe" | "abstract");
+    match text.split_once(':') {
+        Some((scheme, rest)) if known(scheme) => Ok((scheme, rest)),
+        _ if text.starts_with(['/', '.']) => Ok(("unix", text)),
+        None if !text.is_empty() => Ok(("unix", text)),
+        _ => {
+            let wrong = Failure::usage(format!("address {text:?}: it begins with no known transport"));
+            let port = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            Err(match port {
+                Some(_) => wrong.help(format!("did you mean tcp:{text}?")),
+                None => wrong.help("write unix:world, unix:/path, tcp:host:port, tls:host:port or udp:host:port"),
+            })
+        }
+    }
+}
+
+/// `host:port`, `[v6]:port`, `port`, `host`, or nothing: what is left out is for the options to say.
+fn host_and_port<'a>(text: &str, rest: &'a str) -> Outcome<(Option<&'a str>, Option<u16>)> {
+    let wrong = |what: &str| {
+        Failure::usage(format!("address {text}: {what}"))
+            .help("write host:port, [ipv6]:port or port, for instance tcp:127.0.0.1:8000")
+    };
+    let port = |port: &str| {
+        let digits = !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+        let port = digits.then(|| port.parse().ok()).flatten();
+        port.ok_or_else(|| wrong("the port must be a number from 0 to 65535"))
+    };
+    if rest.is_empty() {
+        return Ok((None, None));
+    }
+    if let Some(inside) = rest.strip_prefix('[') {
+        let (host, rest) = inside.split_once(']').ok_or_else(|| wrong("`[` is not closed"))?;
+        return match rest.strip_prefix(':') {
+            Some(number) => Ok((Some(host), Some(port(number)?))),
+            None if rest.is_empty() => Ok((Some(host), None)),
+            None => Err(wrong("there is something between `]` and the port")),
+        };
+    }
+    match rest.rsplit_once(':') {
+        Some((host, _)) if host.contains(':') => Err(wrong("an IPv6 address stands in brackets")),
+        Some((host, number)) => Ok((Some(host).filter(|host| !host.is_empty()), Some(port(number)?))),
+        None if rest.bytes().all(|byte| byte.is_ascii_digit()) => Ok((None, Some(port(rest)?))),
+        None => Ok((Some(rest), None)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    fn parse(text: &str) -> Result<String, String> {
+        Target::parse(text, &Options::none(), |config| config).map(|target| target.show()).map_err(|error| error.show())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn addresses_mean_what_their_help_says() {
+        for (text, meant) in [
+            ("unix:world", "unix:/tmp/app.world"),
+            ("world", "unix:/tmp/app.world"),
+            ("unix:/run/x", "unix:/run/x"),
+            ("/run/x", "unix:/run/x"),
+            ("./x:y", "unix:./x:y"),
+            ("unix:sub/x", "unix:sub/x"),
+            ("tcp:localhost:9000", "tcp:localhost:9000"),
+            ("tcp:9000", "tcp:127.0.0.1:9000"),
+            ("tcp::9000", "tcp:127.0.0.1:9000"),
+            ("tcp:", "tcp:127.0.0.1:8000"),
+            ("tcp:host", "tcp:host:8000"),
+            ("tls:[::1]:9000", "tls:[::1]:9000"),
+            ("udp:127.0.0.1:9000", "udp4:127.0.0.1:9000"),
+            ("udp:[::1]:9000", "udp6:[::1]:9000"),
+            ("udp6:9000", "udp6:[::1]:9000"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(meant), "{text}");
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn abstract_names_may_be_written_as_other_tools_show_them() {
+        assert_eq!(parse("abstract:x").as_deref(), Ok("abstract:x"));
+        assert_eq!(parse("abstract:@x").as_deref(), Ok("abstract:x"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_address_is_told_with_what_to_write() {
+        for (text, expected) in [
+            ("localhost:8000", "did you mean tcp:localhost:8000?"),
+            ("http://x", "unix:world"),
+            ("", "unix:world"),
+            ("tcp:host:port", "a number from 0 to 65535"),
+            ("tcp:host:+80", "a number from 0 to 65535"),
+            ("tcp:::1:80", "in brackets"),
+            ("tcp:[::1", "not closed"),
+            ("pipe:x", "Windows"),
+            ("unix:", "empty"),
+            (&format!("unix:/{}", "x".repeat(200)), "107"),
+        ] {
+            let error = parse(text).expect_err(text);
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

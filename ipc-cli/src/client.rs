@@ -1,0 +1,156 @@
+//! Connecting, the same for every command that is a client: at once or not at all, unless it is told to wait.
+
+use crate::Context;
+use crate::address::Target;
+use crate::exit::{Exit, Failure, Outcome};
+use clap::Args;
+use ipc_tokio::{Client, ClientEvent, ConnectError, ConnectionError, Endpoint, Events, StopRetrying};
+use std::io::ErrorKind;
+use std::time::Duration;
+
+/// How a client gets its connection.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Connecting {
+    /// Try again until the server is there, for this long at most; without a value for ever
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, num_args = 0..=1, require_equals = true,
+          default_missing_value = "inf")]
+    pub(crate) wait: Option<Duration>,
+}
+
+/// Reads a number of seconds; `inf` is as long as can be.
+pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
+    if text == "inf" {
+        return Ok(Duration::MAX);
+    }
+    let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number of seconds"))?;
+    Duration::try_from_secs_f64(number).map_err(|_| String::from("it must be a number of seconds from 0"))
+}
+
+/// A connected client and what it hears.
+pub(crate) struct Connected {
+    pub(crate) client: Client,
+    pub(crate) events: Events<ClientEvent>,
+    pub(crate) name: String,
+}
+
+impl Connecting {
+    /// Connects to what `address` says. `reconnect` goes on when the connection is lost.
+    pub(crate) async fn connect(&self, context: &Context, address: &str, reconnect: bool) -> Outcome<Connected> {
+        let once = self.wait.is_none() && !reconnect;
+        let target = Target::parse(address, &context.options, |config| {
+            let config = if once { config.max_retries(0) } else { config };
+            config.offline(ipc_tokio::Offline::Refuse)
+        })?;
+        self.connect_to(context, &target, reconnect).await
+    }
+
+    /// The same, to an address that has been read.
+    pub(crate) async fn connect_to(&self, context: &Context, target: &Target, reconnect: bool) -> Outcome<Connected> {
+        let name = target.show();
+        if target.endpoint.is_udp() {
+            return Err(Failure::usage(format!("{name}: over UDP there are no connections")).help(
+                "`ipc send` and `ipc request` go over UDP, and `ipc listen` receives; the others need a stream",
+            ));
+        }
+        let client =
+            Client::at(target.settings.clone(), target.endpoint.clone()).map_err(|error| failed(&name, &error))?;
+        let mut events = client.events();
+        let limit = self.wait.unwrap_or(Duration::MAX);
+        // The first attempt is final unless somebody waits.
+        if self.wait.is_none() {
+            client.set_stop_retrying(StopRetrying::Yes);
+        }
+        // The lifecycle of the first connection is in the stream too, and what is said on it may come right behind.
+        let connected = async {
+            client.start();
+            let mut last = None;
+            loop {
+                match events.recv().await {
+                    Some(ClientEvent::Connected) => return Ok(()),
+                    Some(ClientEvent::Error(error)) => {
+                        if last.is_none() && self.wait.is_some() {
+                            context.output.note(format_args!("waiting for {name}: {error}"));
+                        }
+                        last = Some(error);
+                    }
+                    Some(ClientEvent::Destroyed) | None => return Err(unreachable(&name, target, last.as_ref())),
+                    Some(_) => {}
+                }
+            }
+        };
+        match tokio::time::timeout(limit, connected).await {
+            Ok(Ok(())) => {}
+            Ok(Err(failure)) => return Err(failure),
+            Err(_) => {
+                let waited = format!("nobody was there within {} s", limit.as_secs_f64());
+                return Err(Failure::new(Exit::TimedOut, format!("connecting to {name}"), waited)
+                    .help(advice(&target.endpoint, None)));
+            }
+        }
+        client.set_stop_retrying(if reconnect { StopRetrying::No } else { StopRetrying::Yes });
+        Ok(Connected { client, events, name })
+    }
+}
+
+fn failed(name: &str, error: &ConnectError) -> Failure {
+    Failure::usage(format!("{name}: {error}"))
+}
+
+fn unreachable(name: &str, target: &Target, last: Option<&ConnectionError>) -> Failure {
+    let io = last.and_then(ConnectionError::io);
+    let happened = match (io, last) {
+        (Some(io), _) => io.to_string(),
+        (None, Some(error)) => error.to_string(),
+        (None, None) => String::from("the connection ended at once"),
+    };
+    let kind = io.map(std::io::Error::kind);
+    Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened).help(advice(&target.endpoint, kind))
+}
+
+/// What to do when nobody can be connected to.
+fn advice(endpoint: &Endpoint, kind: Option<ErrorKind>) -> String {
+    let doctor = "`ipc doctor ADDRESS` looks closer";
+    let path = endpoint.local_address().map(ipc_tokio::LocalAddress::as_str);
+    match (kind, path) {
+        (Some(ErrorKind::NotFound), Some(path)) => {
+            let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+            format!(
+                "start the server, or look for it: node-ipc 9 to 12 listens in /tmp/, node-ipc 14 elsewhere (--preset v14-fast)\n\
+                 `ipc ls {folder}/` shows which sockets there are; --wait goes on trying"
+            )
+        }
+        (Some(ErrorKind::ConnectionRefused), Some(_)) => {
+            format!("the server that made this socket is gone; start it again, or use --wait. {doctor}")
+        }
+        (Some(ErrorKind::PermissionDenied), Some(_)) => {
+            format!("only those who may write to the socket may connect: ask its owner, or be its owner. {doctor}")
+        }
+        (Some(ErrorKind::ConnectionRefused), None) => {
+            format!("nobody listens on that port; start the server, or use --wait. {doctor}")
+        }
+        (Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof), None) => {
+            format!("--ca names the certificates to trust, --cert and --key what to show. {doctor}")
+        }
+        _ => doctor.to_owned(),
+    }
+}
+
+/// The connection has ended before what was to be done on it was done.
+pub(crate) fn lost(tried: impl std::fmt::Display, why: Option<&str>) -> Failure {
+    Failure::new(Exit::Lost, tried, why.unwrap_or("the server closed the connection"))
+        .help("look into the server's log; `ipc tap` shows what passes between a client and a server")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seconds_are_numbers_from_0() {
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(seconds("inf"), Ok(Duration::MAX));
+        for wrong in ["-1", "x", "NaN", "1e300"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+    }
+}

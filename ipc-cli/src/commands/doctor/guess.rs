@@ -1,0 +1,85 @@
+//! Which node-ipc it may be: by what lies beside the process, and by what the server does. Never more than is known.
+
+use super::Findings;
+use super::network::PATIENCE;
+use crate::address::Target;
+use crate::exit::Outcome;
+#[cfg(unix)]
+use crate::sockets::Owner;
+use ipc_tokio::{Client, ClientEvent};
+use std::time::Duration;
+
+/// How long a server that does not mind is given to do nothing.
+const SILENCE: Duration = Duration::from_millis(500);
+
+/// A message that is no event to any version, and does no harm to any.
+const NO_EVENT: &[u8] = b"ipc doctor --probe";
+
+/// By the packages that a Node process would load from its directory.
+#[cfg(unix)]
+pub(super) async fn process(findings: &mut Findings<'_>, owner: &Owner) -> Outcome {
+    let Some(pid) = owner.pid else { return Ok(()) };
+    let Ok(folder) = std::fs::read_link(format!("/proc/{pid}/cwd")) else { return Ok(()) };
+    let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let script = command.split('\0').skip(1).find(|part| !part.starts_with('-')).map(|part| folder.join(part));
+    let places = script.iter().flat_map(|script| script.ancestors().skip(1)).chain(folder.ancestors());
+    for place in places {
+        let package = place.join("node_modules/node-ipc/package.json");
+        let Ok(text) = std::fs::read_to_string(&package) else { continue };
+        let version = serde_json::from_str::<serde_json::Value>(&text).unwrap_or_default();
+        let Some(version) = version["version"].as_str() else { continue };
+        let text = format!("beside the process lies node-ipc {version} ({}); it may use another", package.display());
+        return findings.note("version", text, None).await;
+    }
+    Ok(())
+}
+
+/// By what becomes of a connection that has said what is no event.
+pub(super) async fn behaviour(findings: &mut Findings<'_>, target: &Target, probe: bool) -> Outcome {
+    if !probe {
+        let text = "which node-ipc it is like cannot be told without speaking to it";
+        let help =
+            "--probe sends one message that is no event: node-ipc 9 to 12 report it, node-ipc 14 closes the connection";
+        return findings.note("version", text, Some(help)).await;
+    }
+    if target.settings.is_raw() {
+        return findings.note("version", "raw connections have no messages to be told by", None).await;
+    }
+    let config = target.settings.config().clone().raw_buffer(true);
+    let Ok(settings) = ipc_tokio::build(config) else { return Ok(()) };
+    let Ok(client) = Client::at(settings, target.endpoint.clone()) else { return Ok(()) };
+    let mut events = client.events();
+    client.start();
+    let connected = async {
+        loop {
+            match events.recv().await {
+                Some(ClientEvent::Connected) => break true,
+                Some(ClientEvent::Destroyed) | None => break false,
+                Some(_) => {}
+            }
+        }
+    };
+    if !matches!(tokio::time::timeout(PATIENCE, connected).await, Ok(true)) {
+        return Ok(());
+    }
+    let message = [NO_EVENT, target.settings.delimiter().as_bytes()].concat();
+    if client.emit_raw(&message).is_err() {
+        return Ok(());
+    }
+    let ended = tokio::time::timeout(SILENCE, async {
+        loop {
+            match events.recv().await {
+                Some(ClientEvent::Disconnected { .. } | ClientEvent::Destroyed) | None => break,
+                Some(_) => {}
+            }
+        }
+    });
+    let text = match ended.await {
+        Ok(()) => {
+            "it closes the connection on what is no event: as node-ipc 14 does, and this project with a preset of v14"
+        }
+        Err(_) => "it goes on after what is no event: as node-ipc 9 to 12 do, and this project with the preset v9",
+    };
+    client.disconnect();
+    findings.note("version", text, None).await
+}

@@ -1,0 +1,153 @@
+//! Host names, ports, and whether somebody answers.
+
+use super::{Findings, guess, tls};
+use crate::address::Target;
+use crate::exit::Outcome;
+use ipc_tokio::{Client, ClientEvent, ConnectionError};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::net::{TcpStream, lookup_host};
+
+/// How long an answer may take.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long a server may take to refuse a client that it let in, as servers of TLS 1.3 and those that are full do.
+const SECOND_THOUGHTS: Duration = Duration::from_millis(300);
+
+pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe: bool) -> Outcome {
+    let addresses = resolve(findings, target).await?;
+    let mut reached = Vec::new();
+    for address in addresses {
+        let began = Instant::now();
+        match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(_)) => {
+                reached.push(address);
+                let took = crate::clock::short(began.elapsed());
+                findings.good("port", format!("{address} takes connections, after {took}")).await?;
+            }
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                let help = "start the server; one that is bound to another address of the machine is not reached here";
+                findings.problem("port", format!("nobody listens at {address}"), help).await?;
+            }
+            Ok(Err(error)) => {
+                let help = "is the network there, and is the address right?";
+                findings.problem("port", format!("{address}: {error}"), help).await?;
+            }
+            Err(_) => {
+                let help = "a firewall may swallow it, or the machine is down";
+                findings
+                    .problem("port", format!("{address} does not answer within {} s", PATIENCE.as_secs()), help)
+                    .await?;
+            }
+        }
+    }
+    let Some(&address) = reached.first() else { return Ok(()) };
+    if target.tls {
+        tls::examine(findings, target, address).await?;
+    } else {
+        if !address.ip().is_loopback() {
+            let help = "what is sent can be read on the way, and whoever reaches the port may connect; use tls:";
+            findings.warning("encryption", "none: it goes in clear", help).await?;
+        }
+    }
+    if answers(findings, target).await? {
+        guess::behaviour(findings, target, probe).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn datagrams(findings: &mut Findings<'_>, target: &Target) -> Outcome {
+    let addresses = resolve(findings, target).await?;
+    let help = "send something that is answered: `ipc send ADDRESS NAME --await NAME`";
+    if !addresses.is_empty() {
+        let text = "whether somebody listens cannot be seen from here: over UDP nobody has to answer";
+        findings.note("answer", text, Some(help)).await?;
+    }
+    Ok(())
+}
+
+async fn resolve(findings: &mut Findings<'_>, target: &Target) -> Outcome<Vec<SocketAddr>> {
+    let (host, port) = (target.endpoint.host().unwrap_or_default(), target.endpoint.port().unwrap_or_default());
+    match lookup_host((host, port)).await {
+        Ok(found) => {
+            let found: Vec<SocketAddr> = found.collect();
+            let shown: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
+            findings.good("host", format!("{host} is {}", shown.join(", "))).await?;
+            Ok(found)
+        }
+        Err(error) => {
+            let help = "is the name spelt right, and does it have an address? `getent hosts NAME` asks as we do";
+            findings.problem("host", format!("{host} is not found: {error}"), help).await?;
+            Ok(Vec::new())
+        }
+    }
+}
+
+/// Whether we are let in, as a client of the library is.
+pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target) -> Outcome<bool> {
+    let client = match Client::at(target.settings.clone(), target.endpoint.clone()) {
+        Ok(client) => client,
+        Err(error) => {
+            findings.problem("options", error.to_string(), "correct the option that it names").await?;
+            return Ok(false);
+        }
+    };
+    let mut events = client.events();
+    client.start();
+    let began = Instant::now();
+    let mut said = None;
+    let connected = loop {
+        match tokio::time::timeout(PATIENCE, events.recv()).await {
+            Ok(Some(ClientEvent::Connected)) => break true,
+            Ok(Some(ClientEvent::Error(error))) => said = Some(error),
+            Ok(Some(ClientEvent::Destroyed) | None) | Err(_) => break false,
+            Ok(Some(_)) => {}
+        }
+    };
+    let took = crate::clock::short(began.elapsed());
+    if !connected {
+        refused(findings, said.as_ref()).await?;
+        return Ok(false);
+    }
+    // It may think better of it.
+    let after = tokio::time::timeout(SECOND_THOUGHTS, async {
+        loop {
+            match events.recv().await {
+                Some(ClientEvent::Error(error)) => said = Some(error),
+                Some(ClientEvent::Disconnected { .. } | ClientEvent::Destroyed) | None => break,
+                Some(_) => {}
+            }
+        }
+    });
+    let stays = after.await.is_err();
+    client.disconnect();
+    if stays {
+        let text = format!("a client is let in, after {took}, and stays connected");
+        findings.good("answer", text).await?;
+        return Ok(true);
+    }
+    match said {
+        Some(_) => refused(findings, said.as_ref()).await?,
+        None => {
+            let help = "is it full (maxConnections), or does it let in only some (an accept filter)? Its log says";
+            findings.problem("answer", "a client is let in, and its connection closed at once", help).await?;
+        }
+    }
+    Ok(false)
+}
+
+async fn refused(findings: &mut Findings<'_>, said: Option<&ConnectionError>) -> Outcome {
+    let text = match (said.and_then(ConnectionError::io), said) {
+        (Some(error), _) => error.to_string(),
+        (None, Some(error)) => error.to_string(),
+        (None, None) => format!("nothing came within {} s", PATIENCE.as_secs()),
+    };
+    let help = match &text {
+        text if text.contains("does not speak TLS") => "use tcp: instead of tls:, or set tls at the server",
+        text if text.contains("TLS") || text.contains("certificate") => {
+            "see the certificates above; --ca names what to trust, --cert and --key what to show, --server-name the name that is meant"
+        }
+        _ => "look into the server's log",
+    };
+    findings.problem("answer", format!("a client is not let in: {text}"), help).await
+}

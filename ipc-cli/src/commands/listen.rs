@@ -1,0 +1,318 @@
+//! `ipc listen`: a server that shows what it gets, and answers if it is told to.
+
+use super::CLOSE_WITHIN;
+use crate::Context;
+use crate::address::{Target, show};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::glob::{Glob, wanted};
+use crate::output::{Output, Traffic, What, Who};
+use crate::{payload, request_wire};
+use clap::Args;
+use ipc_tokio::{ConnectionError, EmitError, Message, Remote, ServeError, Server, ServerEvent, UdpEvent, UdpServer};
+use std::collections::HashMap;
+use std::time::SystemTime;
+
+/// Serve at an address and show what clients send.
+///
+/// Shows events on stdout as they come; who connects and who leaves, with --lifecycle. With --echo every event goes back to its
+/// sender as it is; with --reply an event of that name is answered with that data, under the same name. An event that is a request
+/// (see `ipc request`) is answered as one.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ipc listen unix:world                          show what clients send
+  ipc listen tcp:8000 --echo                     send everything back
+  ipc listen unix:world --reply 'ping=\"pong\"'    answer pings
+  ipc listen unix:world -n 1                     end after one event
+  ipc listen unix:world | jq -r 'select(.type == \"log\") | .data'
+  ipc listen tls:0.0.0.0:8443 --cert server.pem --key server.key
+  ipc listen udp:127.0.0.1:8000 --lifecycle")]
+pub(crate) struct Listen {
+    /// Where to listen, as unix:world, unix:/path, tcp:host:port (see `ipc --help`)
+    address: String,
+    /// Send every event back to who sent it
+    #[arg(long)]
+    echo: bool,
+    /// Answer events of this name with this data (JSON or @file); repeatable
+    #[arg(long, value_name = "NAME=JSON")]
+    reply: Vec<String>,
+    /// Show only events of names like this (* and ?); repeatable. All are answered
+    #[arg(long, short, value_name = "GLOB")]
+    filter: Vec<Glob>,
+    /// End after that many events shown
+    #[arg(long, short = 'n', value_name = "N")]
+    count: Option<u64>,
+    /// Show on stdout, too, who connects and who leaves
+    #[arg(long)]
+    lifecycle: bool,
+    /// Take the address from a server that is alive (option takeOver)
+    #[arg(long)]
+    take_over: bool,
+}
+
+/// How events are answered.
+struct Answers {
+    echo: bool,
+    replies: HashMap<String, String>,
+}
+
+/// What shows events, and counts them.
+struct Shown<'a> {
+    output: &'a Output,
+    filter: &'a [Glob],
+    left: Option<u64>,
+    lifecycle: bool,
+}
+
+impl Listen {
+    pub(crate) async fn run(self, context: Context) -> Outcome {
+        let answers = Answers::new(self.echo, &self.reply)?;
+        let take_over = self.take_over;
+        let target = Target::parse(&self.address, &context.options, |config| match take_over {
+            true => config.take_over(true),
+            false => config,
+        })?;
+        let mut shown =
+            Shown { output: &context.output, filter: &self.filter, left: self.count, lifecycle: self.lifecycle };
+        if self.count == Some(0) {
+            return Err(Failure::usage("--count 0 shows nothing; leave it out to go on for ever"));
+        }
+        let serving = async {
+            if target.endpoint.is_udp() {
+                datagrams(&context, target, &answers, &mut shown).await
+            } else {
+                streams(&context, target, &answers, &mut shown).await
+            }
+        };
+        tokio::select! {
+            outcome = serving => outcome,
+            failure = context.output.nobody_reads() => Err(failure),
+        }
+    }
+}
+
+async fn streams(context: &Context, target: Target, answers: &Answers, shown: &mut Shown<'_>) -> Outcome {
+    let name = target.show();
+    let server = Server::at(target.settings, target.endpoint).map_err(|error| not_serving(&name, &error))?;
+    let mut events = server.events();
+    server.start().await.map_err(|error| not_serving(&name, &error))?;
+    context.output.note(format_args!("listening at {}", show(&server.local_endpoint(), target.tls)));
+    let outcome = loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            _ = context.interrupt.told() => break Ok(()),
+        };
+        let Some(event) = event else { break Ok(()) };
+        let outcome = match event {
+            ServerEvent::Message(peer, message) => {
+                let number = peer.id().get();
+                let shown = shown.event(Who::Connection(number), &message).await;
+                if let Some(Err(error)) = answers.of(&message).map(|answer| peer.emit_message(&answer)) {
+                    not_answered(context, &format!("connection {number}"), &error);
+                }
+                shown
+            }
+            ServerEvent::Data(peer, bytes) => {
+                let outcome = shown.other(Who::Connection(peer.id().get()), bytes.len(), What::Data(&bytes)).await;
+                if answers.echo {
+                    if let Err(error) = peer.emit_raw(&bytes) {
+                        not_answered(context, &format!("connection {}", peer.id().get()), &error);
+                    }
+                }
+                outcome
+            }
+            ServerEvent::Connected(peer) => {
+                let remote = remote(peer.remote());
+                shown.lifecycle(Who::Connection(peer.id().get()), What::Open { peer: &remote }).await
+            }
+            ServerEvent::Disconnected { peer, .. } => {
+                let what = What::Close { reason: None, sent: None };
+                shown.lifecycle(Who::Connection(peer.id().get()), what).await
+            }
+            ServerEvent::Error(peer, error) => {
+                let who = Who::Connection(peer.id().get());
+                shown.error(who, &format!("connection {}", peer.id().get()), &error).await
+            }
+            ServerEvent::Refused { remote: who, error, .. } => {
+                let (peer, reason) = (remote(&who), error.to_string());
+                context.output.warn(format_args!("{peer} was not let in: {reason}"));
+                shown.lifecycle(Who::Only, What::Refused { peer: &peer, reason: &reason }).await
+            }
+            _ => Ok(true),
+        };
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(failure) => break Err(failure),
+        }
+    };
+    server.shutdown(CLOSE_WITHIN).await;
+    outcome
+}
+
+async fn datagrams(context: &Context, target: Target, answers: &Answers, shown: &mut Shown<'_>) -> Outcome {
+    let name = target.show();
+    let server = UdpServer::at(target.settings, target.endpoint).map_err(|error| not_serving(&name, &error))?;
+    let mut events = server.events();
+    server.start().await.map_err(|error| not_serving(&name, &error))?;
+    context.output.note(format_args!("listening at {}", server.local_endpoint()));
+    let outcome = loop {
+        let event = tokio::select! {
+            event = events.recv() => event,
+            _ = context.interrupt.told() => break Ok(()),
+        };
+        let Some(event) = event else { break Ok(()) };
+        let outcome = match event {
+            UdpEvent::Message(peer, message) => {
+                let address = peer.address().to_string();
+                let shown = shown.event(Who::Address(address.clone()), &message).await;
+                if let Some(Err(error)) = answers.of(&message).map(|answer| peer.emit_message(&answer)) {
+                    not_answered(context, &address, &error);
+                }
+                shown
+            }
+            UdpEvent::Data(peer, bytes) => {
+                let address = peer.address().to_string();
+                let shown = shown.other(Who::Address(address.clone()), bytes.len(), What::Data(&bytes)).await;
+                if answers.echo {
+                    if let Err(error) = peer.emit_raw(&bytes) {
+                        not_answered(context, &address, &error);
+                    }
+                }
+                shown
+            }
+            UdpEvent::PeerAdded(peer) => {
+                let address = peer.address().to_string();
+                shown.lifecycle(Who::Address(address.clone()), What::Open { peer: &address }).await
+            }
+            UdpEvent::PeerRemoved { peer, .. } => {
+                let what = What::Close { reason: None, sent: None };
+                shown.lifecycle(Who::Address(peer.address().to_string()), what).await
+            }
+            UdpEvent::Error { peer, error } => {
+                let address = peer.map_or_else(|| String::from("unknown"), |peer| peer.address().to_string());
+                shown.error(Who::Address(address.clone()), &address, &error).await
+            }
+            _ => Ok(true),
+        };
+        match outcome {
+            Ok(true) => {}
+            Ok(false) => break Ok(()),
+            Err(failure) => break Err(failure),
+        }
+    };
+    server.shutdown(CLOSE_WITHIN).await;
+    outcome
+}
+
+impl Shown<'_> {
+    /// Shows an event if it is wanted. Gives whether to go on.
+    async fn event(&mut self, who: Who, message: &Message) -> Outcome<bool> {
+        if !wanted(self.filter, message.name()) {
+            return Ok(true);
+        }
+        let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
+        self.other(who, message.frame().len(), what).await
+    }
+
+    async fn other(&mut self, who: Who, bytes: usize, what: What<'_>) -> Outcome<bool> {
+        Traffic { time: SystemTime::now(), who, from: None, bytes, what }.write(self.output).await?;
+        self.left = self.left.map(|left| left - 1);
+        Ok(self.left != Some(0))
+    }
+
+    async fn lifecycle(&mut self, who: Who, what: What<'_>) -> Outcome<bool> {
+        if self.lifecycle {
+            Traffic { time: SystemTime::now(), who, from: None, bytes: 0, what }.write(self.output).await?;
+        }
+        Ok(true)
+    }
+
+    async fn error(&mut self, who: Who, name: &str, error: &ConnectionError) -> Outcome<bool> {
+        if let ConnectionError::Protocol { error, frame, .. } = error {
+            let what = What::Malformed { error, frame };
+            Traffic { time: SystemTime::now(), who, from: None, bytes: frame.len(), what }.write(self.output).await?;
+        } else {
+            self.output.warn(format_args!("{name}: {error}"));
+        }
+        Ok(true)
+    }
+}
+
+impl Answers {
+    fn new(echo: bool, replies: &[String]) -> Outcome<Self> {
+        let mut all = HashMap::new();
+        for reply in replies {
+            let Some((name, data)) = reply.split_once('=') else {
+                return Err(Failure::usage(format!("--reply {reply}: there is no `=`"))
+                    .help("write --reply NAME=JSON, for instance --reply 'ping=\"pong\"'"));
+            };
+            if let Some(data) = payload::read(Some(data), false)? {
+                all.insert(name.to_owned(), data);
+            }
+        }
+        Ok(Self { echo, replies: all })
+    }
+
+    /// What is to be said to an event, if anything.
+    fn of(&self, message: &Message) -> Option<Message> {
+        let request = request_wire::as_request(message);
+        let reply = self.replies.get(message.name());
+        let answer = match (request, reply) {
+            (Some((token, _)), Some(reply)) => {
+                Message::from_json(request_wire::REPLY, Some(&request_wire::response(&token, reply)))
+            }
+            (Some((token, params)), None) if self.echo => {
+                Message::from_json(request_wire::REPLY, Some(&request_wire::response(&token, &params)))
+            }
+            (None, Some(reply)) => Message::from_json(message.name(), Some(reply)),
+            (None, None) if self.echo => return Some(message.clone()),
+            _ => return None,
+        };
+        // It is JSON: of a message that was received, or of the command line where it was checked.
+        answer.ok()
+    }
+}
+
+fn not_answered(context: &Context, who: &str, error: &EmitError) {
+    // Who sends and leaves, as `ipc send` does, wants no answer.
+    if matches!(error, EmitError::Closed) {
+        return;
+    }
+    context.output.warn(format_args!("{who} gets no answer: {error}"));
+}
+
+/// Who it is, for people.
+pub(crate) fn remote(remote: &Remote) -> String {
+    if let Some(address) = remote.address {
+        return address.to_string();
+    }
+    let known = remote.credentials.map(|credentials| {
+        let known = [("uid", credentials.uid), ("pid", credentials.pid)];
+        let known = known.into_iter().filter_map(|(name, number)| Some(format!("{name} {}", number?)));
+        known.collect::<Vec<_>>().join(", ")
+    });
+    known.filter(|known| !known.is_empty()).unwrap_or_else(|| String::from("a local process"))
+}
+
+/// A server that does not start.
+pub(crate) fn not_serving(name: &str, error: &ServeError) -> Failure {
+    match error {
+        ServeError::Listen { source, .. } => {
+            let advice = match source.kind() {
+                std::io::ErrorKind::AddrInUse => {
+                    "another server is there: stop it, or choose another address. `ipc doctor ADDRESS` says who it is"
+                }
+                std::io::ErrorKind::PermissionDenied => {
+                    "choose a place that you may write to (--socket-root), or a port from 1024"
+                }
+                std::io::ErrorKind::NotFound => "is the directory there, or the host name right?",
+                _ => "`ipc doctor ADDRESS` looks closer",
+            };
+            Failure::new(Exit::Unreachable, format!("cannot listen at {name}"), source).help(advice)
+        }
+        ServeError::Tls(error) => Failure::usage(format!("cannot listen at {name}: {error}"))
+            .help("a TLS server needs --cert FILE and --key FILE, in PEM"),
+        other => Failure::usage(format!("cannot listen at {name}: {other}")),
+    }
+}

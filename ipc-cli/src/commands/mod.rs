@@ -1,0 +1,108 @@
+//! The command line: one subcommand a file, each with its flags, its examples and what it does.
+
+mod bench;
+mod completions;
+mod doctor;
+mod listen;
+mod ls;
+mod man;
+mod record;
+mod replay;
+mod request;
+mod send;
+mod sub;
+mod tap;
+
+use crate::Context;
+use crate::exit::{CODES, Outcome};
+use crate::options::Common;
+pub(crate) use listen::{not_serving, remote};
+
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::time::Duration;
+
+/// How long a connection or a server may take to close.
+pub(crate) const CLOSE_WITHIN: Duration = Duration::from_secs(5);
+
+/// The same for one on which there is nothing left to say: a server that ends as well is waited for, and no other.
+const LEAVE_WITHIN: Duration = Duration::from_millis(200);
+
+/// How often what is drawn on a terminal is drawn anew.
+const TICK: Duration = Duration::from_millis(100);
+
+/// What `ipc` alone says.
+pub(crate) const SHORT: &str = "\
+Listen to, send and watch events of node-ipc from a shell.
+
+  ipc listen unix:world --echo            a server that shows and echoes events
+  ipc send unix:world message '\"hello\"'   one event to the service `world`
+  ipc tap unix:/tmp/app.tap unix:world    what passes between clients and `world`
+
+`ipc help` lists all commands, `ipc help COMMAND` has examples of each.";
+
+/// Listen to, send and watch events of node-ipc from a shell: over Unix sockets, named pipes, TCP, TLS and UDP.
+#[derive(Parser, Debug)]
+#[command(name = "ipc", version, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{}\n\n{CODES}", crate::address::FORMS))]
+#[command(disable_help_subcommand = false, propagate_version = true, max_term_width = 120)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  ipc listen unix:world --echo
+  ipc send unix:world message '\"hello\"'
+  ipc sub unix:world --filter 'job.*'
+  ipc tap unix:/tmp/tap unix:world";
+
+/// What is to be done.
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    Listen(listen::Listen),
+    Send(send::Send),
+    Request(request::Request),
+    Sub(sub::Sub),
+    Tap(tap::Tap),
+    Record(record::Record),
+    Replay(replay::Replay),
+    Bench(bench::Bench),
+    Ls(ls::Ls),
+    Doctor(doctor::Doctor),
+    Completions(completions::Completions),
+    Man(man::Man),
+}
+
+impl Command {
+    pub(crate) async fn run(self, context: Context) -> Outcome {
+        match self {
+            Self::Listen(command) => command.run(context).await,
+            Self::Send(command) => command.run(context).await,
+            Self::Request(command) => command.run(context).await,
+            Self::Sub(command) => command.run(context).await,
+            Self::Tap(command) => command.run(context).await,
+            Self::Record(command) => command.run(context).await,
+            Self::Replay(command) => command.run(context).await,
+            Self::Bench(command) => command.run(context).await,
+            Self::Ls(command) => command.run(context).await,
+            Self::Doctor(command) => command.run(context).await,
+            Self::Completions(command) => command.run(context).await,
+            Self::Man(command) => command.run(context).await,
+        }
+    }
+}
+
+/// A bar on stderr, if that is a terminal.
+fn bar(context: &Context, length: u64) -> ProgressBar {
+    let bar = if context.output.draws() { ProgressBar::new(length) } else { ProgressBar::hidden() };
+    let style = ProgressStyle::with_template("[{elapsed_precise}] {wide_bar} {percent} %");
+    style.map_or(bar.clone(), |style| bar.with_style(style))
+}
+
+/// The same for what has no end.
+fn spinner(context: &Context) -> ProgressBar {
+    if context.output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() }
+}

@@ -1,0 +1,120 @@
+//! `ipc record`: what passes or comes, into a file that `ipc replay` plays.
+
+use super::tap::pair;
+use super::{LEAVE_WITHIN, TICK};
+use crate::Context;
+use crate::client::{Connecting, lost};
+use crate::exit::{Failure, Outcome};
+use crate::output::{Side, Traffic, What, Who};
+use crate::proxy::{self, Recording, Sink};
+use clap::Args;
+use indicatif::ProgressBar;
+use ipc_tokio::{ClientEvent, ConnectionError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Record events into a file.
+///
+/// Either what passes between clients and a server, as `ipc tap` sees it (--listen and --to), or what a server sends to a client (--from).
+/// The file has one line of JSON for each event, as the commands write them to stdout, with the time in microseconds; only you may
+/// read it. Ends with SIGINT, or when the server of --from closes the connection.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ipc record day.ndjson --listen unix:/tmp/app.tap --to unix:world
+  ipc record news.ndjson --from unix:world
+  ipc replay day.ndjson unix:world   what the clients had sent, once more")]
+pub(crate) struct Record {
+    /// The file to make
+    file: PathBuf,
+    /// Record what this server sends
+    #[arg(long, value_name = "ADDRESS", required_unless_present = "listen", conflicts_with = "listen")]
+    from: Option<String>,
+    /// Stand between clients, who connect here, and the server of --to
+    #[arg(long, value_name = "ADDRESS", requires = "to")]
+    listen: Option<String>,
+    /// The real server
+    #[arg(long, value_name = "ADDRESS", requires = "listen")]
+    to: Option<String>,
+    /// Replace the file if there is one
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    connecting: Connecting,
+}
+
+impl Record {
+    pub(crate) async fn run(self, context: Context) -> Outcome {
+        let addresses = match (&self.listen, &self.to) {
+            (Some(listen), Some(to)) => Some(pair(listen, to, &context.options)?),
+            _ => None,
+        };
+        let recording = Recording::create(&self.file, self.overwrite)?;
+        let bar = progress(&context, &recording);
+        let outcome = match addresses {
+            Some((listen, to)) => proxy::run(&context, listen, to, Sink::Recorded(Arc::clone(&recording))).await,
+            None => self.client(&context, &recording).await,
+        };
+        bar.finish_and_clear();
+        context.output.note(format_args!("{} events in {}", recording.events(), self.file.display()));
+        outcome
+    }
+
+    async fn client(&self, context: &Context, recording: &Recording) -> Outcome {
+        let address = self.from.as_deref().unwrap_or_default();
+        let mut connected = tokio::select! {
+            connected = self.connecting.connect(context, address, false) => connected?,
+            exit = context.interrupt.told() => return Err(Failure::silent(exit)),
+        };
+        context.output.note(format_args!("recording what {} sends", connected.name));
+        let recorded = async {
+            let mut last_error = None;
+            loop {
+                let event = connected.events.recv().await;
+                let (bytes, what) = match &event {
+                    Some(ClientEvent::Message(message)) => {
+                        let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
+                        (message.frame().len(), what)
+                    }
+                    Some(ClientEvent::Data(bytes)) => (bytes.len(), What::Data(bytes)),
+                    Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, .. })) => {
+                        (frame.len(), What::Malformed { error, frame })
+                    }
+                    Some(ClientEvent::Error(error)) => {
+                        last_error = Some(error.to_string());
+                        continue;
+                    }
+                    Some(ClientEvent::Destroyed) | None => {
+                        return match last_error {
+                            Some(error) => Err(lost(format_args!("recording {}", connected.name), Some(&error))),
+                            None => Ok(()),
+                        };
+                    }
+                    Some(_) => continue,
+                };
+                let from = Some(Side::Server);
+                recording.write(&Traffic { time: SystemTime::now(), who: Who::Only, from, bytes, what })?;
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = recorded => outcome,
+            _ = context.interrupt.told() => Ok(()),
+        };
+        let _nothing_unsent = connected.client.close_within(LEAVE_WITHIN).await;
+        outcome
+    }
+}
+
+/// Counts on a terminal.
+fn progress(context: &Context, recording: &Arc<Recording>) -> ProgressBar {
+    let bar = super::spinner(context);
+    let (shown, recording) = (bar.clone(), Arc::clone(recording));
+    tokio::spawn(async move {
+        while !shown.is_finished() {
+            shown.set_message(format!("{} events", recording.events()));
+            tokio::time::sleep(TICK).await;
+        }
+    });
+    bar
+}

@@ -1,0 +1,141 @@
+//! `ipc request`: a question, and its answer on stdout.
+
+use super::LEAVE_WITHIN;
+use super::send::{datagrams, not_sent};
+use crate::Context;
+use crate::address::Target;
+use crate::client::{Connected, Connecting, lost, seconds};
+use crate::escape::one_line;
+use crate::exit::{Exit, Failure, Outcome};
+use crate::payload;
+use crate::request_wire::{self, Response};
+use clap::Args;
+use ipc_tokio::{ClientEvent, Message, UdpEvent};
+use std::time::Duration;
+
+/// Ask a server and print its answer.
+///
+/// The request is an event of that name whose data is {"$request": token, "params": …}; the answer is the event `$reply` with the same
+/// token. Its result goes to stdout as one line of JSON. An answer that is an error goes to stderr, and the exit code is 5. A peer that
+/// does not know requests does not answer: exit code 4.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ipc request unix:world sum '[1, 2, 3]'
+  ipc request unix:world whoami --timeout 2
+  ipc request unix:world render @scene.json | jq .url
+  ipc listen unix:world --reply 'sum=6'   a server to try it with")]
+pub(crate) struct Request {
+    /// The server, as unix:world, unix:/path, tcp:host:port, udp:host:port (see `ipc --help`)
+    address: String,
+    /// The name of the request
+    name: String,
+    /// Its params: JSON, @file, or - for stdin
+    params: Option<String>,
+    /// The params are text, and become a JSON string
+    #[arg(long, short)]
+    text: bool,
+    /// How long the answer may take
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
+    timeout: Duration,
+    #[command(flatten)]
+    connecting: Connecting,
+}
+
+impl Request {
+    pub(crate) async fn run(self, context: Context) -> Outcome {
+        let params = payload::read(self.params.as_deref(), self.text)?;
+        tokio::select! {
+            outcome = self.ask(&context, params.as_deref()) => outcome,
+            exit = context.interrupt.told() => Err(Failure::silent(exit)),
+        }
+    }
+
+    async fn ask(&self, context: &Context, params: Option<&str>) -> Outcome {
+        let target = Target::parse(&self.address, &context.options, |config| config)?;
+        let token = request_wire::token();
+        let message = super::send::event(&self.name, Some(&request_wire::request(&token, params)))?;
+        let response = if target.endpoint.is_udp() {
+            let (server, peer, mut events) = datagrams(&target).await?;
+            let sent = peer.send_message(&message).await;
+            sent.map_err(|error| not_sent(&message, &target.show(), &error))?;
+            let answer = async {
+                loop {
+                    match events.recv().await {
+                        Some(UdpEvent::Message(_, message)) => {
+                            if let Some(response) = request_wire::as_response(&message, &token) {
+                                break Ok(response);
+                            }
+                        }
+                        Some(UdpEvent::Error { error, .. }) => context.output.warn(error),
+                        Some(_) => {}
+                        None => break Err(lost(self.tried(&target), Some("the socket is closed"))),
+                    }
+                }
+            };
+            let response = self.within(&target, answer).await;
+            server.abort();
+            response?
+        } else {
+            let mut connected = self.connecting.connect_to(context, &target, false).await?;
+            let response = self.within(&target, self.over_stream(context, &mut connected, &message, &token)).await;
+            // The answer is here: what else the server may want to say is of no interest.
+            let _nothing_unsent = connected.client.close_within(LEAVE_WITHIN).await;
+            response?
+        };
+        match response {
+            Response::Result(result) => context.output.line(one_line(&result)).await,
+            Response::Error { code, message, json } => {
+                let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
+                context.output.warn(format_args!("the error as it came: {}", one_line(&json)));
+                Err(Failure::new(Exit::Remote, self.tried(&target), format!("the peer says{code}: {message}"))
+                    .help("the request has arrived; it is for the peer to say what is wrong with it"))
+            }
+        }
+    }
+
+    async fn over_stream(
+        &self,
+        context: &Context,
+        connected: &mut Connected,
+        message: &Message,
+        token: &str,
+    ) -> Outcome<Response> {
+        let sent = connected.client.send_message(message).await;
+        sent.map_err(|error| not_sent(message, &connected.name, &error))?;
+        loop {
+            match connected.events.recv().await {
+                Some(ClientEvent::Message(message)) => {
+                    if let Some(response) = request_wire::as_response(&message, token) {
+                        return Ok(response);
+                    }
+                }
+                Some(ClientEvent::Error(error)) => context.output.warn(error),
+                Some(ClientEvent::Destroyed) | None => {
+                    return Err(lost(
+                        format_args!("waiting for the answer to {} of {}", self.name, connected.name),
+                        None,
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    async fn within<T>(&self, target: &Target, answer: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+        match tokio::time::timeout(self.timeout, answer).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                let happened = format!("no answer came within {} s", self.timeout.as_secs_f64());
+                Err(Failure::new(Exit::TimedOut, self.tried(target), happened).help(
+                    "does that peer answer requests of this name? A plain node-ipc peer needs a helper for it; \
+                     `ipc send --await NAME` waits for a plain event",
+                ))
+            }
+        }
+    }
+
+    fn tried(&self, target: &Target) -> String {
+        format!("requesting {} of {}", self.name, target.show())
+    }
+}

@@ -1,0 +1,278 @@
+//! `ipc send`: one event, or one for each line of stdin.
+
+use super::CLOSE_WITHIN;
+use crate::Context;
+use crate::address::Target;
+use crate::client::{Connected, Connecting, lost};
+use crate::exit::{Exit, Failure, Outcome};
+use crate::output::{Traffic, What, Who};
+use crate::payload;
+use clap::Args;
+use ipc_tokio::{ClientEvent, EmitError, Events, Message, UdpEvent, UdpPeer, UdpServer};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::io::IsTerminal;
+use std::time::SystemTime;
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+/// Send one event, or one for each line of stdin.
+///
+/// With a NAME it is one event, whose data is JSON, @file, - for stdin, or nothing. Without, every line of stdin is an event
+/// {"type": NAME, "data": …}, as other commands write them. Ends when everything has been handed to the server's system: node-ipc
+/// has no acknowledgements.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  ipc send unix:world message '\"hello\"'               the text hello
+  ipc send unix:world message --text hello            the same
+  ipc send unix:world point '{\"x\": 1, \"y\": 2}'
+  ipc send unix:world picture @picture.json           the JSON that a file holds
+  date | ipc send unix:world log --text -             all of stdin as one text
+  jq -c '{type: \"row\", data: .}' rows.json | ipc send unix:world
+  ipc send unix:world ping --await pong --timeout 5   and print the answer")]
+pub(crate) struct Send {
+    /// The server, as unix:world, unix:/path, tcp:host:port, udp:host:port (see `ipc --help`)
+    address: String,
+    /// The name of the event
+    name: Option<String>,
+    /// Its data: JSON, @file, or - for stdin
+    data: Option<String>,
+    /// The data is text, and becomes a JSON string
+    #[arg(long, short, requires = "name")]
+    text: bool,
+    /// Then wait for an event of this name and print it
+    #[arg(long = "await", value_name = "NAME")]
+    awaited: Option<String>,
+    /// How long --await may take
+    #[arg(long, value_name = "SECONDS", value_parser = crate::client::seconds, default_value = "10", requires = "awaited")]
+    timeout: std::time::Duration,
+    #[command(flatten)]
+    connecting: Connecting,
+}
+
+/// Where events go.
+enum Way {
+    Stream(Connected),
+    Datagrams(UdpServer, UdpPeer, Events<UdpEvent>),
+}
+
+impl Send {
+    pub(crate) async fn run(self, context: Context) -> Outcome {
+        let one = match &self.name {
+            Some(name) => Some(event(name, payload::read(self.data.as_deref(), self.text)?.as_deref())?),
+            None => None,
+        };
+        tokio::select! {
+            outcome = self.work(&context, one) => outcome,
+            exit = context.interrupt.told() => Err(Failure::silent(exit)),
+        }
+    }
+
+    async fn work(&self, context: &Context, one: Option<Message>) -> Outcome {
+        let mut way = self.way(context).await?;
+        let outcome = self.exchange(context, one, &mut way).await;
+        // What was sent before something went wrong is to arrive all the same.
+        let closed = way.close().await;
+        outcome.and(closed)
+    }
+
+    async fn exchange(&self, context: &Context, one: Option<Message>, way: &mut Way) -> Outcome {
+        match one {
+            Some(message) => way.send(&message).await?,
+            None => self.lines(context, way).await?,
+        }
+        if let Some(name) = &self.awaited {
+            match tokio::time::timeout(self.timeout, way.answer(context, name)).await {
+                Ok(outcome) => return outcome,
+                Err(_) => {
+                    let happened = format!("none came within {} s", self.timeout.as_secs_f64());
+                    return Err(Failure::new(Exit::TimedOut, format!("waiting for an event {name}"), happened)
+                        .help("does the server answer with an event of that name? `ipc sub` shows what it sends; --timeout waits longer"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn way(&self, context: &Context) -> Outcome<Way> {
+        let target = Target::parse(&self.address, &context.options, |config| config)?;
+        if target.settings.is_raw() {
+            return Err(Failure::usage("rawBuffer is set, and raw connections have no events")
+                .help("leave -o rawBuffer or -o parser=raw out; for bytes use `socat` or `nc -U`"));
+        }
+        if target.endpoint.is_udp() {
+            let (server, peer, events) = datagrams(&target).await?;
+            return Ok(Way::Datagrams(server, peer, events));
+        }
+        self.connecting.connect_to(context, &target, false).await.map(Way::Stream)
+    }
+
+    /// Every line of stdin is an event.
+    async fn lines(&self, context: &Context, way: &mut Way) -> Outcome {
+        if std::io::stdin().is_terminal() {
+            context.output.note("one event a line, as {\"type\": \"message\", \"data\": \"hello\"}; Ctrl-D ends");
+        }
+        let mut lines = BufReader::with_capacity(64 * 1024, tokio::io::stdin()).lines();
+        let mut number = 0_u64;
+        loop {
+            let line = lines.next_line().await;
+            let line = line.map_err(|error| Failure::new(Exit::Failed, "reading stdin", error))?;
+            let Some(line) = line else { break };
+            number += 1;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let message = parse(&line).map_err(|why| {
+                Failure::new(Exit::Failed, format!("line {number} of stdin is no event"), why)
+                    .help("a line is {\"type\": NAME, \"data\": JSON}; the events of the lines before it were sent")
+            })?;
+            // Lines that `ipc` itself has written may be about something else than events.
+            if let Some(message) = message {
+                way.send(&message).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A socket of our own, the peer at an address, and what is heard.
+pub(crate) async fn datagrams(target: &Target) -> Outcome<(UdpServer, UdpPeer, Events<UdpEvent>)> {
+    let name = target.show();
+    let (host, port) = (target.endpoint.host().unwrap_or_default(), target.endpoint.port().unwrap_or_default());
+    let any =
+        if matches!(target.endpoint, ipc_tokio::Endpoint::Udp6 { .. }) { "udp6:[::]:0" } else { "udp4:0.0.0.0:0" };
+    let unreachable =
+        |what: &dyn std::fmt::Display| Failure::new(Exit::Unreachable, format!("cannot send to {name}"), what);
+    let any = any.parse().map_err(|error| unreachable(&error))?;
+    let server = UdpServer::at(target.settings.clone(), any).map_err(|error| unreachable(&error))?;
+    let events = server.events();
+    server.start().await.map_err(|error| unreachable(&error))?;
+    let address = server.resolve(host, port).await.map_err(|error| {
+        unreachable(&error).help("is the host name right? `udp6:` and `udp4:` say which family of addresses to use")
+    })?;
+    let peer = server.peer(address);
+    Ok((server, peer, events))
+}
+
+/// An event, or why it is none.
+pub(crate) fn event(name: &str, data: Option<&str>) -> Outcome<Message> {
+    // Without data node-ipc sends an empty object.
+    let message = Message::from_json(name, Some(data.unwrap_or("{}")));
+    message.map_err(|error| Failure::usage(format!("cannot make the event {name}: {error}")))
+}
+
+/// The event of a line; `None` if the line is one of ours about something else.
+pub(crate) fn parse(line: &str) -> Result<Option<Message>, String> {
+    #[derive(Deserialize)]
+    struct Line<'a> {
+        kind: Option<String>,
+        #[serde(rename = "type")]
+        name: Option<String>,
+        #[serde(borrow, default, deserialize_with = "even_null")]
+        data: Option<&'a RawValue>,
+    }
+    /// `null` is data, and not the absence of any.
+    fn even_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Some)
+    }
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    match (line.kind.as_deref(), line.name) {
+        (None | Some("event"), Some(name)) => {
+            let message = Message::from_json(&name, line.data.map(RawValue::get));
+            message.map(Some).map_err(|error| error.to_string())
+        }
+        (Some("event") | None, None) => Err(String::from("there is no \"type\"")),
+        (Some(_), _) => Ok(None),
+    }
+}
+
+impl Way {
+    async fn send(&mut self, message: &Message) -> Outcome {
+        match self {
+            Self::Stream(connected) => {
+                let sent = connected.client.send_message(message).await;
+                sent.map_err(|error| not_sent(message, &connected.name, &error))
+            }
+            Self::Datagrams(server, peer, _) => {
+                let sent = peer.send_message(message).await;
+                sent.map_err(|error| not_sent(message, &server.local_endpoint().to_string(), &error))
+            }
+        }
+    }
+
+    /// Prints the first event of that name.
+    async fn answer(&mut self, context: &Context, name: &str) -> Outcome {
+        let print = |message: Message| async move {
+            let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
+            let bytes = message.frame().len();
+            Traffic { time: SystemTime::now(), who: Who::Only, from: None, bytes, what }.write(&context.output).await
+        };
+        match self {
+            Self::Stream(connected) => loop {
+                match connected.events.recv().await {
+                    Some(ClientEvent::Message(message)) if message.name() == name => return print(message).await,
+                    Some(ClientEvent::Error(error)) => context.output.warn(error),
+                    Some(ClientEvent::Destroyed) | None => {
+                        return Err(lost(format_args!("waiting for an event {name} of {}", connected.name), None));
+                    }
+                    Some(_) => {}
+                }
+            },
+            Self::Datagrams(_, _, events) => loop {
+                match events.recv().await {
+                    Some(UdpEvent::Message(_, message)) if message.name() == name => return print(message).await,
+                    Some(UdpEvent::Error { error, .. }) => context.output.warn(error),
+                    Some(_) => {}
+                    None => {
+                        return Err(lost(format_args!("waiting for an event {name}"), Some("the socket is closed")));
+                    }
+                }
+            },
+        }
+    }
+
+    async fn close(self) -> Outcome {
+        match self {
+            Self::Stream(connected) => {
+                let closed = connected.client.close_within(CLOSE_WITHIN).await;
+                closed.map_err(|error| lost(format_args!("sending to {}", connected.name), Some(&error.to_string())))
+            }
+            Self::Datagrams(server, ..) => {
+                let unsent = server.shutdown(CLOSE_WITHIN).await;
+                match unsent.messages {
+                    0 => Ok(()),
+                    messages => {
+                        Err(Failure::new(Exit::Failed, "sending datagrams", format!("{messages} events were not sent")))
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// An event was not taken.
+pub(crate) fn not_sent(message: &Message, to: &str, error: &EmitError) -> Failure {
+    let tried = format!("cannot send the event {} to {to}", message.name());
+    match error {
+        EmitError::NotConnected | EmitError::Closed => lost(tried, Some(&error.to_string())),
+        _ => Failure::new(Exit::Failed, tried, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_an_event_with_its_data_as_it_is_written() {
+        let message = parse(r#"{"data": {"a": 1.0}, "type": "x"}"#).expect("an event").expect("an event");
+        assert_eq!((message.name(), message.data_json()), ("x", Some(r#"{"a": 1.0}"#)));
+        let message = parse(r#"{"type": "x", "data": null}"#).expect("an event").expect("an event");
+        assert_eq!(message.data_json(), Some("null"));
+        let message = parse(r#"{"type": "x"}"#).expect("an event").expect("an event");
+        assert_eq!(message.data_json(), None);
+        assert!(parse(r#"{"kind": "open", "peer": "x"}"#).expect("ours").is_none());
+        assert!(parse(r#"{"data": 1}"#).unwrap_err().contains("type"));
+        assert!(parse("x").is_err());
+    }
+}

@@ -1,0 +1,90 @@
+//! Patterns over event names: `*` for any characters, `?` for one; everything else is itself.
+
+/// A pattern. A name without `*` and `?` is a pattern that matches only itself.
+#[derive(Clone, Debug)]
+pub(crate) struct Glob(Vec<char>);
+
+impl std::str::FromStr for Glob {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.chars().collect()))
+    }
+}
+
+impl Glob {
+    /// Whether the whole of `name` is as the pattern says. Takes time linear in name times pattern.
+    pub(crate) fn matches(&self, name: &str) -> bool {
+        let name: Vec<char> = name.chars().collect();
+        let (mut at, mut in_pattern) = (0, 0);
+        // Where the last star stands, and up to where it has eaten the name.
+        let mut star: Option<(usize, usize)> = None;
+        while at < name.len() {
+            match self.0.get(in_pattern) {
+                Some('*') => {
+                    star = Some((in_pattern, at));
+                    in_pattern += 1;
+                }
+                Some(&expected) if expected == '?' || expected == name[at] => {
+                    at += 1;
+                    in_pattern += 1;
+                }
+                _ => match &mut star {
+                    Some((stood, eaten)) => {
+                        *eaten += 1;
+                        (at, in_pattern) = (*eaten, *stood + 1);
+                    }
+                    None => return false,
+                },
+            }
+        }
+        self.0[in_pattern..].iter().all(|&rest| rest == '*')
+    }
+}
+
+/// Whether a name is asked for: by one of the patterns, or because there are none.
+pub(crate) fn wanted(filters: &[Glob], name: &str) -> bool {
+    filters.is_empty() || filters.iter().any(|filter| filter.matches(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matches(pattern: &str, name: &str) -> bool {
+        let Ok(glob) = pattern.parse::<Glob>();
+        glob.matches(name)
+    }
+
+    #[test]
+    fn stars_and_question_marks_match_and_nothing_else_is_special() {
+        for (pattern, name) in [
+            ("message", "message"),
+            ("", ""),
+            ("*", ""),
+            ("*", "anything at all"),
+            ("app.*", "app.message"),
+            ("*.done", "job.42.done"),
+            ("a*b*c", "a-b-b-c"),
+            ("?é?", "1é2"),
+            ("[a]", "[a]"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [("message", "messages"), ("", "x"), ("a?", "a"), ("a*b", "a-c"), ("[a]", "a")] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_of_many_stars_takes_no_exponential_time() {
+        assert!(!matches(&"a*".repeat(1000), &"a".repeat(999)));
+    }
+
+    #[test]
+    fn without_a_filter_every_name_is_wanted() {
+        assert!(wanted(&[], "x"));
+        let Ok(filter) = "y*".parse();
+        assert!(!wanted(&[filter], "x"));
+    }
+}

@@ -1,0 +1,115 @@
+//! Options from the environment: `IPC_MAX_CONNECTIONS` for `maxConnections`, `IPC_TLS_SERVERNAME` for `tls.servername`.
+//!
+//! A variable whose name is near that of an option is a mistake; others that begin with `IPC_` belong to somebody else.
+
+use super::{Layer, Preset, from_text, merge, refused};
+use crate::exit::{Failure, Outcome};
+use ipc_tokio::{Config, ConfigError, TlsOptions};
+use serde_json::Value;
+use std::ffi::OsString;
+
+const PREFIX: &str = "IPC_";
+
+/// Variables of this program that are no options of node-ipc.
+const OURS: [&str; 3] = ["IPC_CONFIG", "IPC_PRESET", "IPC_COLOR"];
+
+pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Outcome<Layer> {
+    let names = names();
+    let mut layer = Layer::default();
+    for (variable, value) in variables {
+        let Some(variable) = variable.to_str().filter(|variable| variable.starts_with(PREFIX)) else { continue };
+        let Some(value) = value.to_str() else {
+            return Err(Failure::usage(format!("environment variable {variable}: its value is no UTF-8")));
+        };
+        let at = format!("environment variable {variable}");
+        if variable == "IPC_PRESET" {
+            layer.preset = Some(Preset::parse(value, &at)?);
+        }
+        if OURS.contains(&variable) {
+            continue;
+        }
+        let letters = letters(&variable[PREFIX.len()..]);
+        if let Some((_, name)) = names.iter().find(|(known, _)| *known == letters) {
+            let read = from_text(name, value).map_err(|error| refused(&at, &error))?;
+            merge(&mut layer.options, read);
+        } else if let Err(ConfigError::Unknown { nearest: Some(nearest), .. }) = from_text(&letters, "0") {
+            let meant = variable_of(&nearest);
+            return Err(Failure::usage(format!("{at}: there is no such option; did you mean {meant}?"))
+                .help(format!("unset {variable} if it belongs to another program")));
+        }
+    }
+    Ok(layer)
+}
+
+/// Every option, by its letters.
+fn names() -> Vec<(String, String)> {
+    let all = serde_json::to_value(Config::v9().tls(TlsOptions::new())).unwrap_or_default();
+    let Value::Object(all) = all else { return Vec::new() };
+    let mut names = Vec::new();
+    for (name, value) in all {
+        if let Value::Object(group) = &value {
+            names.extend(group.keys().map(|part| format!("{name}.{part}")));
+        }
+        names.push(name);
+    }
+    names.into_iter().map(|name| (letters(&name), name)).collect()
+}
+
+fn letters(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
+}
+
+/// `maxConnections` as `IPC_MAX_CONNECTIONS`.
+fn variable_of(name: &str) -> String {
+    let mut variable = String::from(PREFIX);
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && name != "IPType" {
+            variable.push('_');
+        }
+        variable.push(if letter == '.' { '_' } else { letter.to_ascii_uppercase() });
+    }
+    variable
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(variables: &[(&str, &str)]) -> Result<Value, String> {
+        let variables = variables.iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        read(variables).map(|layer| Value::Object(layer.options)).map_err(|error| error.show())
+    }
+
+    #[test]
+    fn options_are_found_by_their_names_in_capitals() {
+        let found = of(&[
+            ("IPC_SOCKET_ROOT", "/run/x/"),
+            ("IPC_MAX_CONNECTIONS", "5"),
+            ("IPC_TLS_SERVERNAME", "example"),
+            ("IPC_IP_TYPE", "IPv6"),
+            ("IPC_ID", "7"),
+            ("PATH", "/bin"),
+            ("IPC_COLOR", "never"),
+        ]);
+        let expected = json!({
+            "socketRoot": "/run/x/", "maxConnections": 5, "tls": {"servername": "example"}, "IPType": "IPv6", "id": "7",
+        });
+        assert_eq!(found, Ok(expected));
+    }
+
+    #[test]
+    fn a_misspelt_one_is_named_and_one_of_another_program_is_left_alone() {
+        let error = of(&[("IPC_MAX_CONECTIONS", "5")]).unwrap_err();
+        assert!(error.contains("IPC_MAX_CONECTIONS") && error.contains("did you mean IPC_MAX_CONNECTIONS?"), "{error}");
+        assert_eq!(of(&[("IPC_OF_ANOTHER_KIND_ALTOGETHER", "1")]), Ok(json!({})));
+    }
+
+    #[test]
+    fn a_wrong_value_is_told_with_the_variable() {
+        let error = of(&[("IPC_RETRY", "soon")]).unwrap_err();
+        assert!(error.contains("IPC_RETRY") && error.contains("milliseconds"), "{error}");
+        let error = of(&[("IPC_PRESET", "v8")]).unwrap_err();
+        assert!(error.contains("IPC_PRESET") && error.contains("v14-guarded"), "{error}");
+    }
+}

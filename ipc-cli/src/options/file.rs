@@ -1,0 +1,86 @@
+//! Options from a file: TOML, or JSON by its ending, with node-ipc's names. The key `preset` stands beside them.
+
+use super::{Layer, Preset, check, refused};
+use crate::exit::{Failure, Outcome};
+use serde_json::{Map, Value};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// What the file says that was named, or the one in its usual place if there is one.
+pub(super) fn find(named: Option<&Path>) -> Outcome<Option<Layer>> {
+    let variable = std::env::var_os("IPC_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
+    if let Some(path) = named.map(Path::to_owned).or(variable) {
+        let text = std::fs::read_to_string(&path).map_err(|error| {
+            Failure::usage(format!("config file {}: cannot be read: {error}", path.display()))
+                .help("give --config (or IPC_CONFIG) the path of a file with options, in TOML or JSON")
+        })?;
+        return read(&path, &text).map(Some);
+    }
+    let Some(path) = usual() else { return Ok(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => read(&path, &text).map(Some),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(Failure::usage(format!("config file {}: cannot be read: {error}", path.display()))),
+    }
+}
+
+fn usual() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let folder = set("XDG_CONFIG_HOME").filter(|folder| folder.is_absolute());
+    let folder = folder.or_else(|| Some(set("HOME")?.join(".config")));
+    Some(folder?.join("ipc").join("config.toml"))
+}
+
+fn read(path: &Path, text: &str) -> Outcome<Layer> {
+    let at = format!("config file {}", path.display());
+    let wrong = |format: &str, error: &dyn std::fmt::Display| {
+        // The parsers show the line, over several lines of their own.
+        let error = error.to_string();
+        Failure::usage(format!("{at}: is no {format}: {}", error.split_whitespace().collect::<Vec<_>>().join(" ")))
+    };
+    let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
+    let mut options: Map<String, Value> = if is_json {
+        serde_json::from_str(text).map_err(|error| wrong("JSON object", &error))?
+    } else {
+        toml::from_str(text).map_err(|error| wrong("TOML", &error))?
+    };
+    let preset = match options.remove("preset") {
+        None => None,
+        Some(Value::String(preset)) => Some(Preset::parse(&preset, &at)?),
+        Some(other) => return Err(Failure::usage(format!("{at}: preset cannot be {other}; it is a text, as \"v9\""))),
+    };
+    check(&options).map_err(|error| refused(&at, &error))?;
+    Ok(Layer { preset, options })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn of(name: &str, text: &str) -> Result<(Option<Preset>, Value), String> {
+        let read = read(Path::new(name), text);
+        read.map(|layer| (layer.preset, Value::Object(layer.options))).map_err(|error| error.show())
+    }
+
+    #[test]
+    fn toml_and_json_say_the_same() {
+        let toml = "preset = \"v14-guarded\"\nmaxConnections = 5\n[tls]\nprivate = \"k.pem\"\n";
+        let json = r#"{"preset": "v14-guarded", "maxConnections": 5, "tls": {"private": "k.pem"}}"#;
+        let expected = Ok((Some(Preset::V14Guarded), json!({"maxConnections": 5, "tls": {"private": "k.pem"}})));
+        assert_eq!(of("x/ipc.toml", toml), expected);
+        assert_eq!(of("x/ipc.json", json), expected);
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_the_file() {
+        let error = of("x.toml", "maxConections = 5").unwrap_err();
+        assert!(error.contains("config file x.toml") && error.contains("did you mean \"maxConnections\"?"), "{error}");
+        let error = of("x.toml", "tls = { privat = \"k\" }").unwrap_err();
+        assert!(error.contains("tls.private"), "{error}");
+        let error = of("x.toml", "retry = ").unwrap_err();
+        assert!(error.contains("is no TOML") && error.lines().count() == 1, "{error}");
+        assert!(of("x.json", "[]").unwrap_err().contains("JSON object"));
+        assert!(of("x.json", r#"{"preset": 9}"#).unwrap_err().contains("preset"));
+    }
+}

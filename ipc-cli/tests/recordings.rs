@@ -1,0 +1,163 @@
+//! `record`, `replay` and `bench`.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Place, Program, json};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+
+fn recorded(path: &str) -> Vec<Value> {
+    std::fs::read_to_string(path).expect("a recording").lines().map(json).collect()
+}
+
+/// An event of a recording, so many microseconds after its beginning.
+fn event(micros: u32, connection: u64, from: &str, data: u32) -> String {
+    let time = format!("2026-01-01T00:00:{:02}.{:06}Z", micros / 1_000_000, micros % 1_000_000);
+    let line = json!({
+        "time": time, "kind": "event", "connection": connection, "from": from, "bytes": 1, "type": "x", "data": data,
+    });
+    format!("{line}\n")
+}
+
+#[test]
+fn what_passes_is_recorded_and_played_again_on_as_many_connections() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s"), "--echo", "--lifecycle"]);
+    let file = place.of("day.ndjson");
+    let recorder = place.start(&["record", &file, "--listen", &place.of("t"), "--to", &place.of("s")]);
+    for data in ["1.50", "[2]"] {
+        place.run(&["send", &place.of("t"), "x", data, "--await", "x"]).expect(0);
+    }
+    // The end of a connection is recorded when both sides are over.
+    for _ in 0..2 {
+        listener.line_of("close");
+    }
+    recorder.interrupt();
+    let ended = recorder.end().expect(0);
+    ended.says(&["4 events in"]);
+    assert_eq!(ended.stdout, "");
+    assert_eq!(std::fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
+    let lines = recorded(&file);
+    let of_clients = lines.iter().filter(|line| line["from"] == "client").map(|line| line["data"].clone());
+    assert_eq!(of_clients.collect::<Vec<_>>(), [json!(1.5), json!([2])]);
+
+    let ended = place.run(&["replay", &file, &place.of("s"), "--speed", "max"]).expect(0);
+    ended.says(&["2 events sent, 2 heard"]);
+    assert_eq!(ended.stdout, "");
+    let mut kinds = Vec::new();
+    while kinds.len() < 6 {
+        let line = listener.line();
+        kinds.push((line["kind"].as_str().map(str::to_owned), line["connection"].as_u64()));
+    }
+    for connection in [2, 3] {
+        let of_it: Vec<_> =
+            kinds.iter().filter(|(_, of)| *of == Some(connection)).filter_map(|(kind, _)| kind.as_deref()).collect();
+        assert_eq!(of_it, ["open", "event", "close"]);
+    }
+    let again = place.run(&["record", &file, "--from", &place.of("s")]).expect(1);
+    again.says(&["cannot make the recording", "exists", "--overwrite"]);
+}
+
+#[test]
+fn what_a_server_sends_is_recorded_until_it_closes() {
+    let place = Place::new();
+    let server = UnixListener::bind(place.of("s")).expect("bound");
+    let file = place.of("news.ndjson");
+    let recorder = Program::start(place.command(&["record", &file, "--from", &place.of("s")]));
+    let (mut stream, _) = server.accept().expect("the recorder");
+    stream.write_all(b"{\"type\":\"a\",\"data\":1}\x0c{\"type\":\"b\"}\x0c").expect("written");
+    drop(stream);
+    recorder.end().expect(0).says(&["2 events in"]);
+    let lines = recorded(&file);
+    let names: Vec<_> = lines.iter().map(|line| (line["type"].clone(), line["from"].clone())).collect();
+    assert_eq!(names, [(json!("a"), json!("server")), (json!("b"), json!("server"))]);
+    // Played, it says whose events they are.
+    let listener = place.start(&["listen", &place.of("l")]);
+    place.run(&["replay", &file, &place.of("l")]).expect(2).says(&["nothing to play", "--of server"]);
+    place.run(&["replay", &file, &place.of("l"), "--of", "server"]).expect(0).says(&["2 events sent"]);
+    assert_eq!(listener.line()["type"], "a");
+}
+
+#[test]
+fn times_are_kept_and_scaled() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s")]);
+    let file = place.of("r");
+    let lines = [event(0, 0, "client", 0), event(10, 0, "server", 9), event(400_000, 0, "client", 1)];
+    std::fs::write(&file, lines.concat()).expect("written");
+    for (speed, least) in [("1", 390), ("2", 190)] {
+        place.run(&["replay", &file, &place.of("s"), "--speed", speed]).expect(0).says(&["2 events sent"]);
+        let times = [listener.line(), listener.line()].map(|line| {
+            let time = line["time"].as_str().expect("a time").to_owned();
+            // The seconds within an hour are enough to tell them apart, unless it ends in between.
+            let (minutes, seconds) = (time[14..16].parse::<f64>(), time[17..26].parse::<f64>());
+            minutes.expect("minutes") * 60.0 + seconds.expect("seconds")
+        });
+        let between = (times[1] - times[0] + 3600.0) % 3600.0;
+        // It may be late, and never early.
+        assert!(between * 1000.0 >= f64::from(least), "{between} s at speed {speed}");
+    }
+}
+
+#[test]
+fn what_is_no_recording_is_told_by_its_line_before_anything_is_opened() {
+    let place = Place::new();
+    let file = place.of("r");
+    for (text, expected) in [
+        ("", "nothing to play"),
+        ("\n{\"time\":\"x\",\"kind\":\"event\",\"type\":\"a\"}\n", "line 2 of"),
+        ("nonsense\n", "line 1 of"),
+        (&event(0, 0, "client", 1).replace("\"type\"", "\"tipe\""), "\"type\""),
+    ] {
+        std::fs::write(&file, text).expect("written");
+        place.run(&["replay", &file, &place.of("nobody")]).expect(2).says(&[expected, "help:"]);
+    }
+    place.run(&["replay", &place.of("nowhere"), &place.of("nobody")]).expect(2).says(&["cannot read the recording"]);
+    std::fs::write(&file, event(0, 0, "client", 1)).expect("written");
+    place.run(&["replay", &file, &place.of("nobody")]).expect(3).says(&["cannot connect"]);
+    place.run(&["replay", &file, &place.of("nobody"), "--speed", "0"]).expect(2).says(&["a number above 0"]);
+}
+
+#[test]
+fn a_bench_counts_exactly_and_its_percentiles_are_in_order() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", &place.of("s"), "--echo", "-f", "none"]);
+    let bench = ["bench", &place.of("s"), "-n", "501", "-c", "2", "--depth", "3", "--size", "100"];
+    let line = place.run(&bench).expect(0).lines().remove(0);
+    assert_eq!((&line["kind"], &line["answers"], &line["unanswered"]), (&json!("bench"), &json!(501), &json!(0)));
+    assert_eq!((&line["connections"], &line["depth"]), (&json!(2), &json!(3)));
+    let latency = |name: &str| line["latency"][name].as_f64().expect("a number");
+    let order = ["min", "p50", "p90", "p99", "p999", "max"].map(latency);
+    assert!(order.is_sorted() && order[0] > 0.0, "{line}");
+    let text = place.run(&common::args(&bench, &["--format", "text"])).expect(0).stdout;
+    assert!(text.contains("501 answers") && text.contains("p99.9") && text.contains('█'), "{text}");
+}
+
+#[test]
+fn a_server_that_is_no_echo_is_not_measured() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", &place.of("s"), "--reply", "q=1"]);
+    place.run(&["bench", &place.of("s"), "-n", "10", "--name", "q"]).expect(0);
+    let ended = place.run(&["bench", &place.of("s"), "-n", "10"]).expect(4);
+    ended.says(&["no answer to an event message", "--echo", "--name"]);
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
+fn a_server_that_goes_away_while_it_is_measured_is_lost() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s"), "--echo", "-n", "200"]);
+    let ended = place.run(&["bench", &place.of("s"), "--duration", "20"]);
+    assert!(matches!(ended.code, Some(6 | 1)), "{ended:?}");
+    ended.says(&["help:"]);
+    drop(listener);
+    // And one that is interrupted has measured nothing.
+    let listener = place.start(&["listen", &place.of("t"), "--echo", "-f", "none", "--lifecycle"]);
+    let bench = Program::start(place.command(&["bench", &place.of("t"), "--duration", "inf"]));
+    assert_eq!(listener.line()["kind"], "open");
+    bench.interrupt();
+    bench.end().expect(130);
+}

@@ -1,0 +1,325 @@
+//! `listen`, `send`, `sub` and `tap` over Unix sockets and TCP, as processes.
+#![cfg(unix)]
+
+mod common;
+
+use common::{Place, Program, port_in};
+use rustix::process::Signal;
+use serde_json::json;
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+
+#[test]
+fn what_is_sent_is_shown_by_the_listener_with_its_exact_data() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s")]);
+    place.run(&["send", &place.of("s"), "message", r#"{"b": 1.50, "a": [1e3, null]}"#]).expect(0);
+    let line = listener.text();
+    assert!(line.contains(r#""type":"message","data":{"b":1.50,"a":[1e3,null]}}"#), "{line}");
+    let line = common::json(&line);
+    assert_eq!((&line["kind"], &line["connection"], &line["bytes"]), (&json!("event"), &json!(0), &json!(55)));
+
+    place.run(&["send", &place.of("s"), "message", "--text", "it's \"quoted\""]).expect(0);
+    let line = listener.line();
+    assert_eq!((&line["connection"], &line["data"]), (&json!(1), &json!("it's \"quoted\"")));
+    // Without data node-ipc sends an empty object.
+    place.run(&["send", &place.of("s"), "ping"]).expect(0);
+    assert_eq!(listener.line()["data"], json!({}));
+    listener.interrupt();
+    let ended = listener.end().expect(0);
+    assert_eq!(ended.lines().len(), 3);
+    assert!(!place.path().join("s").exists(), "the socket is removed at the end");
+}
+
+#[test]
+fn data_comes_from_files_and_stdin_too() {
+    let place = Place::new();
+    std::fs::write(place.of("data.json"), " [1,\n 2]\n").expect("written");
+    let listener = place.start(&["listen", &place.of("s")]);
+    let send = ["send", &place.of("s"), "x"];
+    place.run(&common::args(&send, &["@data.json"])).expect(0);
+    assert!(listener.text().ends_with(r#""data":[1,2]}"#));
+    place.run_with(&common::args(&send, &["-"]), "{\"a\":\n1}").expect(0);
+    assert_eq!(listener.line()["data"], json!({"a": 1}));
+    place.run_with(&common::args(&send, &["--text", "-"]), "two\nlines\n").expect(0);
+    assert_eq!(listener.line()["data"], json!("two\nlines\n"));
+
+    let wrong = place.run(&common::args(&send, &["hello"])).expect(2);
+    wrong.says(&["is no JSON", "'\"hello\"'", "--text"]);
+    assert_eq!(wrong.stdout, "");
+    place.run(&common::args(&send, &["@nowhere.json"])).expect(2).says(&["nowhere.json"]);
+}
+
+#[test]
+fn lines_of_stdin_are_events_in_order_and_what_another_command_has_shown_is_sent_on() {
+    let place = Place::new();
+    let first = place.start(&["listen", &place.of("first"), "--lifecycle"]);
+    let lines: String = (0..500).map(|n| format!("{{\"type\":\"n\",\"data\":{n}}}\n")).collect();
+    place.run_with(&["send", &place.of("first")], &lines).expect(0);
+    let open = first.line();
+    assert!(open["peer"].as_str().is_some_and(|peer| peer.starts_with("uid ") && peer.contains("pid ")), "{open}");
+    let mut shown = format!("{open}\n");
+    for n in 0..500 {
+        let line = first.line();
+        assert_eq!(line["data"], n);
+        shown.push_str(&format!("{line}\n"));
+    }
+    let second = place.start(&["listen", &place.of("second")]);
+    place.run_with(&["send", &place.of("second")], &shown).expect(0);
+    assert_eq!((0..500).map(|_| second.line()["data"].clone()).collect::<Vec<_>>(), (0..500).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_line_that_is_no_event_is_named_and_what_came_before_it_is_sent() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s")]);
+    let lines = "{\"type\":\"good\",\"data\":null}\n\n{\"data\":1}\n{\"type\":\"late\"}\n";
+    let ended = place.run_with(&["send", &place.of("s")], lines).expect(1);
+    ended.says(&["line 3 of stdin", "\"type\"", "help:"]);
+    let line = listener.text();
+    assert!(line.ends_with(r#""type":"good","data":null}"#), "{line}");
+    listener.interrupt();
+    assert_eq!(listener.end().expect(0).lines().len(), 1);
+}
+
+#[test]
+fn a_listener_echoes_and_replies_and_ends_after_its_count() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s"), "--echo", "--reply", "ping={\"pong\": 1}", "-n", "2"]);
+    let answer = place.run(&["send", &place.of("s"), "ping", "--await", "ping"]).expect(0);
+    assert_eq!(answer.lines()[0]["data"], json!({"pong": 1}));
+    let answer = place.run(&["send", &place.of("s"), "x", "[5]", "--await", "x"]).expect(0);
+    assert_eq!(answer.lines()[0]["data"], json!([5]));
+    assert_eq!(answer.lines().len(), 1);
+    assert_eq!(listener.end().expect(0).lines().len(), 2);
+}
+
+#[test]
+fn an_answer_that_does_not_come_is_timed_out() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", &place.of("s")]);
+    let args = ["send", &place.of("s"), "x", "--await", "y", "--timeout", "0.1"];
+    place.run(&args).expect(4).says(&["waiting for an event y", "0.1 s", "help:"]);
+}
+
+#[test]
+fn filters_choose_what_is_shown_and_not_what_is_answered() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s"), "--echo", "--filter", "job.*", "-f", "?"]);
+    for name in ["job.1", "other", "x"] {
+        place.run(&["send", &place.of("s"), name, "--await", name]).expect(0);
+    }
+    assert_eq!([listener.line()["type"].clone(), listener.line()["type"].clone()], ["job.1", "x"]);
+    listener.interrupt();
+    assert_eq!(listener.end().expect(0).lines().len(), 2);
+}
+
+/// A server of a few lines: it says this to whoever connects, and keeps the connection until it is dropped.
+fn speaker(path: &str, says: &'static [u8]) -> std::thread::JoinHandle<Vec<UnixStream>> {
+    let listener = UnixListener::bind(path).expect("bound");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        stream.write_all(says).expect("written");
+        vec![stream]
+    })
+}
+
+#[test]
+fn sub_shows_what_a_server_says_and_ends_when_it_closes() {
+    let place = Place::new();
+    let server = speaker(&place.of("s"), b"{\"type\":\"a\",\"data\":1}\x0cnonsense\x0c{\"type\":\"b\"}\x0c");
+    let sub = place.start(&["sub", &place.of("s")]);
+    let (a, malformed, b) = (sub.line(), sub.line(), sub.line());
+    assert_eq!((&a["type"], &a["data"]), (&json!("a"), &json!(1)));
+    assert_eq!((&malformed["kind"], &malformed["code"]), (&json!("malformed"), &json!("ERR_IPC_INVALID_JSON")));
+    assert_eq!((&malformed["frame"], &malformed["bytes"]), (&json!("nonsense"), &json!(8)));
+    assert_eq!((&b["type"], b.get("data")), (&json!("b"), None));
+    drop(server.join());
+    let ended = sub.end().expect(0);
+    assert_eq!(ended.stdout.lines().count(), 3);
+}
+
+#[test]
+fn sub_with_a_preset_of_node_ipc_14_ends_at_what_is_malformed() {
+    let place = Place::new();
+    let _server = speaker(&place.of("s"), b"{\"type\":\"a\"}\x0cnonsense\x0c{\"type\":\"b\"}\x0c");
+    let ended = place.run(&["sub", &place.of("s"), "--preset", "v14-fast"]).expect(6);
+    let kinds: Vec<_> = ended.lines().iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds, ["event", "malformed"]);
+    ended.says(&["listening to unix:", "not valid JSON", "help:"]);
+}
+
+#[test]
+fn sub_ends_after_its_count_and_its_time() {
+    let place = Place::new();
+    let _server = speaker(&place.of("s"), b"{\"type\":\"a\"}\x0c{\"type\":\"b\"}\x0c{\"type\":\"c\"}\x0c");
+    let ended = place.run(&["sub", &place.of("s"), "-n", "1", "--filter", "b"]).expect(0);
+    assert_eq!(ended.lines()[0]["type"], "b");
+    let _silent = speaker(&place.of("silent"), b"");
+    let ended = place.run(&["sub", &place.of("silent"), "--timeout", "0.1"]).expect(4);
+    ended.says(&["none came within 0.1 s", "help:"]);
+    assert_eq!(ended.stdout, "");
+}
+
+#[test]
+fn sub_waits_for_a_server_and_comes_back_to_its_successor() {
+    let place = Place::new();
+    let path = place.of("s");
+    let sub = Program::start(place.command(&["sub", &path, "--wait", "--reconnect", "-o", "retry=5"]));
+    sub.said_on_stderr(|line| line.contains("waiting for"));
+    for name in ["{\"type\":\"one\"}\x0c", "{\"type\":\"two\"}\x0c"] {
+        let _gone = std::fs::remove_file(&path);
+        let connection = speaker(&path, name.as_bytes());
+        assert!(name.contains(sub.line()["type"].as_str().expect("a name")));
+        drop(connection.join());
+    }
+    sub.interrupt();
+    sub.end().expect(0);
+}
+
+#[test]
+fn nobody_there_is_told_with_what_to_do() {
+    let place = Place::new();
+    let path = place.of("s");
+    for args in [&["send", &path, "x"][..], &["sub", &path], &["request", &path, "x"], &["bench", &path]] {
+        let ended = place.run(args).expect(3);
+        ended.says(&["cannot connect to unix:", "No such file", "help:", "ipc ls", "--wait"]);
+        assert_eq!(ended.stdout, "");
+    }
+    let listener = UnixListener::bind(&path).expect("bound");
+    drop(listener);
+    place.run(&["send", &path, "x"]).expect(3).says(&["refused", "is gone"]);
+    let ended = place.run(&["send", &place.of("t"), "x", "--wait=0.1"]).expect(4);
+    ended.says(&["nobody was there within 0.1 s", "help:"]);
+}
+
+#[test]
+fn a_listener_does_not_take_the_place_of_another() {
+    let place = Place::new();
+    let first = place.start(&["listen", &place.of("s")]);
+    place.run(&["listen", &place.of("s")]).expect(3).says(&["cannot listen at unix:", "in use", "help:"]);
+    let second = place.start(&["listen", &place.of("s"), "--take-over"]);
+    place.run(&["send", &place.of("s"), "x"]).expect(0);
+    assert_eq!(second.line()["type"], "x");
+    drop(first);
+}
+
+#[test]
+fn everything_goes_over_tcp_as_well() {
+    let place = Place::new();
+    let listener = Program::start(place.command(&["listen", "tcp:127.0.0.1:0", "--echo"]));
+    let port = port_in(&listener.said_on_stderr(|line| line.starts_with("listening at tcp:")));
+    let address = format!("tcp:{port}");
+    let tap = Program::start(place.command(&["tap", "tcp:127.0.0.1:0", &address]));
+    let tapped = port_in(&tap.said_on_stderr(|line| line.starts_with("listening at tcp:")));
+    let answer = place.run(&["send", &format!("tcp:localhost:{tapped}"), "x", "1", "--await", "x"]).expect(0);
+    assert_eq!(answer.lines()[0]["data"], 1);
+    assert!(listener.line()["connection"] == 0);
+    let open = tap.line();
+    assert!(open["peer"].as_str().is_some_and(|peer| peer.starts_with("127.0.0.1:")), "{open}");
+    let wrong = place.run(&["send", &format!("tcp:127.0.0.1:{}", common::free_port()), "x"]).expect(3);
+    wrong.says(&["refused", "nobody listens on that port"]);
+}
+
+/// Numbers without order, the same every time.
+fn noise(length: usize, mut state: u64) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(length);
+    for _ in 0..length {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        bytes.push((state >> 56) as u8);
+    }
+    bytes
+}
+
+#[test]
+fn a_tap_passes_every_byte_on_as_it_came_both_ways_and_each_end_for_itself() {
+    let place = Place::new();
+    let server = UnixListener::bind(place.of("s")).expect("bound");
+    let tap = place.start(&["tap", &place.of("t"), &place.of("s")]);
+    let (there, back) = (noise(700_000, 1), noise(900_000, 2));
+    let (expected, answer) = (there.clone(), back.clone());
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().expect("the tap");
+        let mut got = Vec::new();
+        // The client ends its side first, and is answered all the same.
+        stream.read_to_end(&mut got).expect("read");
+        assert!(got == expected, "{} of {} bytes", got.len(), expected.len());
+        stream.write_all(&answer).expect("written");
+    });
+    let mut client = UnixStream::connect(place.of("t")).expect("the tap");
+    client.write_all(&there).expect("written");
+    client.shutdown(Shutdown::Write).expect("open");
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).expect("read");
+    serving.join().expect("the server");
+    assert!(got == back, "{} of {} bytes", got.len(), back.len());
+    let close = tap.line_of("close");
+    assert_eq!((&close["clientBytes"], &close["serverBytes"]), (&json!(700_000), &json!(900_000)));
+    tap.interrupt();
+    let ended = tap.end().expect(0);
+    assert!(ended.lines().iter().any(|line| line["kind"] == "malformed"));
+    assert!(!place.path().join("t").exists());
+}
+
+#[test]
+fn a_tap_shows_direction_number_size_and_time_and_what_is_malformed() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", &place.of("s"), "--reply", "q=\"a\""]);
+    let tap = place.start(&["tap", &place.of("t"), &place.of("s")]);
+    for number in 0..2 {
+        place.run(&["send", &place.of("t"), "q", "7", "--await", "q"]).expect(0);
+        let lines = [tap.line(), tap.line(), tap.line(), tap.line()];
+        let kinds: Vec<_> = lines.iter().map(|line| line["kind"].as_str().unwrap_or_default()).collect();
+        assert_eq!(kinds, ["open", "event", "event", "close"]);
+        assert!(lines.iter().all(|line| line["connection"] == number));
+        assert_eq!(
+            (&lines[1]["from"], &lines[1]["data"], &lines[1]["bytes"]),
+            (&json!("client"), &json!(7), &json!(21))
+        );
+        assert_eq!((&lines[2]["from"], &lines[2]["data"]), (&json!("server"), &json!("a")));
+        assert!(lines[0]["time"].as_str() <= lines[3]["time"].as_str());
+    }
+    let mut client = UnixStream::connect(place.of("t")).expect("the tap");
+    client.write_all(b"{\"type\":5}\x0c{\"type\":\"half").expect("written");
+    drop(client);
+    let malformed = tap.line_of("malformed");
+    assert_eq!((&malformed["from"], &malformed["code"]), (&json!("client"), &json!("ERR_IPC_INVALID_EVENT")));
+    assert_eq!(malformed["frame"], "{\"type\":5}");
+    assert_eq!(tap.line_of("unfinished")["bytes"], 13);
+}
+
+#[test]
+fn a_tap_without_a_server_closes_the_connection_and_says_why() {
+    let place = Place::new();
+    let tap = place.start(&["tap", &place.of("t"), &place.of("s")]);
+    let mut client = UnixStream::connect(place.of("t")).expect("the tap");
+    let mut got = Vec::new();
+    client.read_to_end(&mut got).expect("an end");
+    assert!(got.is_empty());
+    let close = tap.line_of("close");
+    assert!(close["error"].as_str().is_some_and(|error| error.contains("cannot connect to unix:")), "{close}");
+    // It goes on, and serves when the server is there.
+    let _listener = place.start(&["listen", &place.of("s"), "--echo"]);
+    place.run(&["send", &place.of("t"), "x", "--await", "x"]).expect(0);
+}
+
+#[test]
+fn sigterm_ends_as_cleanly_as_sigint() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s")]);
+    listener.signal(Signal::TERM);
+    listener.end().expect(0);
+    assert!(!place.path().join("s").exists());
+    // One that has not done what it was to do says so.
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let path = place.of(&format!("silent{code}"));
+        let server = UnixListener::bind(&path).expect("bound");
+        let asking = Program::start(place.command(&["send", &path, "x", "--await", "y"]));
+        let (mut connection, _) = server.accept().expect("a client");
+        // Once its event is here it waits.
+        assert!(matches!(connection.read(&mut [0; 100]), Ok(1..)));
+        asking.signal(signal);
+        asking.end().expect(code);
+    }
+}
