@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Span;
+use tracing::span::EnteredSpan;
 
 /// Takes what is logged, a line at a time, as the option `logger` of node-ipc.
 pub(crate) type Logger = Arc<dyn Fn(&str) + Send + Sync>;
@@ -106,12 +107,15 @@ impl Log {
         }
     }
 
-    /// The span of the handlers of one event. Nobody subscribes to it: one look at a number.
-    pub(crate) fn handling(&self, event: &str) -> Span {
-        if self.silent { Span::none() } else { tracing::trace_span!(target: "ipc", "ipc.handler", event = ?event) }
+    /// The span of the handlers of one event, entered. Nobody subscribes to it: one look at a number.
+    #[inline]
+    pub(crate) fn handling(&self, event: &str) -> Option<EnteredSpan> {
+        let heard = tracing::enabled!(target: "ipc", tracing::Level::TRACE) && !self.silent;
+        heard.then(|| tracing::trace_span!(target: "ipc", "ipc.handler", event = ?event).entered())
     }
 
     /// An event came in. Its payload is shown only where `logPayloads` says so.
+    #[inline]
     pub(crate) fn received(&self, from: impl fmt::Display, event: &Event<'_>) {
         let heard = self.hears.load(Ordering::Relaxed) || tracing::enabled!(target: "ipc", tracing::Level::TRACE);
         if heard && !self.silent {

@@ -112,7 +112,8 @@ async fn streams(what: &str, place: &Place, server: Server, client: impl Fn(&Ser
     let counters = server.counters();
     let lost = counters.traffic.sent.lost.total();
     assert_eq!((lost.events, lost.bytes), (report.unsent.messages as u64, report.unsent.bytes as u64), "{what}");
-    assert_eq!(counters.refused.stopped >= 2, encrypted, "{what}: {counters:?}");
+    // The two in mid-handshake. (In clear there is none, but a client that has lost its connection may be back too late.)
+    assert!(counters.refused.stopped >= 2 || !encrypted, "{what}: {counters:?}");
     drop(strangers);
     for client in idle {
         // It waits to connect again.

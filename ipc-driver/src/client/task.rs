@@ -339,7 +339,7 @@ impl Dispatch for ClientDispatch {
                 if let Err(error) = self.seen.gate(&(), &event) {
                     return self.rejected(&event, error);
                 }
-                let handling = self.shared.log.handling(event.name()).entered();
+                let handling = self.shared.log.handling(event.name());
                 let taken = self.seen.event(&self.shared.handlers, &(), &event, |error| errors.push(error))
                     | self.seen.request(&(), &event, |error| errors.push(error));
                 drop(handling);

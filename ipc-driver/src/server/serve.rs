@@ -275,7 +275,7 @@ impl Dispatch for ServerDispatch {
                 if let Err(error) = self.seen.gate(&self.peer, &event) {
                     return self.rejected(&event, error);
                 }
-                let handling = self.shared.log.handling(event.name()).entered();
+                let handling = self.shared.log.handling(event.name());
                 let taken = self.seen.event(&self.shared.handlers, &self.peer, &event, |error| errors.push(error))
                     | self.seen.request(&self.peer, &event, |error| errors.push(error));
                 drop(handling);

@@ -420,7 +420,7 @@ impl Hearing {
                     let error = ConnectionError::Rejected { event: event.name().into(), source: Arc::new(source) };
                     return self.failed(Some(peer.clone()), error);
                 }
-                let _handling = self.shared.log.handling(event.name()).entered();
+                let _handling = self.shared.log.handling(event.name());
                 let taken = self.seen.event(&self.shared.handlers, peer, &event, |error| errors.push(error));
                 self.handler_failed(peer, event.name(), errors);
                 if taken {
