@@ -57,14 +57,15 @@ pub(crate) fn main(args: Vec<String>) -> Outcome {
     row("ipc-async-std", asked, server.path(), &|work| async_std::task::block_on(work(ipc_async_std::AsyncStd)))
 }
 
-type Work<'a, R> = &'a dyn Fn(R) -> std::pin::Pin<Box<dyn Future<Output = Outcome<(Duration, Duration)>> + 'a>>;
+/// Times: from the first question to the last answer, and of this process.
+type Times = Outcome<(Duration, Duration)>;
 
-fn row<R: Runtime>(
-    name: &str,
-    asked: usize,
-    path: &Path,
-    run: &dyn Fn(Work<'_, R>) -> Outcome<(Duration, Duration)>,
-) -> Outcome {
+/// Runs work on a runtime made for it.
+type Run<'a, R> = &'a dyn for<'w> Fn(Work<'w, R>) -> Times;
+
+type Work<'a, R> = &'a dyn Fn(R) -> std::pin::Pin<Box<dyn Future<Output = Times> + 'a>>;
+
+fn row<R: Runtime>(name: &str, asked: usize, path: &Path, run: Run<'_, R>) -> Outcome {
     print!("| {name} |");
     for way in [Way::Handler, Way::Stream, Way::Inline] {
         let (wall, processor) = run(&|runtime| Box::pin(measured(ask(runtime, path, way, asked))))?;
