@@ -1,5 +1,5 @@
-//! The tutorial, step by step, as a reader types it: its programs are the files beside this one, which the page shows word for
-//! word, and they say what the page says that one sees. `ipc-testkit` compares page and files.
+//! The tutorial, step by step, as a reader types it, and programs of other pages: they are the files beside this one, which the
+//! pages show word for word, and they say what the pages say that one sees. `ipc-testkit` compares pages and files.
 #![cfg(unix)]
 
 mod program;
@@ -30,7 +30,7 @@ macro_rules! programs {
     };
 }
 
-programs! { server client secure_server secure_client calculator ask }
+programs! { server client secure_server secure_client calculator ask daemon }
 
 /// The versions that the page names.
 fn node_ipc(step: &str) -> Vec<NodeIpc> {
@@ -133,4 +133,32 @@ fn step_4_requests() {
         client.says("1 / 0: ERR_DIVISION");
         client.ends_well();
     }
+}
+
+#[test]
+fn the_service_of_the_page_about_operations_ends_clean_when_it_is_terminated() {
+    let folder = Folder::new();
+    let service = Program::rust("daemon", &folder);
+    service.says("listening at unix:./app.world");
+    let client = Program::rust("client", &folder);
+    client.says("message says \"hello world!\"");
+    client.ends_well();
+    service.terminate();
+    service.says("0 were cut, 0 events lost");
+    service.ends_well();
+}
+
+/// As systemd does it: the socket is number 3, and the environment says so. Clients may come before the program does.
+#[test]
+fn the_service_of_the_page_about_operations_takes_the_socket_of_systemd() {
+    let folder = Folder::new();
+    let listener = std::os::unix::net::UnixListener::bind(folder.path("app.world")).expect("a socket");
+    let client = Program::rust("client", &folder);
+    let service = Program::activated("daemon", &folder, listener.into());
+    service.says("listening at unix:/");
+    client.says("message says \"hello world!\"");
+    client.ends_well();
+    service.terminate();
+    service.ends_well();
+    assert!(folder.path("app.world").exists(), "the file is systemd's");
 }
