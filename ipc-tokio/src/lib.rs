@@ -767,6 +767,8 @@
 #![cfg_attr(windows, deny(unsafe_code))]
 #![warn(missing_docs)]
 
+#[cfg(doctest)]
+mod book;
 #[cfg(windows)]
 mod pipe;
 mod runtime;
