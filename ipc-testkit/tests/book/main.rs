@@ -11,7 +11,8 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 /// Pages and folders that are written elsewhere and on their way: they may be missing, and links to them are no errors.
-const ON_THE_WAY: [&str; 5] = ["docs/backpressure.md", "docs/cli.md", "docs/groups.md", "docs/performance.md", "ipc-cli"];
+const ON_THE_WAY: [&str; 5] =
+    ["docs/backpressure.md", "docs/cli.md", "docs/groups.md", "docs/performance.md", "ipc-cli"];
 
 /// All pages: those at the top, those of the book, and the README of each package.
 fn pages() -> Vec<Page> {
@@ -60,7 +61,10 @@ fn every_page_is_in_the_book_once_and_every_entry_is_a_page() {
     for (entry, times) in &entries {
         assert_eq!(*times, 1, "docs/SUMMARY.md has {entry} more than once");
         let path = Path::new("docs").join(entry);
-        assert!(root().join(&path).is_file() || is_on_the_way(&path), "docs/SUMMARY.md has {entry}, which is not there");
+        assert!(
+            root().join(&path).is_file() || is_on_the_way(&path),
+            "docs/SUMMARY.md has {entry}, which is not there"
+        );
     }
     for page in pages() {
         let Ok(name) = page.path.strip_prefix("docs") else { continue };
@@ -82,7 +86,8 @@ fn every_relative_link_and_its_anchor_are_there() {
                 continue;
             }
             looked_at += 1;
-            let (path, anchor) = link.split_once('#').map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
+            let (path, anchor) =
+                link.split_once('#').map_or((link.as_str(), None), |(path, anchor)| (path, Some(anchor)));
             let target = match path {
                 "" => page.path.clone(),
                 path => normal(&page.path.parent().unwrap().join(path)),
@@ -148,7 +153,8 @@ fn a_program_that_a_page_takes_from_a_file_is_there_word_for_word() {
 
 #[test]
 fn a_link_to_nothing_and_a_wrong_anchor_are_found() {
-    let page = Page::of("docs/x.md", "# A `b` c, d\n\n[one](y.md#z) `ipc-tokio/nothing.rs`\n\n```text\n[no](link)\n```\n");
+    let page =
+        Page::of("docs/x.md", "# A `b` c, d\n\n[one](y.md#z) `ipc-tokio/nothing.rs`\n\n```text\n[no](link)\n```\n");
     assert_eq!(page.links(), ["y.md#z"]);
     assert_eq!(page.anchors().into_iter().collect::<Vec<_>>(), ["a-b-c-d"]);
     assert_eq!(page.inline_code(), ["b", "ipc-tokio/nothing.rs"]);

@@ -81,7 +81,8 @@ impl Page {
     pub(crate) fn taken_from_files(&self) -> Vec<(String, String)> {
         let mut taken = Vec::new();
         for part in self.text.split("<!-- from: ").skip(1) {
-            let (file, rest) = part.split_once(" -->\n```").unwrap_or_else(|| panic!("a block after <!-- from: {part}"));
+            let (file, rest) =
+                part.split_once(" -->\n```").unwrap_or_else(|| panic!("a block after <!-- from: {part}"));
             let block = rest.split_once('\n').and_then(|(_language, rest)| rest.split_once("```\n"));
             let (text, _) = block.unwrap_or_else(|| panic!("the block from {file} does not end"));
             taken.push((file.to_owned(), text.to_owned()));

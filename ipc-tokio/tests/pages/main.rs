@@ -1,6 +1,7 @@
 //! The tutorial, step by step, as a reader types it, and programs of other pages: they are the files beside this one, which the
 //! pages show word for word, and they say what the pages say that one sees. `ipc-testkit` compares pages and files.
 #![cfg(unix)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs, not a library")]
 
 mod program;
 
