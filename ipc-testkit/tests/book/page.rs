@@ -80,7 +80,7 @@ impl Page {
     /// Blocks below `<!-- from: FILE -->`, with the name of the file.
     pub(crate) fn taken_from_files(&self) -> Vec<(String, String)> {
         let mut taken = Vec::new();
-        for part in self.text.split("<!-- from: ").skip(1) {
+        for part in self.text.split("\n<!-- from: ").skip(1) {
             let (file, rest) =
                 part.split_once(" -->\n```").unwrap_or_else(|| panic!("a block after <!-- from: {part}"));
             let block = rest.split_once('\n').and_then(|(_language, rest)| rest.split_once("```\n"));
