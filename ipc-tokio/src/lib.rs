@@ -851,7 +851,11 @@
 #![cfg_attr(not(windows), forbid(unsafe_code))]
 #![cfg_attr(windows, deny(unsafe_code))]
 #![warn(missing_docs)]
+// docs.rs shows which feature an item needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(doctest)]
+mod book;
 #[cfg(windows)]
 mod pipe;
 mod runtime;

@@ -1,0 +1,23 @@
+//! The pages of the book whose programs are compiled, and run where they end by themselves. (Other programs of the book are files
+//! that the tests run.)
+
+macro_rules! pages {
+    ($($name:ident = $file:literal;)*) => {
+        $(#[doc = include_str!(concat!("../../docs/", $file))]
+        struct $name;)*
+    };
+}
+
+pages! {
+    Tcp = "tcp.md";
+    Tls = "tls.md";
+    Udp = "udp.md";
+    Raw = "raw.md";
+    Windows = "windows.md";
+}
+
+#[cfg(unix)]
+pages! {
+    Unix = "unix.md";
+    Security = "security.md";
+}
