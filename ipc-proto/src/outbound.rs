@@ -234,11 +234,17 @@ impl Outbound {
         OutboundCounters { pending, written, ..self.counters }
     }
 
-    /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give. While what it gave last is not written it
-    /// has not.
+    /// Whether something is queued that [`poll_transmit`](Self::poll_transmit) has not given yet. It gives that once what it gave
+    /// last is written: until then, wait for the socket.
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
-        self.queued > 0 && self.in_flight == 0
+        self.queued > 0
+    }
+
+    /// Bytes that were handed out and, when [`poll_transmit`](Self::poll_transmit) was last called, were not written.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight
     }
 
     /// The peer sent something: in `sync` mode the next message may leave. Counted per received message, as
