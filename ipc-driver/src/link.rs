@@ -50,11 +50,6 @@ pub(crate) trait Queue {
     fn poll_transmit(&mut self, transmit: &mut Self::Transmit) -> bool;
     fn close(&mut self);
 
-    /// Whether what it gave last is not written yet: then the socket wakes the task, and there is nothing else to do.
-    fn is_blocked(&self) -> bool {
-        false
-    }
-
     /// Lends it a buffer to encode into; gives back what it has no use for.
     fn give_buffer(&mut self, spare: Vec<u8>) -> Option<Vec<u8>> {
         Some(spare)
@@ -111,10 +106,6 @@ macro_rules! queue {
 }
 queue! {
     Outbound, Transmit, OutboundCounters, Received;
-
-    fn is_blocked(&self) -> bool {
-        self.in_flight() > 0
-    }
 
     fn give_buffer(&mut self, spare: Vec<u8>) -> Option<Vec<u8>> {
         self.give_buffer(spare)
@@ -442,9 +433,7 @@ impl<Q: Queue> Link<Q> {
     /// For the task: goes to sleep, unless something was queued or ordered since `seen`; then `false`.
     pub(crate) fn park(&self, cx: &Context<'_>, seen: CloseOrder) -> bool {
         let mut state = self.lock();
-        if state.order != seen
-            || state.outbound.as_ref().is_some_and(|queue| queue.wants_transmit() && !queue.is_blocked())
-        {
+        if state.order != seen || state.outbound.as_ref().is_some_and(Q::wants_transmit) {
             return false;
         }
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {

@@ -189,23 +189,23 @@ impl Outbound {
         Ok(())
     }
 
-    /// Moves everything queued into `transmit` once that is empty, and reports whether it has bytes to write. What it has
-    /// written since the last call is accounted for here, so always use the same one.
+    /// Moves everything queued into `transmit` and reports whether `transmit` has bytes to write. What `transmit`
+    /// has written since the last call is accounted for here, so always use the same one.
     ///
-    /// With [`SlowConsumer::DropOldest`] `transmit` is given a portion, some 64 KiB: what is handed out cannot be dropped any
-    /// more.
+    /// With [`SlowConsumer::DropOldest`] an empty `transmit` is given a portion, some 64 KiB, and no more before that is
+    /// written: what is handed out cannot be dropped any more.
     pub fn poll_transmit(&mut self, transmit: &mut Transmit) -> bool {
-        self.in_flight = transmit.remaining();
-        // While the socket takes no more, events gather in one buffer instead of many.
-        if self.in_flight > 0 || self.queued == 0 {
+        let in_portions = self.portion != usize::MAX;
+        if self.queued == 0 || (in_portions && !transmit.is_empty()) {
+            self.in_flight = transmit.remaining();
             return self.in_flight > 0;
         }
-        if self.portion != usize::MAX {
+        if in_portions {
             self.hand_out(transmit);
             self.in_flight = transmit.remaining();
             return self.in_flight > 0;
         }
-        if self.queue.len() == 1 {
+        if self.queue.len() == 1 && transmit.is_empty() {
             // The common case: trade buffers, so that neither side allocates.
             if let Some(Segment::Own(front)) = self.queue.front_mut() {
                 let full = std::mem::replace(front, transmit.take_spare());
@@ -234,17 +234,10 @@ impl Outbound {
         OutboundCounters { pending, written, ..self.counters }
     }
 
-    /// Whether something is queued that [`poll_transmit`](Self::poll_transmit) has not given yet. It gives that once what it gave
-    /// last is written: until then, wait for the socket.
+    /// Whether [`poll_transmit`](Self::poll_transmit) has something new to give.
     #[must_use]
     pub fn wants_transmit(&self) -> bool {
-        self.queued > 0
-    }
-
-    /// Bytes that were handed out and, when [`poll_transmit`](Self::poll_transmit) was last called, were not written.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
+        self.queued > 0 && (self.portion == usize::MAX || self.in_flight == 0)
     }
 
     /// The peer sent something: in `sync` mode the next message may leave. Counted per received message, as
