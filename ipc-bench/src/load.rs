@@ -3,6 +3,7 @@
 use crate::options::Outcome;
 use rustix::event::{PollFd, PollFlags, epoll, poll};
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -52,6 +53,7 @@ struct Connection {
     ready: usize,
     /// Where in the pattern the next byte is.
     at: usize,
+    /// The socket had no room, and whoever waits is told when it has.
     waits: bool,
 }
 
@@ -82,9 +84,9 @@ impl Echo {
             connections.push(Connection { stream, left: share, ready: 0, at: 0, waits: false });
         }
         let start = Instant::now();
-        for connection in &mut connections {
+        for (index, connection) in connections.iter_mut().enumerate() {
             connection.begin(self.window, length);
-            connection.write(&pattern)?;
+            connection.write(&queue, index, &pattern)?;
         }
         let mut buffer = vec![0; 256 * 1024];
         let mut open = self.events;
@@ -97,13 +99,7 @@ impl Echo {
                 let answered = connection.read(&mut buffer)?;
                 open = open.saturating_sub(answered);
                 connection.begin(answered, length);
-                let waited = connection.waits;
-                connection.write(&pattern)?;
-                if connection.waits != waited {
-                    let flags = if connection.waits { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
-                    let data = epoll::EventData::new_u64(index as u64);
-                    epoll::modify(&queue, &connection.stream, data, epoll::EventFlags::IN | flags)?;
-                }
+                connection.write(&queue, index, &pattern)?;
             }
         }
         Ok(start.elapsed())
@@ -117,22 +113,26 @@ impl Connection {
         self.ready += events * length;
     }
 
-    fn write(&mut self, pattern: &[u8]) -> Outcome {
-        while self.ready > 0 {
+    /// Writes what may be written; the queue tells of room as long as something is left.
+    fn write(&mut self, queue: &OwnedFd, index: usize, pattern: &[u8]) -> Outcome {
+        let mut full = false;
+        while self.ready > 0 && !full {
             let end = pattern.len().min(self.at + self.ready);
             match self.stream.write(&pattern[self.at..end]) {
                 Ok(count) => {
                     self.ready -= count;
                     self.at = (self.at + count) % pattern.len();
                 }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.waits = true;
-                    return Ok(());
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => full = true,
                 Err(error) => return Err(error.into()),
             }
         }
-        self.waits = false;
+        if full != self.waits {
+            self.waits = full;
+            let room = if full { epoll::EventFlags::OUT } else { epoll::EventFlags::empty() };
+            let data = epoll::EventData::new_u64(index as u64);
+            epoll::modify(queue, &self.stream, data, epoll::EventFlags::IN | room)?;
+        }
         Ok(())
     }
 
