@@ -136,6 +136,20 @@ impl<C, L> Handlers<C, L> {
         drop(old);
     }
 
+    /// As [`change`](Self::change), where nothing is taken out, so that nothing is dropped under the lock: while no connection
+    /// holds the table it grows where it is, and many handlers cost no copy each.
+    fn add(&self, add: impl FnOnce(&mut Table<C, L>)) {
+        {
+            let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
+            if let Some(alone) = Arc::get_mut(&mut table) {
+                add(alone);
+                self.version.fetch_add(1, Ordering::Release);
+                return;
+            }
+        }
+        self.change(add);
+    }
+
     fn entry<F: ?Sized>(&self, once: bool, call: Box<F>) -> Arc<Entry<F>> {
         let id = HandlerId(self.next.fetch_add(1, Ordering::Relaxed));
         Arc::new(Entry { id, spent: once.then(AtomicBool::default), call })
@@ -149,7 +163,7 @@ impl<C, L> Handlers<C, L> {
     ) -> HandlerId {
         let entry = self.entry::<EventFn<C>>(once, Box::new(call));
         let id = entry.id;
-        self.change(|table| table.named.push(name, entry));
+        self.add(|table| table.named.push(name, entry));
         id
     }
 
@@ -159,14 +173,14 @@ impl<C, L> Handlers<C, L> {
     ) -> HandlerId {
         let entry = self.entry::<EventFn<C>>(false, Box::new(call));
         let id = entry.id;
-        self.change(|table| table.any.push(entry));
+        self.add(|table| table.any.push(entry));
         id
     }
 
     pub(crate) fn on_data(&self, call: impl Fn(&C, &[u8]) -> Option<BoxError> + Send + Sync + 'static) -> HandlerId {
         let entry = self.entry::<DataFn<C>>(false, Box::new(call));
         let id = entry.id;
-        self.change(|table| table.data.push(entry));
+        self.add(|table| table.data.push(entry));
         id
     }
 
@@ -190,7 +204,7 @@ impl<C, L> Handlers<C, L> {
     ) -> HandlerId {
         let entry = self.entry::<EventFn<C>>(false, Box::new(call));
         let id = entry.id;
-        self.change(|table| table.unhandled.push(entry));
+        self.add(|table| table.unhandled.push(entry));
         id
     }
 
@@ -200,14 +214,14 @@ impl<C, L> Handlers<C, L> {
     ) -> HandlerId {
         let entry = self.entry::<EventFn<C>>(false, Box::new(call));
         let id = entry.id;
-        self.change(|table| table.gates.push(entry));
+        self.add(|table| table.gates.push(entry));
         id
     }
 
     pub(crate) fn on_lifecycle(&self, call: impl Fn(&L) + Send + Sync + 'static) -> HandlerId {
         let entry = self.entry::<LifecycleFn<L>>(false, Box::new(call));
         let id = entry.id;
-        self.change(|table| table.lifecycle.push(entry));
+        self.add(|table| table.lifecycle.push(entry));
         id
     }
 
