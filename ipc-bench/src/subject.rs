@@ -133,6 +133,8 @@ fn reflect(path: &Path) -> Outcome {
                     break;
                 }
             }
+            // The processor time of a thread that has ended cannot be read any more.
+            thread::sleep(Duration::from_secs(2));
         })?;
     }
     Ok(())
