@@ -119,8 +119,13 @@ fn a_node_server_is_measured_and_a_recording_of_its_clients_is_played_to_it() {
     let Some(node) = server(VERSIONS[1], &place.of("s"), true) else { return };
     let ended = place.run(&["bench", &place.of("s"), "-n", "50", "-c", "2"]).expect(0);
     assert_eq!(ended.lines()[0]["answers"], 50);
-    let line = |micros: u32, data: u32| json!({"time": format!("2026-01-01T00:00:00.{micros:06}Z"), "kind": "event", "type": "played", "data": data});
-    std::fs::write(place.of("r"), format!("{}\n{}\n", line(0, 1), line(1000, 2))).expect("written");
+    // The answers are in it, so that they are waited for.
+    let line = |micros: u32, from: &str, data: u32| {
+        let time = format!("2026-01-01T00:00:00.{micros:06}Z");
+        format!("{}\n", json!({"time": time, "kind": "event", "from": from, "type": "played", "data": data}))
+    };
+    let lines = [line(0, "client", 1), line(500, "server", 1), line(1000, "client", 2), line(1500, "server", 2)];
+    std::fs::write(place.of("r"), lines.concat()).expect("written");
     place.run(&["replay", &place.of("r"), &place.of("s")]).expect(0).says(&["2 events sent, 2 heard"]);
     let played = node.events().into_iter().filter(|(name, _)| name == "played").map(|(_, args)| args[0].clone());
     assert_eq!(played.collect::<Vec<_>>(), [1, 2]);
