@@ -1,6 +1,6 @@
 //! The four starting points of a configuration, one for each line of node-ipc and its profiles.
 //!
-//! Recorded defaults of the real thing are the measure; `tests/defaults.rs` lists each difference.
+//! Recorded defaults of the real thing are the measure; `tests/it/defaults.rs` lists each difference.
 
 use std::time::Duration;
 

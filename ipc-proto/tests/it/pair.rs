@@ -3,14 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod common;
-
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::time::Instant;
 
+use crate::common::{settings, start};
 use bytes::Buf;
-use common::{settings, start};
 use ipc_proto::{
     Client, ClientAction, Config, Connection, EmitError, Endpoint, Frame, Inbound, OnMalformed, Outbound, Received,
     Server, Settings, Transmit,

@@ -9,7 +9,7 @@ use ipc_proto::{Delimiter, Empty, EncodeError, Encoder, Encoding, Rules};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::reading::{are_bytes, by_question, bytes, expressible, same, string, vectors};
+use super::reading::{are_bytes, by_question, bytes, expressible, same, string, vectors};
 
 /// How many questions were answered in which way.
 #[derive(Debug, Default, PartialEq)]

@@ -7,7 +7,7 @@
 use ipc_proto::{Code, Decoder, Delimiter, Event, Rules};
 use serde_json::Value;
 
-use crate::reading::{by_question, bytes, is_data, vectors, version};
+use super::reading::{by_question, bytes, is_data, vectors, version};
 
 /// What the codec made of a frame, and after which chunk.
 struct Outcome {

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod common;
-
 use std::collections::BTreeSet;
 
-use common::{sent, settings};
+use crate::common::{sent, settings};
 use ipc_proto::{Config, MAX_CLAIMED_ID, PeerId, RefuseReason, Server, ServerEvent};
 use proptest::prelude::*;
 

@@ -3,12 +3,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod common;
-
 use std::time::Duration;
 
+use crate::common::{Driven, sent};
 use bytes::Buf;
-use common::{Driven, sent};
 use ipc_proto::{ClientEvent, Config, EmitError, Frame, Offline, StopRetrying, Transmit, Unsent};
 use proptest::prelude::*;
 

@@ -5,33 +5,31 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use common::{Driven, settings, start};
+use crate::common::{Driven, settings, start};
 use ipc_proto::{Config, Connection, Encoding, PeerId, Received, Server, ServerEvent};
 use serde_json::{Value, json};
 
 const CLIENT_FILES: [&str; 8] = [
-    include_str!("../../ipc-conformance/vectors/sequences/client-errors.json"),
-    include_str!("../../ipc-conformance/vectors/sequences/client-reconnect.json"),
-    include_str!("../../ipc-conformance/vectors/sequences/client-server-closes.json"),
-    include_str!("../../ipc-conformance/vectors/sequences/connect-twice.json"),
-    include_str!("../../ipc-conformance/vectors/sequences/disconnect.json"),
-    include_str!("../../ipc-conformance/vectors/sequences/retry-interval.json"),
-    include_str!("../../ipc-conformance/vectors/sequences/stop-retrying.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/client-errors.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/client-reconnect.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/client-server-closes.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/connect-twice.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/disconnect.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/retry-interval.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/stop-retrying.json"),
     MAX_RETRIES,
 ];
 const SERVER_FILES: [&str; 4] = [
-    include_str!("../../ipc-conformance/vectors/sequences/server-lifecycle.json"),
-    include_str!("../../ipc-conformance/vectors/sequences/server-stop.json"),
-    include_str!("../../ipc-conformance/vectors/sequences/socket-disconnected.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/server-lifecycle.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/server-stop.json"),
+    include_str!("../../../ipc-conformance/vectors/sequences/socket-disconnected.json"),
     MAX_CONNECTIONS,
 ];
-const MAX_RETRIES: &str = include_str!("../../ipc-conformance/vectors/sequences/max-retries.json");
-const MAX_CONNECTIONS: &str = include_str!("../../ipc-conformance/vectors/sequences/max-connections.json");
+const MAX_RETRIES: &str = include_str!("../../../ipc-conformance/vectors/sequences/max-retries.json");
+const MAX_CONNECTIONS: &str = include_str!("../../../ipc-conformance/vectors/sequences/max-connections.json");
 
 const ALL: &[&str] = &["9.2.1", "12.0.0", "14.0.0"];
 const V9: &[&str] = &["9.2.1", "12.0.0"];

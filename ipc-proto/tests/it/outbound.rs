@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod common;
-
 use std::io::IoSlice;
 
+use crate::common::{sent, settings, start, written};
 use bytes::Buf;
-use common::{sent, settings, start, written};
 use ipc_proto::{
     Code, Config, Connection, EmitError, EncodeError, Frame, Message, Outbound, Received, Transmit, Unsent,
 };

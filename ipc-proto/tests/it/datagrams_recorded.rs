@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ipc_proto::{Config, DatagramError, DatagramEvent, Datagrams, Host, Platform};
 use serde_json::{Value, json};
 
-const RECORDED: &str = include_str!("../../ipc-conformance/vectors/sequences/udp.json");
+const RECORDED: &str = include_str!("../../../ipc-conformance/vectors/sequences/udp.json");
 
 /// Scenarios that need more than datagrams.
 const OF_THE_SOCKET: [(&str, &str); 7] = [

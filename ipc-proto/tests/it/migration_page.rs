@@ -5,8 +5,8 @@
 use ipc_proto::Config;
 use serde_json::{Map, Value, json};
 
-const PAGE: &str = include_str!("../../docs/migration.md");
-const RECORDED: &str = include_str!("../../ipc-conformance/vectors/defaults.json");
+const PAGE: &str = include_str!("../../../docs/migration.md");
+const RECORDED: &str = include_str!("../../../ipc-conformance/vectors/defaults.json");
 
 /// Recorded otherwise than they are by themselves: the recording itself had set `silent`, and `Infinity` is tagged.
 fn recorded(version: &str) -> Map<String, Value> {

@@ -3,11 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::{Driven, MS};
+use crate::common::{Driven, MS};
 use ipc_proto::{Backoff, ClientAction, ClientEvent, Config, StopRetrying, Transmit, Unsent};
 
 /// The last connection or attempt ended, with nothing lost.
@@ -303,7 +301,7 @@ fn what_does_not_fit_the_state_is_ignored() {
     driven.client.handle_connect_failed(now);
     assert!(driven.client.handle_connected(now).is_none());
     driven.client.handle_timeout(now);
-    let spare = || ipc_proto::Connection::new(&common::settings(Config::v9())).outbound;
+    let spare = || ipc_proto::Connection::new(&crate::common::settings(Config::v9())).outbound;
     driven.client.handle_disconnected(now, spare(), Transmit::new(), true);
     assert_eq!(driven.events(), []);
 

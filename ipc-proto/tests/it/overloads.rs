@@ -9,7 +9,7 @@
 use ipc_proto::{Config, Endpoint, EndpointError, Host, Platform, Settings};
 use serde_json::{Value, json};
 
-const RECORDED: &str = include_str!("../../ipc-conformance/vectors/overloads.json");
+const RECORDED: &str = include_str!("../../../ipc-conformance/vectors/overloads.json");
 
 /// Calls without a meaning in Rust: the function, its arguments, and why.
 const NO_MEANING: [(&str, &str, &str); 16] = [

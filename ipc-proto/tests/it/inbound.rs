@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
-mod common;
-
 use std::time::Duration;
 
-use common::{MS, in_words, receive, settings, start};
+use crate::common::{MS, in_words, receive, settings, start};
 use ipc_proto::{Code, Config, Connection, Inbound, OnMalformed, ProtocolError, Received};
 use proptest::prelude::*;
 

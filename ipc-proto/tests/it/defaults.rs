@@ -7,7 +7,7 @@
 use ipc_proto::{Config, Host, Platform, Settings};
 use serde_json::{Map, Value, json};
 
-const RECORDED: &str = include_str!("../../ipc-conformance/vectors/defaults.json");
+const RECORDED: &str = include_str!("../../../ipc-conformance/vectors/defaults.json");
 
 /// Keys that no preset can equal, whatever the version.
 const NOT_COMPARABLE: [(&str, &str); 2] =
