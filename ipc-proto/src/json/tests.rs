@@ -84,7 +84,7 @@ fn agrees_with_serde_json(text: &str) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(if cfg!(miri) { 10 } else { 2000 }) })]
 
     #[test]
     fn what_serde_json_writes_is_valid(text in texts()) {

@@ -160,7 +160,7 @@ fn connected(settings: &Settings) -> (Connection, Connection) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(80))]
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 80 }))]
 
     #[test]
     fn every_message_arrives_exactly_once_and_in_order(

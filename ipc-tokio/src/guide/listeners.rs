@@ -1,0 +1,82 @@
+//! Listening sockets from elsewhere: shared between processes, handed on, given by systemd.
+//!
+//! # Sharing a listener
+//!
+//! A server may accept on a socket that it did not open, and several processes on one, each taking the connections it
+//! gets to first. (node-ipc does it with Node's `cluster` module and `unlink = false`.)
+//!
+//! | the socket comes from | the server |
+//! |---|---|
+//! | a listener of the standard library | [`Server::from_listener`] |
+//! | an owned descriptor, whatever it is | [`Server::from_fd`], or [`Listening::from_fd`] to look first |
+//! | systemd (`LISTEN_FDS`) | [`inherited`], then [`Server::from_listener`] |
+//! | a parent | the parent: [`Listening::bind`], and [`Listening::to_stdio`] as the standard input of each child; the child: [`Server::from_stdin`] |
+//! | each process, for one TCP port | nothing to hand on: every server sets [`reusePort`](field@Config::reuse_port), and the system shares the connections out |
+//!
+//! Whoever binds the socket looks after its file: [`Listening::bind`] removes it when it is dropped, a server on a socket
+//! that came from elsewhere leaves it alone ([`Listening::owning_file`] says otherwise). Such a server starts once. The
+//! example `cluster` is a parent with four workers.
+//!
+//! A program that systemd starts when its first client comes:
+//!
+//! ```no_run
+//! # #[cfg(unix)]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use ipc_tokio::{Config, Server};
+//!
+//! let server = match ipc_tokio::inherited()?.into_iter().next() {
+//!     Some(given) => Server::from_listener(given.socket, Config::new("world"))?,
+//!     None => Server::new(Config::new("world"))?, // started by hand
+//! };
+//! server.on("message", |peer, text: String| peer.emit("message", &text));
+//! server.start().await?;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+//!
+//! # Restarting without a gap
+//!
+//! A new process takes the listening socket of the old one, which ends its connections in its own time. Nobody who connects
+//! meanwhile is refused: the old process accepts until the new one is ready, and between the two connections wait in the
+//! backlog of the socket, which never closes. On Unix, over Unix sockets and TCP.
+//!
+//! The old process offers its socket with [`Server::hand_over`] at a path of its choice, a second socket that only this user
+//! can connect to. The new one asks there with [`Server::take_over`], sets its handlers, and starts. Whichever of them dies
+//! before the socket has changed hands, the other serves; after that the new one is alone, as any server is. An old process
+//! that hangs keeps its socket, and the `start` of the new one fails after 10 s:
+//!
+//! ```no_run
+//! # #[cfg(unix)]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use ipc_tokio::{Config, Server};
+//! use std::time::Duration;
+//!
+//! let control = "/run/user/1000/world.control";
+//! let server = match Server::take_over(control, Config::new("world")).await {
+//!     Ok(server) => server,
+//!     // Nobody is there to be relieved. If somebody is who cannot be, `start` says that the address is in use.
+//!     Err(_) => Server::new(Config::new("world"))?,
+//! };
+//! server.on("message", |peer, text: String| peer.emit("message", &text));
+//! server.start().await?;
+//!
+//! // Until the next version of this program comes.
+//! let successor = server.hand_over(control).await?;
+//! println!("process {:?} has taken over", successor.pid);
+//! while !server.is_empty() {
+//!     // The clients that are here, for as long as they like.
+//!     tokio::time::sleep(Duration::from_millis(100)).await;
+//! }
+//! server.shutdown(Duration::from_secs(5)).await;
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
+//! ```
+
+#[allow(unused_imports, reason = "for the links")]
+use crate::*;
