@@ -1,5 +1,5 @@
 //! The same program on every runtime: this file is an example of `ipc-tokio`, of `ipc-smol` and of `ipc-async-std`, and differs
-//! in the two lines marked below. A test compares them.
+//! in its `use` line and the attribute of `main`. A test compares them.
 //!
 //! ```text
 //! cargo run --release -p ipc-tokio --example portable
@@ -29,11 +29,8 @@ enum Word {
     Bye,
 }
 
-fn main() -> Result<()> {
-    async_std::task::block_on(run()) // differs
-}
-
-async fn run() -> Result<()> {
+#[async_std::main] // differs
+async fn main() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("world").display().to_string();
 

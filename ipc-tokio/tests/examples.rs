@@ -46,11 +46,11 @@ fn lines_of(adapter: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_example_portable_differs_in_the_use_line_and_in_the_line_that_starts_the_runtime() {
+fn the_example_portable_differs_in_the_use_line_and_in_the_attribute_of_main() {
     let tokio = lines_of("ipc-tokio");
     assert!(tokio.len() > 50);
     for (adapter, module, start) in
-        [("ipc-smol", "ipc_smol", "smol::block_on"), ("ipc-async-std", "ipc_async_std", "async_std::task::block_on")]
+        [("ipc-smol", "ipc_smol", "macro_rules_attribute::apply(smol_macros::main!)"), ("ipc-async-std", "ipc_async_std", "async_std::main")]
     {
         let other = lines_of(adapter);
         assert_eq!(other.len(), tokio.len(), "{adapter}");
@@ -60,6 +60,6 @@ fn the_example_portable_differs_in_the_use_line_and_in_the_line_that_starts_the_
         };
         assert!(use_tokio.ends_with("// differs") && start_tokio.ends_with("// differs"));
         assert_eq!(use_tokio.replace("ipc_tokio", module), **use_other);
-        assert_eq!(start_tokio.replace("tokio::runtime::Runtime::new()?.block_on", start), **start_other);
+        assert_eq!(start_tokio.replace("tokio::main", start), **start_other);
     }
 }
