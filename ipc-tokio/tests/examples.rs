@@ -49,9 +49,10 @@ fn lines_of(adapter: &str) -> Vec<String> {
 fn the_example_portable_differs_in_the_use_line_and_in_the_attribute_of_main() {
     let tokio = lines_of("ipc-tokio");
     assert!(tokio.len() > 50);
-    for (adapter, module, start) in
-        [("ipc-smol", "ipc_smol", "macro_rules_attribute::apply(smol_macros::main!)"), ("ipc-async-std", "ipc_async_std", "async_std::main")]
-    {
+    for (adapter, module, start) in [
+        ("ipc-smol", "ipc_smol", "macro_rules_attribute::apply(smol_macros::main!)"),
+        ("ipc-async-std", "ipc_async_std", "async_std::main"),
+    ] {
         let other = lines_of(adapter);
         assert_eq!(other.len(), tokio.len(), "{adapter}");
         let differing: Vec<_> = tokio.iter().zip(&other).filter(|(one, two)| one != two).collect();

@@ -47,6 +47,28 @@ fn a_new_client_does_nothing_until_it_is_told_to_connect() {
 }
 
 #[test]
+fn each_state_is_told_by_its_getter_alone() {
+    let states = |driven: &Driven| {
+        let client = &driven.client;
+        [client.is_idle(), client.is_connected(), client.is_waiting(), client.is_destroyed()]
+    };
+    let mut driven = Driven::new(Config::v9().max_retries(1));
+    assert_eq!(states(&driven), [true, false, false, false], "new");
+    driven.connect();
+    assert_eq!(states(&driven), [false, false, false, false], "connecting");
+    driven.fail();
+    assert_eq!(states(&driven), [false, false, true, false], "waiting");
+    driven.wait();
+    driven.succeed();
+    assert_eq!(states(&driven), [false, true, false, false], "connected");
+    driven.lose(true);
+    assert_eq!(states(&driven), [false, false, true, false], "waiting again");
+    driven.wait();
+    driven.fail();
+    assert_eq!(states(&driven), [false, false, false, true], "given up");
+}
+
+#[test]
 fn a_second_connect_changes_nothing_in_any_state() {
     let mut driven = Driven::new(Config::v9().max_retries(1));
     driven.connect();

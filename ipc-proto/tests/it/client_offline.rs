@@ -62,6 +62,32 @@ fn an_ended_client_takes_nothing_under_any_policy() {
 }
 
 #[test]
+fn what_is_queued_at_the_end_of_the_client_is_told_by_unsent() {
+    let bytes = wire(&[1]).len() + wire(&[2]).len();
+    let buffering = || Driven::new(Config::v9().offline(Offline::Buffer).max_retries(0));
+
+    // Ended before it began, while it connects, and by giving up.
+    let mut idle = buffering();
+    let mut connecting = buffering();
+    connecting.connect();
+    let mut given_up = buffering();
+    given_up.connect();
+    for driven in [&mut idle, &mut connecting, &mut given_up] {
+        emit(driven, 1).unwrap();
+        emit(driven, 2).unwrap();
+        assert_eq!(driven.client.unsent(), Unsent::default(), "nothing is lost yet");
+    }
+    idle.client.disconnect();
+    connecting.client.disconnect();
+    connecting.obey();
+    given_up.fail();
+    for driven in [idle, connecting, given_up] {
+        assert!(driven.client.is_destroyed());
+        assert_eq!(driven.client.unsent(), lost(2, bytes));
+    }
+}
+
+#[test]
 fn while_connected_events_go_into_the_connection() {
     for offline in [Offline::Refuse, Offline::Buffer, Offline::Drop] {
         let mut driven = Driven::new(Config::v9().offline(offline));
