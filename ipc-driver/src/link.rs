@@ -33,6 +33,13 @@ pub(crate) enum CloseOrder {
     Abort,
 }
 
+impl CloseOrder {
+    /// Whether what was asked before is still answered.
+    fn takes_answers(self) -> bool {
+        matches!(self, Self::Open | Self::Flush(_))
+    }
+}
+
 /// What a link needs to know of a queue.
 pub(crate) trait Queue {
     /// What was taken out of it to be written.
@@ -187,11 +194,24 @@ impl<Q: Queue> Link<Q> {
     /// A handler that answers its own peer may fill the queue to twice `maxPendingBytes`: its connection reads nothing
     /// more while the queue is above the limit, so that answers are not refused for what the peer has not yet read.
     pub(crate) fn emit(&self, emit: impl FnOnce(&mut Q) -> Result<(), EmitError>) -> Option<Result<(), EmitError>> {
+        self.emit_while(|order| order == CloseOrder::Open, emit)
+    }
+
+    /// Emits the answer to a request: also while the connection is told to end, until its queue is sealed.
+    pub(crate) fn answer(&self, emit: impl FnOnce(&mut Q) -> Result<(), EmitError>) -> Option<Result<(), EmitError>> {
+        self.emit_while(CloseOrder::takes_answers, emit)
+    }
+
+    fn emit_while(
+        &self,
+        may: impl FnOnce(CloseOrder) -> bool,
+        emit: impl FnOnce(&mut Q) -> Result<(), EmitError>,
+    ) -> Option<Result<(), EmitError>> {
         let inline = ptr::eq(DISPATCHING.with(Cell::get), self.address());
         let mut guard = self.lock();
         let state = &mut *guard;
         let outbound = state.outbound.as_mut()?;
-        if state.order != CloseOrder::Open {
+        if !may(state.order) {
             state.counted.closed += 1;
             return Some(Err(EmitError::Closed));
         }
@@ -241,10 +261,30 @@ impl<Q: Queue> Link<Q> {
         ticket: &mut Ticket,
         emit: impl FnOnce(&mut Q) -> Result<(), EmitError>,
     ) -> Poll<Option<Result<(), EmitError>>> {
+        self.poll_emit_while(|order| order == CloseOrder::Open, cx, ticket, emit)
+    }
+
+    /// Like [`answer`](Self::answer), but waits for room.
+    pub(crate) fn poll_answer(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+        emit: impl FnOnce(&mut Q) -> Result<(), EmitError>,
+    ) -> Poll<Option<Result<(), EmitError>>> {
+        self.poll_emit_while(CloseOrder::takes_answers, cx, ticket, emit)
+    }
+
+    fn poll_emit_while(
+        &self,
+        may: impl FnOnce(CloseOrder) -> bool,
+        cx: &mut Context<'_>,
+        ticket: &mut Ticket,
+        emit: impl FnOnce(&mut Q) -> Result<(), EmitError>,
+    ) -> Poll<Option<Result<(), EmitError>>> {
         let mut guard = self.lock();
         let state = &mut *guard;
         let Some(outbound) = state.outbound.as_mut() else { return Poll::Ready(None) };
-        if state.order != CloseOrder::Open {
+        if !may(state.order) {
             state.counted.closed += 1;
             return Poll::Ready(Some(Err(EmitError::Closed)));
         }

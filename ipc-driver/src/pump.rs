@@ -30,6 +30,11 @@ pub(crate) trait Dispatch {
     /// Takes one event.
     fn received(&mut self, received: Received<'_>);
 
+    /// Ready when nothing is worked on whose answer is still to be sent.
+    fn poll_answered(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     /// What has become of the events so far.
     fn tally(&self) -> Tally;
 }
@@ -93,6 +98,8 @@ pub(crate) struct Pump<R: Runtime> {
     ordered: CloseOrder,
     /// The last order seen.
     latest: CloseOrder,
+    /// The queue takes nothing more.
+    sealed: bool,
     /// The peer has ended its side.
     eof: bool,
     /// `inbound` holds input that could not be dispatched, or was told that reading pauses.
@@ -117,6 +124,7 @@ impl<R: Runtime> Pump<R> {
             phase: Phase::Open,
             ordered: CloseOrder::Open,
             latest: CloseOrder::Open,
+            sealed: false,
             eof: false,
             deferred: false,
             broken: None,
@@ -168,8 +176,12 @@ impl<R: Runtime> Pump<R> {
             }
             if let CloseOrder::Flush(within) = order {
                 if self.ordered != order {
-                    link.seal();
                     self.end_within(within);
+                }
+                // A peer that has ended its side reads on or not: it does not hold us up.
+                if !self.sealed && (self.eof || dispatch.poll_answered(cx).is_ready()) {
+                    link.seal();
+                    self.sealed = true;
                 }
             }
             self.ordered = order;
@@ -408,6 +420,9 @@ impl<R: Runtime> Pump<R> {
 
     /// Everything is written: ends the stream if that is what was waited for.
     fn poll_end(&mut self, cx: &mut Context<'_>, order: CloseOrder) -> Poll<Why> {
+        if matches!(order, CloseOrder::Flush(_)) && !self.sealed {
+            return Poll::Pending;
+        }
         if let Phase::Draining { until } = self.phase {
             if let Err(error) = ready!(Pin::new(&mut self.stream).poll_close(cx)) {
                 return Poll::Ready(self.why(error));

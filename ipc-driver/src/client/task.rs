@@ -322,6 +322,10 @@ impl Dispatch for ClientDispatch {
         room
     }
 
+    fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.session.poll_answered(cx)
+    }
+
     fn begin(&mut self, now: Instant) {
         self.now = now;
         self.tap.refresh(&self.shared.outlet);

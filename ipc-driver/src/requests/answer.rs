@@ -3,7 +3,7 @@
 use super::tasks::{Kind, Ran};
 use super::{Party, RequestError};
 use crate::error::BoxError;
-use crate::link::Link;
+use crate::link::{CloseOrder, Link};
 use crate::runtime::Runtime;
 use ipc_proto::{EmitError, Failure, Frame, IncomingRequest, Outbound, REPLY_EVENT, ReplyBody};
 use serde::Serialize;
@@ -62,7 +62,7 @@ fn closed<T>(outcome: Option<Result<T, EmitError>>) -> Result<T, EmitError> {
 
 /// Says why there is no result.
 pub(crate) fn decline(link: &Link, token: &str, failure: &Failure) -> Result<(), EmitError> {
-    closed(link.emit(|outbound| outbound.emit(REPLY_EVENT, &ReplyBody::error(token, failure))))
+    closed(link.answer(|outbound| outbound.emit(REPLY_EVENT, &ReplyBody::error(token, failure))))
 }
 
 /// What the asker is told when the result cannot be sent.
@@ -90,7 +90,7 @@ where
         }
     };
     let sent = match outcome {
-        Ok(value) => closed(link.emit(|outbound| outbound.emit(REPLY_EVENT, &ReplyBody::result(token, &value)))),
+        Ok(value) => closed(link.answer(|outbound| outbound.emit(REPLY_EVENT, &ReplyBody::result(token, &value)))),
         Err(failure) => decline(link, token, &failure),
     };
     let error = sent.err()?;
@@ -124,6 +124,12 @@ where
         Err(error) => return misfit(party.link(), request, error),
     };
     let session = party.session();
+    if party.link().order() != CloseOrder::Open {
+        // The connection waits for what is under way, and for no more.
+        let closing = Failure::new(Failure::CLOSING, "the connection is being closed; ask again on another");
+        let _asker_has_gone = decline(party.link(), request.token(), &closing);
+        return None;
+    }
     let limit = session.common.options().max_under_way;
     let Some(mut slot) = session.tasks().slot(Kind::Request, limit) else {
         let busy = Failure::new(Failure::BUSY, format!("{limit} requests of this peer are under way; ask again later"));
@@ -154,7 +160,7 @@ where
                     // Under the lock of the link: the next connection of a client has not asked.
                     if slot.is_live() { outbound.emit_frame(&frame) } else { Err(EmitError::Closed) }
                 };
-                closed(poll_fn(|cx| link.poll_emit(cx, &mut place.ticket, emit)).await)
+                closed(poll_fn(|cx| link.poll_answer(cx, &mut place.ticket, emit)).await)
             }
             Err(error) => Err(error),
         };

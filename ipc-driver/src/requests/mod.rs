@@ -165,6 +165,11 @@ impl Session {
         self.tasks.get().map_or(Poll::Ready(()), |tasks| tasks.poll_room(cx, failed))
     }
 
+    /// Ready when no async handler of a request is under way.
+    pub(crate) fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
+        self.tasks.get().map_or(Poll::Ready(()), |tasks| tasks.poll_answered(cx))
+    }
+
     /// The connection was told to close, or has ended: no reply will be waited for. The next one begins afresh.
     pub(crate) fn hang_up(&self) {
         if let Some(pending) = self.pending.get() {

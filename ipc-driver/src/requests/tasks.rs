@@ -45,6 +45,8 @@ struct State {
     failures: Vec<(Kind, Box<str>, BoxError)>,
     /// The connection's task, which waits for room.
     room: Option<Waker>,
+    /// And when it waits for the last request to be answered.
+    answered: Option<Waker>,
     /// Those that run.
     running: Wakers,
 }
@@ -111,7 +113,7 @@ impl Tasks {
 
     /// Tells of failures, and waits for room.
     pub(super) fn poll_room(&self, cx: &mut Context<'_>, mut failed: impl FnMut(&str, BoxError)) -> Poll<()> {
-        let (failures, full) = {
+        let (failures, full, answered) = {
             let mut state = self.lock();
             let failures = std::mem::take(&mut state.failures);
             for &(kind, ..) in &failures {
@@ -122,12 +124,26 @@ impl Tasks {
                 state.room = Some(cx.waker().clone());
             }
             self.news.store(full, Ordering::Relaxed);
-            (failures, full)
+            let answered = if state.requests == 0 { state.answered.take() } else { None };
+            (failures, full, answered)
         };
+        if let Some(task) = answered {
+            task.wake();
+        }
         for (_, event, error) in failures {
             failed(&event, error);
         }
         if full { Poll::Pending } else { Poll::Ready(()) }
+    }
+
+    /// Ready when no request is under way.
+    pub(super) fn poll_answered(&self, cx: &Context<'_>) -> Poll<()> {
+        let mut state = self.lock();
+        if state.requests == 0 {
+            return Poll::Ready(());
+        }
+        state.answered = Some(cx.waker().clone());
+        Poll::Pending
     }
 
     /// The connection has ended: drops what waits, and wakes what runs so that it is dropped too.
@@ -209,17 +225,19 @@ impl Drop for Slot {
             return;
         }
         let forgotten = state.running.forget(&self.ticket);
-        let mut room = None;
+        let mut waits = None;
         if !self.kept {
             *state.count(self.kind) -= 1;
-            if self.kind == Kind::Event {
-                room = state.room.take();
-            }
+            waits = match self.kind {
+                Kind::Event => state.room.take(),
+                Kind::Request if state.requests == 0 => state.answered.take(),
+                Kind::Request => None,
+            };
         }
         drop(state);
         drop(forgotten);
-        if let Some(room) = room {
-            room.wake();
+        if let Some(task) = waits {
+            task.wake();
         }
     }
 }

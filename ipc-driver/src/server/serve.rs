@@ -251,6 +251,10 @@ impl Dispatch for ServerDispatch {
         room
     }
 
+    fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.peer.inner.session.poll_answered(cx)
+    }
+
     fn begin(&mut self, now: Instant) {
         self.now = now;
         self.tap.refresh(&self.shared.outlet);

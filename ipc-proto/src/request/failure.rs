@@ -86,6 +86,8 @@ impl Failure {
     pub const INVALID_PARAMS: &'static str = "ERR_IPC_INVALID_PARAMS";
     /// As many requests of this peer are under way as may.
     pub const BUSY: &'static str = "ERR_IPC_BUSY";
+    /// The answerer closes this connection, and begins nothing new on it.
+    pub const CLOSING: &'static str = "ERR_IPC_CLOSING";
     /// A gate (`before_event`) does not let the request in.
     pub const REJECTED: &'static str = "ERR_IPC_REJECTED";
     /// The result cannot be sent: it cannot be serialised, or is too large.
