@@ -49,7 +49,7 @@ pub(crate) fn take_write_buffer() -> Option<Vec<u8>> {
 /// Keeps a buffer to encode events into, unless there are two that are larger.
 pub(crate) fn keep_write_buffer(buffer: Vec<u8>) {
     let [first, second] = WRITE.take();
-    WRITE.set(if first.capacity() == 0 { [buffer, second] } else { [first, better(second, buffer)] });
+    WRITE.set(if first.capacity() == 0 { [better(first, buffer), second] } else { [first, better(second, buffer)] });
 }
 
 fn better(old: Vec<u8>, new: Vec<u8>) -> Vec<u8> {
@@ -67,4 +67,37 @@ pub(crate) fn take_piece(length: usize) -> Vec<u8> {
 #[cfg(feature = "tls")]
 pub(crate) fn keep_piece(piece: Vec<u8>) {
     PIECE.set(piece);
+}
+
+#[cfg(all(test, not(ipc_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_keeps_two_buffers_to_write_into_and_none_that_is_huge() {
+        std::thread::spawn(|| {
+            assert!(take_write_buffer().is_none());
+            for kilobytes in [1, 4097, 2, 3, 5000] {
+                keep_write_buffer(Vec::with_capacity(kilobytes * 1024));
+            }
+            let kept = [take_write_buffer(), take_write_buffer(), take_write_buffer()];
+            let kept = kept.map(|buffer| buffer.map(|buffer| buffer.capacity() / 1024));
+            assert_eq!(kept, [Some(1), Some(3), None]);
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn a_thread_keeps_the_largest_spare_that_is_not_huge() {
+        std::thread::spawn(|| {
+            for kilobytes in [1, 4097, 3, 2] {
+                keep_spare(Vec::with_capacity(kilobytes * 1024));
+            }
+            assert_eq!(take_spare().map(|buffer| buffer.capacity() / 1024), Some(3));
+            assert!(take_spare().is_none());
+        })
+        .join()
+        .unwrap();
+    }
 }
