@@ -366,7 +366,7 @@ impl<R: Runtime> Client<R> {
     }
 
     /// Sends what is queued, ends the connection, and waits until the server has ended its side too, 5 seconds at most.
-    /// Further emits are refused from now on, and no reconnection follows.
+    /// Further emits are refused from now on, and no reconnection follows. Requests of the server that are under way are answered.
     ///
     /// Cancel safe: the client closes whether or not this is awaited to the end.
     ///

@@ -352,7 +352,10 @@ impl<R: Runtime> Server<R> {
 
     /// Stops accepting, sends what is queued to every peer, ends the connections, and reports. TLS handshakes under way are cut.
     /// Whoever has connected by then is still accepted, and what it has sent is delivered; unless the listening socket was given to the
-    /// server, when others may listen on it too.
+    /// server, when others may listen on it too. Requests under way are answered; new ones are refused ([`Failure::CLOSING`]), unless
+    /// their handler is no future.
+    ///
+    /// [`Failure::CLOSING`]: crate::Failure::CLOSING
     ///
     /// After `deadline` what is left is cut. Called several times at once, the shortest deadline counts for all, and each call reports
     /// the same; once all connections have ended there is nothing left to report. A handler cannot wait for it, since its own

@@ -504,3 +504,17 @@ fn a_sender_at_port_0_is_heard_and_not_remembered() {
     assert_eq!(receive(&mut udp, start(), peer(0), &frame(1)), ["m=1"]);
     assert_eq!(udp.peer_count(), 0);
 }
+
+#[test]
+fn counters_add_up_over_datagrams() {
+    let mut udp = datagrams(Config::v9());
+    let now = start();
+    let mut bytes = 0;
+    for (number, datagram) in [frame(1), frame(22), b"no JSON\x0c".to_vec(), frame(333)].into_iter().enumerate() {
+        receive(&mut udp, now, peer(1), &datagram);
+        bytes += datagram.len() as u64;
+        let counters = udp.counters();
+        assert_eq!(counters.bytes, bytes);
+        assert_eq!((counters.messages, counters.malformed), [(1, 0), (2, 0), (2, 1), (3, 1)][number]);
+    }
+}

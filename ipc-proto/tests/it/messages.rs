@@ -259,3 +259,29 @@ fn raw_json_text_given_by_the_caller_is_checked() {
     assert_eq!(error.to_string(), "the given text is not valid JSON: expected a value at byte 3");
     assert!(Message::from_json("a", Some("")).is_err());
 }
+
+#[test]
+fn messages_are_equal_if_name_and_payload_are_however_they_were_spelt() {
+    let message = |frame: &str| event(frame).to_message();
+    let one = message(r#"{"type":"a","data":[1]}"#);
+    assert_eq!(one, message(r#"{"data":[1], "type":"\u0061"}"#));
+    for other in [r#"{"type":"b","data":[1]}"#, r#"{"type":"a","data":[2]}"#, r#"{"type":"a"}"#] {
+        assert_ne!(one, message(other), "{other}");
+    }
+}
+
+#[test]
+fn what_was_received_in_another_form_is_sent_on_in_the_usual_one() {
+    for (received, sent) in [
+        (r#"{"type":"a","data":[1, 2]}"#, "{\"type\":\"a\",\"data\":[1, 2]}\x0c"),
+        (r#"{ "data":1,"type":"a","id":"mine" }"#, "{\"type\":\"a\",\"data\":1}\x0c"),
+    ] {
+        let event = event(received);
+        let mut out = Vec::new();
+        encoder(1000).encode_message(&event.to_message(), &mut out).expect("encoded");
+        assert_eq!(String::from_utf8_lossy(&out), sent, "{received}");
+        out.clear();
+        encoder(1000).encode_event(&event, &mut out).expect("encoded");
+        assert_eq!(String::from_utf8_lossy(&out), sent, "{received}");
+    }
+}

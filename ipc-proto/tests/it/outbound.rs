@@ -388,6 +388,25 @@ fn a_shrunk_queue_goes_on_as_before() {
     assert_eq!(numbers(&sent(&mut out)), [2]);
 }
 
+#[test]
+fn a_buffer_is_lent_to_an_empty_queue_and_taken_back_from_one_if_it_is_large() {
+    let mut out = outbound(Config::v9());
+    assert!(out.give_buffer(Vec::with_capacity(1000)).is_none());
+    assert!(out.take_buffer(1000).is_none(), "it is no larger");
+    assert_eq!(out.give_buffer(Vec::with_capacity(10)).unwrap().capacity(), 10, "there is one");
+    out.emit("m", &1).unwrap();
+    assert!(out.take_buffer(0).is_none(), "it is in use");
+    assert_eq!(numbers(&sent(&mut out)), [1]);
+
+    let mut transmit = Transmit::new();
+    assert!(!transmit.has_spare());
+    transmit.give_spare(Vec::with_capacity(1000));
+    assert!(transmit.has_spare());
+    assert!(transmit.take_buffer(1000).is_none());
+    assert_eq!(transmit.take_buffer(999).unwrap().capacity(), 1000);
+    assert!(!transmit.has_spare());
+}
+
 proptest! {
     /// However emits, broadcasts and writes are interleaved, the wire carries every accepted frame in order, and the
     /// bound holds.

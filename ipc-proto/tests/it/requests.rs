@@ -4,8 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test needs an instant to begin with")]
 
 use ipc_proto::{
-    Event, Failure, IncomingRequest, MAX_TOKEN, Message, Reply, ReplyBody, ReplyError, RequestBody, RequestEnd,
-    Requests, Rules, TooManyRequests,
+    Event, Failure, IncomingRequest, MAX_TOKEN, Message, Reply, ReplyBody, ReplyError, RequestBody, RequestCounters,
+    RequestEnd, Requests, Rules, TooManyRequests,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -260,4 +260,25 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn counters_of_several_tables_add_up() {
+    let now = Instant::now();
+    let count = |late: u32| {
+        let mut requests = Requests::new(7, 3);
+        let [answered, cancelled, _] = [(); 3].map(|()| requests.begin(Some(now + SECOND), ()).unwrap());
+        requests.begin(None, ()).unwrap_err();
+        requests.handle_reply(&answered.to_string()).unwrap();
+        requests.cancel(cancelled).unwrap();
+        requests.handle_timeout(now + SECOND);
+        (0..late).for_each(|_| assert!(requests.handle_reply("nobody's").is_none()));
+        requests.begin(None, ()).unwrap();
+        requests.handle_disconnected();
+        requests.counters()
+    };
+    let mut sum = count(2);
+    sum += count(3);
+    let RequestCounters { begun, answered, timed_out, cancelled, disconnected, refused, late, .. } = sum;
+    assert_eq!([begun, answered, timed_out, cancelled, disconnected, refused, late], [8, 2, 2, 2, 2, 2, 5]);
 }
