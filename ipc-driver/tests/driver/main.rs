@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod accepting;
+mod answering;
 mod async_handlers;
 mod backpressure;
 #[cfg(feature = "tls")]
