@@ -218,7 +218,8 @@ impl<Q: Queue> Link<Q> {
         let outcome = if inline { self.emit_inline(outbound, emit) } else { emit(outbound) };
         match outcome {
             Ok(()) => Self::wake(guard),
-            Err(EmitError::TooSlow { .. }) => {
+            // A connection that is told to end does so in its own time: the answer is refused, and that is all.
+            Err(EmitError::TooSlow { .. }) if state.order == CloseOrder::Open => {
                 state.order = CloseOrder::TooSlow;
                 Self::wake(guard);
             }

@@ -42,7 +42,7 @@ use std::time::Instant;
 ///
 /// type Client = ipc_driver::Client<Own>;
 /// # use std::future::Future;
-/// # fn never() -> Client { unimplemented!() }
+/// # fn is_used(_: &Client) {}
 /// ```
 pub trait Spawn: Clone + Send + Sync + 'static {
     /// Runs `task` to its end in the background.
