@@ -2,9 +2,9 @@
 
 use crate::requests::said;
 use crate::world::*;
-use ipc_driver::fake::Fake;
+use ipc_driver::fake::{Fake, Script, Wire};
 use ipc_driver::runtime::Runtime;
-use ipc_driver::{EmitError, Failure};
+use ipc_driver::{EmitError, Failure, SlowConsumer};
 
 /// A server whose answers to `wait` take the number of seconds that is asked for.
 fn waits(runtime: &Fake) -> FakeServer {
@@ -99,4 +99,36 @@ fn an_asker_that_has_gone_holds_no_shutdown_up() {
     client.disconnect();
     runtime.run();
     assert_eq!(log.take(), ["shut down"]);
+}
+
+#[test]
+fn an_answer_without_room_does_not_cut_a_connection_that_is_told_to_end() {
+    let runtime = Fake::new(33);
+    runtime.network().set_script(Script::both(Wire::default().capacity(200)));
+    let server = server(&runtime, config().max_pending_bytes(1000).slow_consumer(SlowConsumer::Disconnect));
+    let clock = runtime.clone();
+    server.on_request_async("wait", move |_, (): ()| {
+        let clock = clock.clone();
+        async move {
+            clock.sleep(SECOND * 2).await;
+            Ok::<_, Failure>(())
+        }
+    });
+    server.on_request("now", |_, ()| Ok::<_, Failure>("now"));
+    runtime.block_on(server.start()).unwrap();
+    let mut end = dial(&runtime);
+    let ask = |name: &str| format!("{{\"type\":\"{name}\",\"data\":{{\"$request\":\"1\"}}}}\u{c}");
+    runtime.block_on(end.send(ask("wait").as_bytes())).unwrap();
+    runtime.run();
+    server.peers()[0].emit("m", &"x".repeat(3000)).unwrap();
+    let ending = server.clone();
+    runtime.spawn(async move {
+        ending.shutdown(SECOND * 5).await;
+    });
+    runtime.run();
+    runtime.block_on(end.send(ask("now").as_bytes())).unwrap();
+    runtime.run();
+    assert_eq!(server.len(), 1, "it has the time it was given");
+    runtime.advance(SECOND * 5);
+    assert_eq!(server.len(), 0);
 }
