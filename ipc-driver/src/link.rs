@@ -192,7 +192,8 @@ impl<Q: Queue> Link<Q> {
     /// Emits through `emit`; `None` if there is no connection.
     ///
     /// A handler that answers its own peer may fill the queue to twice `maxPendingBytes`: its connection reads nothing
-    /// more while the queue is above the limit, so that answers are not refused for what the peer has not yet read.
+    /// more while the queue is above the limit, so that answers are not refused for what the peer has not yet read, unless
+    /// the peer takes nothing for long.
     pub(crate) fn emit(&self, emit: impl FnOnce(&mut Q) -> Result<(), EmitError>) -> Option<Result<(), EmitError>> {
         self.emit_while(|order| order == CloseOrder::Open, emit)
     }

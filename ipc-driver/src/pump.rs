@@ -73,6 +73,24 @@ const ROUNDS_IN_A_ROW: usize = 32;
 /// Slices given to one vectored write.
 const SLICES: usize = 16;
 
+/// How long a peer that takes none of our answers is not read. Two sides that answer each other would else wait for each
+/// other for good.
+const STANDSTILL: Duration = Duration::from_secs(10);
+
+/// The same, once that was so, as long as there is something to write.
+const NEXT_STANDSTILL: Duration = Duration::from_millis(100);
+
+/// What becomes of reading while our own answers fill the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patience {
+    /// It pauses, should they.
+    Untried,
+    /// It pauses until then, unless the peer takes something.
+    Until(Instant),
+    /// It goes on, and answers for which there is no room are refused, until the peer takes something.
+    Over,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -106,6 +124,9 @@ pub(crate) struct Pump<R: Runtime> {
     deferred: bool,
     /// Writing failed. What has arrived before is still read.
     broken: Option<io::Error>,
+    patience: Patience,
+    /// The peer was found to take nothing, and there has been something to write since.
+    tried: bool,
     unflushed: bool,
     /// Something was counted that the link does not know.
     unreported: bool,
@@ -128,6 +149,8 @@ impl<R: Runtime> Pump<R> {
             eof: false,
             deferred: false,
             broken: None,
+            patience: Patience::Untried,
+            tried: false,
             unflushed: false,
             unreported: false,
             sync,
@@ -190,7 +213,7 @@ impl<R: Runtime> Pump<R> {
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
             };
-            let congested = link.is_congested();
+            let congested = self.is_congested(link);
             if self.broken.is_some() {
                 // Counted as unsent in the end; in the queue it would keep us from going to sleep.
                 self.poll_transmit(link, dispatch.tally());
@@ -201,6 +224,7 @@ impl<R: Runtime> Pump<R> {
                 match self.poll_write(cx, link, dispatch.tally(), read) {
                     Poll::Ready(Ok(false)) => {}
                     Poll::Ready(Ok(true)) => {
+                        self.tried = false;
                         if let Poll::Ready(why) = self.poll_end(cx, order) {
                             return Poll::Ready(why);
                         }
@@ -212,6 +236,7 @@ impl<R: Runtime> Pump<R> {
                     Poll::Pending => {}
                 }
             }
+            self.wait_for_taker(link.is_congested());
             if let Poll::Ready(why) = self.poll_timer(cx, dispatch) {
                 return Poll::Ready(why);
             }
@@ -220,7 +245,7 @@ impl<R: Runtime> Pump<R> {
                     scratch::keep_spare(buffer);
                 }
                 // Reading that paused for the queue goes on when the queue has room: nobody else would wake us.
-                let resumes = congested && !link.is_congested();
+                let resumes = congested && !self.is_congested(link);
                 if !resumes && link.park(cx, order) {
                     if let Some(spare) = self.transmit.take_buffer(IDLE_BUFFER) {
                         scratch::keep_write_buffer(spare);
@@ -259,7 +284,17 @@ impl<R: Runtime> Pump<R> {
     }
 
     fn is_congested(&self, link: &Link) -> bool {
-        self.broken.is_none() && link.is_congested()
+        link.is_congested() && self.broken.is_none() && self.patience != Patience::Over
+    }
+
+    /// While our answers fill the queue, the peer has so long to take some.
+    fn wait_for_taker(&mut self, congested: bool) {
+        if !congested {
+            self.patience = Patience::Untried;
+        } else if self.patience == Patience::Untried {
+            let within = if self.tried { NEXT_STANDSTILL } else { STANDSTILL };
+            self.patience = Patience::Until(self.runtime.now() + within);
+        }
     }
 
     /// Reads once and dispatches what came.
@@ -403,7 +438,10 @@ impl<R: Runtime> Pump<R> {
                 };
                 match count {
                     Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Ok(count) => self.transmit.advance(count),
+                    Ok(count) => {
+                        self.transmit.advance(count);
+                        self.patience = Patience::Untried;
+                    }
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                     Err(error) => return Poll::Ready(Err(error)),
                 }
@@ -444,7 +482,11 @@ impl<R: Runtime> Pump<R> {
                 Phase::Open => None,
                 Phase::Draining { until } | Phase::Lingering { until } => Some(until),
             };
-            let deadline = [self.inbound.poll_timeout(), ending].into_iter().flatten().min();
+            let patient = match self.patience {
+                Patience::Until(until) => Some(until),
+                Patience::Untried | Patience::Over => None,
+            };
+            let deadline = [self.inbound.poll_timeout(), ending, patient].into_iter().flatten().min();
             let Some(deadline) = deadline else { return Poll::Pending };
             if self.armed.is_none_or(|armed| deadline < armed) {
                 self.timer.set(Some(deadline));
@@ -454,6 +496,9 @@ impl<R: Runtime> Pump<R> {
             self.armed = None;
             self.timer.set(None);
             let now = self.runtime.now();
+            if matches!(self.patience, Patience::Until(until) if until <= now) {
+                (self.patience, self.tried) = (Patience::Over, true);
+            }
             if let Some(report) = self.inbound.handle_timeout(now) {
                 dispatch.received(Received::Failed(report));
                 return Poll::Ready(Why::Protocol);

@@ -1,8 +1,8 @@
 //! A [`Connection`] on a simulated stream: written when there is room, read as the reader likes, ended in every way.
 //!
 //! This is the event loop that a user of `ipc-proto` writes, with the backpressure of `ipc-driver`: a connection whose queue
-//! is over its bound is not read, and answers given from a handler have twice the room. After each step the machine is
-//! compared with the books.
+//! is over its bound with answers is not read unless the other end takes none of them for long, and answers given from a
+//! handler have twice the room. After each step the machine is compared with the books.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -19,6 +19,12 @@ use crate::trace::digest;
 
 /// How long a close waits for the other end, as in `ipc-driver`.
 pub(crate) const LINGER: Duration = Duration::from_secs(5);
+
+/// How long a peer that takes none of the answers is not read, as in `ipc-driver`.
+pub(crate) const STANDSTILL: Duration = Duration::from_secs(10);
+
+/// The same, once that was so, as long as there is something to write.
+const NEXT_STANDSTILL: Duration = Duration::from_millis(100);
 
 /// Bytes that are read at once, at most.
 const AT_ONCE: usize = 16 * 1024;
@@ -48,6 +54,14 @@ pub(crate) struct Channel {
     pub(crate) transmit: Transmit,
     /// Its reader pauses until then.
     stalled: Option<Instant>,
+    /// The answers of its own handlers have filled the queue.
+    congested: bool,
+    /// While that is so and the stream takes nothing: until when nothing is read.
+    standstill: Option<Instant>,
+    /// That was long enough: it is read until the stream takes something.
+    reads_on: bool,
+    /// That was so, and there has been something to write since.
+    tried: bool,
     /// It has deferred input, to go on with before it reads.
     deferred: bool,
     closing: Closing,
@@ -71,6 +85,10 @@ impl Channel {
             outbound,
             transmit: Transmit::new(),
             stalled: None,
+            congested: false,
+            standstill: None,
+            reads_on: false,
+            tried: false,
             deferred: false,
             closing: Closing::No,
             linger_until: None,
@@ -98,7 +116,7 @@ impl Channel {
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         let unfinished = self.inbound.as_ref().and_then(Inbound::poll_timeout);
-        [unfinished, self.stalled, self.linger_until].into_iter().flatten().min()
+        [unfinished, self.stalled, self.linger_until, self.standstill].into_iter().flatten().min()
     }
 
     /// Whether something was queued or ordered that could be done at once.
@@ -121,6 +139,8 @@ impl Channel {
                     let outcome = context.core.ledger.written(self.sender, self.stream.other(), &chunk[..count]);
                     context.check(outcome);
                     self.transmit.advance(count);
+                    self.standstill = None;
+                    self.reads_on = false;
                 }
                 Write::Blocked => break,
                 Write::Broken => self.broken = true,
@@ -165,16 +185,36 @@ impl Channel {
         }
     }
 
-    /// Whether so much waits for room in the stream that nothing more should be read. What a broken stream still has is
-    /// read whatever waits, for that will never leave; and what `sync` holds waits for something to be read.
-    fn is_congested(&self, max_pending: usize) -> bool {
+    /// Whether so many answers wait for room in the stream that nothing more should be read. What a broken stream still
+    /// has is read whatever waits, for that will never leave; and what `sync` holds waits for something to be read.
+    fn is_congested(&mut self, max_pending: usize) -> bool {
         let waits_for_room = self.outbound.wants_transmit() || !self.transmit.is_empty();
-        !self.broken && waits_for_room && self.outbound.pending() > max_pending
+        self.congested &= waits_for_room && self.outbound.pending() > max_pending;
+        self.congested && !self.broken && !self.reads_on
+    }
+
+    /// As [`is_congested`](Self::is_congested), until that has lasted for long and the stream has taken nothing.
+    fn pauses(&mut self, now: Instant, max_pending: usize) -> bool {
+        if !self.is_congested(max_pending) {
+            self.standstill = None;
+            self.reads_on &= self.congested;
+            self.tried &= self.outbound.pending() > 0;
+            return false;
+        }
+        let within = if self.tried { NEXT_STANDSTILL } else { STANDSTILL };
+        if *self.standstill.get_or_insert(now + within) > now {
+            return true;
+        }
+        self.standstill = None;
+        self.reads_on = true;
+        self.tried = true;
+        false
     }
 
     fn may_read(&mut self, now: Instant, max_pending: usize) -> bool {
         self.stalled = self.stalled.filter(|until| *until > now);
-        !self.ended && self.stalled.is_none() && !self.is_congested(max_pending)
+        let pauses = self.pauses(now, max_pending);
+        !self.ended && self.stalled.is_none() && !pauses
     }
 
     /// Compares what is unfinished, and until when it may be, with what is known.
@@ -301,6 +341,7 @@ impl Channels {
                 break;
             }
             budget -= 1;
+            let taken = channel.outbound.counters().events;
             let Some(received) = inbound.poll_event(now, &mut input) else { break };
             progress = true;
             match received {
@@ -334,6 +375,10 @@ impl Channels {
                     self.tell(machine, app, context, Happening::Malformed(Peer(key), &report));
                 }
                 other => context.violate(Invariant::Order, format!("something that is not known here: {other:?}")),
+            }
+            if let Some(channel) = self.list.get_mut(&key) {
+                let answered = channel.outbound.counters().events > taken;
+                channel.congested |= answered && channel.outbound.pending() > self.settings.max_pending_bytes();
             }
             if inbound.has_failed() {
                 ending = Some(Ending::Failed);

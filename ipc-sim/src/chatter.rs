@@ -32,6 +32,13 @@ impl Chatter {
         self.next = (!self.quiet).then(|| control.now() + control.random().duration(every));
     }
 
+    fn answers(&self, control: &mut Control<'_, '_>) -> bool {
+        if self.is_server {
+            return self.answers_all || control.random().chance(self.traffic.answers);
+        }
+        self.traffic.client_answers > 0.0 && control.random().chance(self.traffic.client_answers)
+    }
+
     pub(crate) fn say(&mut self, to: Option<Peer>, control: &mut Control<'_, '_>) {
         self.number += 1;
         let mut size = control.random().within(&self.traffic.size);
@@ -88,10 +95,8 @@ impl App for Chatter {
                 }
                 self.plan(control);
             }
-            Happening::Event(peer, _) | Happening::Bytes(peer, _)
-                if self.is_server && (self.answers_all || control.random().chance(self.traffic.answers)) =>
-            {
-                self.say(Some(peer), control);
+            Happening::Event(peer, _) | Happening::Bytes(peer, _) if self.answers(control) => {
+                self.say(Some(peer), control)
             }
             Happening::Destroyed => self.next = None,
             _ => {}

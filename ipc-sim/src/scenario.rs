@@ -50,6 +50,8 @@ pub struct Traffic {
     pub size: RangeInclusive<u64>,
     /// How likely it is that a server answers an event. Default 0.5. With `sync` every event is answered, whatever this is.
     pub answers: f64,
+    /// The same of a client. Default 0. With this the number of events may grow without end, if neither `answers` is below 1.
+    pub client_answers: f64,
 }
 
 impl Default for Traffic {
@@ -60,6 +62,7 @@ impl Default for Traffic {
             burst: 3,
             size: 0..=1500,
             answers: 0.5,
+            client_answers: 0.0,
         }
     }
 }
@@ -172,7 +175,7 @@ impl Scenario {
 
     /// How long it may take at most until everybody is connected again, once nothing goes wrong any more: what is
     /// half open must be noticed, a dial without an answer must fail, a close must have waited for the other end, an
-    /// unfinished message must have run out, and then the longest wait between two attempts must have passed.
+    /// unfinished message must have run out, two sides must have waited for each other to read, and then the longest wait between two attempts must have passed.
     #[must_use]
     pub fn settles_within(&self) -> Duration {
         let longest = |of: fn(&Settings) -> Duration| {
@@ -186,7 +189,17 @@ impl Scenario {
         let unfinished = longest(|settings| settings.message_timeout().unwrap_or_default());
         let linger = crate::channel::LINGER;
         let pause = *self.wire.stall_for.end();
+        // Each side may have waited for the other, again and again while there are answers to answers.
+        let standstill =
+            if self.traffic.client_answers > 0.0 { 12 * crate::channel::STANDSTILL } else { Duration::ZERO };
         let rounds = 20 * *self.wire.latency.end();
-        *self.faults.half_open_for.end() + self.wire.dial_timeout + linger + unfinished + pause + 2 * wait + rounds
+        *self.faults.half_open_for.end()
+            + self.wire.dial_timeout
+            + linger
+            + unfinished
+            + pause
+            + 2 * wait
+            + rounds
+            + standstill
     }
 }

@@ -77,6 +77,7 @@ impl Scenario {
             raw(),
             crowd(),
             slow(),
+            answers(),
             policies_of_queues(),
             large(),
             vandals(),
@@ -179,6 +180,21 @@ fn slow() -> Scenario {
     let wire = Wire { stall: 0.5, buffer: 256..=4096, ..Wire::default() };
     let traffic = Traffic { client_every: ms(2)..=ms(20), ..Traffic::default() };
     Scenario { faults, wire, traffic, ..scenario("slow", about, alike(&[v9, guarded])) }
+}
+
+fn answers() -> Scenario {
+    let about = "both sides answer what they get, faster than either reads";
+    let v9 = quick(Config::v9()).max_pending_bytes(2000).max_offline_bytes(2000);
+    let guarded = quick(Config::v14_guarded()).max_pending_bytes(2000);
+    let wire = Wire { stall: 0.3, buffer: 128..=1024, ..Wire::default() };
+    let traffic = Traffic {
+        client_every: ms(2)..=ms(20),
+        server_every: ms(2)..=ms(20),
+        answers: 0.9,
+        client_answers: 0.9,
+        ..Traffic::default()
+    };
+    Scenario { wire, traffic, clients: 1..=2, ..scenario("answers", about, alike(&[v9, guarded])) }
 }
 
 fn policies_of_queues() -> Scenario {
@@ -285,7 +301,7 @@ mod tests {
     #[test]
     fn every_configuration_is_valid_and_every_name_is_one_scenario() {
         let all = Scenario::all();
-        for (scenario, deployments) in all.iter().zip([9, 9, 9, 9, 3, 1, 3, 2, 2, 2, 8, 3, 3, 2, 2, 18]) {
+        for (scenario, deployments) in all.iter().zip([9, 9, 9, 9, 3, 1, 3, 2, 2, 2, 2, 8, 3, 3, 2, 2, 18]) {
             assert_eq!(scenario.deployments.len(), deployments, "{}", scenario.name);
             assert!(!scenario.about.is_empty());
             assert_eq!(all.iter().filter(|other| other.name == scenario.name).count(), 1);

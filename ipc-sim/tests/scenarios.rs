@@ -60,6 +60,9 @@ scenarios! {
     raw_bytes_are_counted_to_the_byte: "raw", |all| all.account.emitted.messages == 0 && lost(all, &[Loss::Torn]);
     a_full_server_turns_clients_away: "crowd", |all| lost(all, &[Loss::ReceiverClosed]);
     full_queues_refuse: "slow", |all| all.account.refused.full > 0;
+    two_sides_that_answer_each_other_come_to_rest: "answers", |all| {
+        all.account.refused.full > 0 && all.account.emitted == all.account.delivered
+    };
     slow_readers_cost_what_the_policy_says: "policies", |all| {
         lost(all, &[Loss::DroppedOldest, Loss::DroppedNewest, Loss::TooSlow, Loss::Torn])
             && all.account.refused.too_slow > 0

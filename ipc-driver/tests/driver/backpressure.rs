@@ -118,11 +118,82 @@ fn an_echo_to_a_peer_that_never_reads_stops_reading_and_is_bounded() {
     let all: String = (0..5000).map(|n| frame("n", n)).collect();
     let traffic = end.connection().clone();
     runtime.spawn(async move { end.send(all.as_bytes()).await.unwrap() });
-    runtime.advance(SECOND * 60);
+    runtime.advance(SECOND * 9);
     assert!(peer.pending() <= 2 * limit, "{}", peer.pending());
     let read = traffic.to_server().read;
     assert!(read < 3 * limit, "the server reads on: {read}");
     assert_eq!(refused.take(), [""; 0]);
+    // A peer that has taken nothing for 10 seconds may itself wait for us to read.
+    runtime.advance(SECOND * 2);
+    assert!(traffic.to_server().read > 5 * limit);
+    assert!(peer.pending() <= 2 * limit, "{}", peer.pending());
+    let refused = refused.take();
+    assert!(refused.len() > 100 && refused[0].contains("bytes"), "{refused:?}");
+    let polls = || runtime.tasks().iter().map(|task| task.polls).sum::<usize>();
+    let before = polls();
+    runtime.advance(SECOND * 3600);
+    assert!(polls() - before < 10, "{} polls in an hour without traffic", polls() - before);
+}
+
+#[test]
+fn a_peer_that_takes_something_every_few_seconds_loses_no_answer() {
+    let runtime = Fake::new(17);
+    let server = serve(&runtime, config().max_pending_bytes(2000));
+    server.on_event("n", Peer::emit_event);
+    let errors = Log::default();
+    let to = errors.clone();
+    server.on_error(move |_, error| to.push(error.to_string()));
+    let mut end = dial(&runtime);
+    end.connection().set_script(Script::default().to_client(Wire::default().capacity(500)));
+    let all: String = (0..2000).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    let mut got = Vec::new();
+    while numbers(&got).len() < 2000 {
+        runtime.advance(SECOND * 9);
+        got.extend(runtime.block_on(end.receive()).unwrap());
+    }
+    assert_eq!(numbers(&got), (0..2000).collect::<Vec<_>>());
+    assert_eq!(errors.take(), [""; 0]);
+}
+
+#[test]
+fn two_sides_that_answer_faster_than_either_reads_come_to_rest() {
+    for seed in 0..4 {
+        let runtime = Fake::new(seed);
+        runtime.network().set_script(narrow(500));
+        let server = serve(&runtime, config().max_pending_bytes(2000));
+        let client = connect(&runtime, config().max_pending_bytes(2000));
+        // Each answer is larger, until there have been enough: neither side can have sent it all before it reads.
+        server.on("n", move |peer, (n, _): (u64, String)| {
+            if n < 60 {
+                let _may_be_refused = peer.emit("n", &(n + 1, "x".repeat(n as usize * 10)));
+            }
+        });
+        let emitter = client.emitter();
+        client.on("n", move |(n, _): (u64, String)| {
+            if n < 60 {
+                let _may_be_refused = emitter.emit("n", &(n + 1, "x".repeat(n as usize * 10)));
+            }
+        });
+        let flood = client.clone();
+        runtime.spawn(async move {
+            for n in 0..200_u64 {
+                flood.send("n", &(n % 30, "x".repeat(40))).await.unwrap();
+            }
+        });
+        let peer = server.peers().remove(0);
+        for _ in 0..200 {
+            let _may_be_full = peer.emit("n", &(1_u64, ""));
+        }
+        runtime.advance(SECOND * 600);
+        assert_eq!((client.pending(), peer.pending()), (0, 0), "seed {seed}: they wait for each other");
+        let last = Log::default();
+        let to = last.clone();
+        server.on("last", move |_, n: u64| to.push(n));
+        client.emit("last", &1).unwrap();
+        runtime.run();
+        assert_eq!(last.take(), [1]);
+    }
 }
 
 #[test]
@@ -290,7 +361,7 @@ fn a_peer_is_not_timed_out_for_what_we_do_not_read() {
     let all: String = (0..21).map(|n| frame("n", n)).collect();
     let (most, tail) = all.split_at(all.len() - 5);
     runtime.block_on(end.send(most.as_bytes())).unwrap();
-    runtime.advance(SECOND * 10);
+    runtime.advance(SECOND * 9);
     let mut got = Vec::new();
     while numbers(&got).len() < 20 {
         got.extend(runtime.block_on(end.receive()).unwrap());
