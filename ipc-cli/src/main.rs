@@ -7,7 +7,6 @@
 //! - `exit`, `signal`: how the program ends
 //! - `proxy`: standing between clients and a server
 //! - `sockets`: what the system knows of Unix sockets
-//! - `request_wire`: requests inside events
 
 #![forbid(unsafe_code)]
 
@@ -22,7 +21,6 @@ mod options;
 mod output;
 mod payload;
 mod proxy;
-mod request_wire;
 mod signal;
 #[cfg(unix)]
 mod sockets;

@@ -6,8 +6,9 @@ use crate::address::{Target, show};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::glob::{Glob, wanted};
 use crate::output::{Output, Traffic, What, Who};
-use crate::{payload, request_wire};
+use crate::payload;
 use clap::Args;
+use ipc_proto::{EncodeError, IncomingRequest, JsonText, REPLY_EVENT, ReplyBody};
 use ipc_tokio::{ConnectionError, EmitError, Message, Remote, ServeError, Server, ServerEvent, UdpEvent, UdpServer};
 use std::collections::HashMap;
 use std::time::SystemTime;
@@ -256,15 +257,10 @@ impl Answers {
 
     /// What is to be said to an event, if anything.
     fn of(&self, message: &Message) -> Option<Message> {
-        let request = request_wire::as_request(message);
-        let reply = self.replies.get(message.name());
-        let answer = match (request, reply) {
-            (Some((token, _)), Some(reply)) => {
-                Message::from_json(request_wire::REPLY, Some(&request_wire::response(&token, reply)))
-            }
-            (Some((token, params)), None) if self.echo => {
-                Message::from_json(request_wire::REPLY, Some(&request_wire::response(&token, &params)))
-            }
+        let prepared = self.replies.get(message.name()).map(String::as_str);
+        let answer = match (IncomingRequest::from_message(message), prepared) {
+            (Some(request), Some(reply)) => result(&request, reply),
+            (Some(request), None) if self.echo => result(&request, request.params_json().unwrap_or("null")),
             (None, Some(reply)) => Message::from_json(message.name(), Some(reply)),
             (None, None) if self.echo => return Some(message.clone()),
             _ => return None,
@@ -272,6 +268,12 @@ impl Answers {
         // It is JSON: of a message that was received, or of the command line where it was checked.
         answer.ok()
     }
+}
+
+/// The reply to a request; `result` is JSON text.
+fn result(request: &IncomingRequest<'_>, result: &str) -> Result<Message, EncodeError> {
+    let result = JsonText::from_json(result)?;
+    Message::new(REPLY_EVENT, &ReplyBody::result(request.token(), &result))
 }
 
 fn not_answered(context: &Context, who: &str, error: &EmitError) {

@@ -8,9 +8,10 @@ use crate::client::{Connected, Connecting, lost, seconds};
 use crate::escape::one_line;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::payload;
-use crate::request_wire::{self, Response};
 use clap::Args;
+use ipc_proto::{JsonText, Reply, RequestBody, Requests};
 use ipc_tokio::{ClientEvent, Message, UdpEvent};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
 /// Ask a server and print its answer.
@@ -53,9 +54,9 @@ impl Request {
 
     async fn ask(&self, context: &Context, params: Option<&str>) -> Outcome {
         let target = Target::parse(&self.address, &context.options, |config| config)?;
-        let token = request_wire::token();
-        let message = super::send::event(&self.name, Some(&request_wire::request(&token, params)))?;
-        let response = if target.endpoint.is_udp() {
+        let mut waiting = Waiting::new();
+        let message = waiting.begin(&self.name, params)?;
+        let reply = if target.endpoint.is_udp() {
             let (server, peer, mut events) = datagrams(&target).await?;
             let sent = peer.send_message(&message).await;
             sent.map_err(|error| not_sent(&message, &target.show(), &error))?;
@@ -63,8 +64,8 @@ impl Request {
                 loop {
                     match events.recv().await {
                         Some(UdpEvent::Message(_, message)) => {
-                            if let Some(response) = request_wire::as_response(&message, &token) {
-                                break Ok(response);
+                            if let Some(reply) = waiting.reply(&message) {
+                                break Ok(reply);
                             }
                         }
                         Some(UdpEvent::Error { error, .. }) => context.output.warn(error),
@@ -73,22 +74,24 @@ impl Request {
                     }
                 }
             };
-            let response = self.within(&target, answer).await;
+            let reply = self.within(&target, answer).await;
             server.abort();
-            response?
+            reply?
         } else {
             let mut connected = self.connecting.connect_to(context, &target, false).await?;
-            let response = self.within(&target, self.over_stream(context, &mut connected, &message, &token)).await;
+            let reply = self.within(&target, self.over_stream(context, &mut connected, &message, &mut waiting)).await;
             // The answer is here: what else the server may want to say is of no interest.
             let _nothing_unsent = connected.client.close_within(LEAVE_WITHIN).await;
-            response?
+            reply?
         };
-        match response {
-            Response::Result(result) => context.output.line(one_line(&result)).await,
-            Response::Error { code, message, json } => {
-                let code = if code.is_empty() { String::new() } else { format!(" ({code})") };
-                context.output.warn(format_args!("the error as it came: {}", one_line(&json)));
-                Err(Failure::new(Exit::Remote, self.tried(&target), format!("the peer says{code}: {message}"))
+        match reply.result_json() {
+            Ok(result) => context.output.line(one_line(result.unwrap_or("null"))).await,
+            Err(failure) => {
+                let code = if failure.code().is_empty() { String::new() } else { format!(" ({})", failure.code()) };
+                let whole = serde_json::to_string(failure).unwrap_or_default();
+                context.output.warn(format_args!("the whole error: {}", one_line(&whole)));
+                let said = format!("the peer says{code}: {}", failure.message());
+                Err(Failure::new(Exit::Remote, self.tried(&target), said)
                     .help("the request has arrived; it is for the peer to say what is wrong with it"))
             }
         }
@@ -99,15 +102,15 @@ impl Request {
         context: &Context,
         connected: &mut Connected,
         message: &Message,
-        token: &str,
-    ) -> Outcome<Response> {
+        waiting: &mut Waiting,
+    ) -> Outcome<Reply> {
         let sent = connected.client.send_message(message).await;
         sent.map_err(|error| not_sent(message, &connected.name, &error))?;
         loop {
             match connected.events.recv().await {
                 Some(ClientEvent::Message(message)) => {
-                    if let Some(response) = request_wire::as_response(&message, token) {
-                        return Ok(response);
+                    if let Some(reply) = waiting.reply(&message) {
+                        return Ok(reply);
                     }
                 }
                 Some(ClientEvent::Error(error)) => context.output.warn(error),
@@ -137,5 +140,30 @@ impl Request {
 
     fn tried(&self, target: &Target) -> String {
         format!("requesting {} of {}", self.name, target.show())
+    }
+}
+
+/// The one request that waits for its reply.
+struct Waiting(Requests<()>);
+
+impl Waiting {
+    fn new() -> Self {
+        // The standard library draws its hash keys from the system, so nobody guesses the token.
+        Self(Requests::new(RandomState::new().build_hasher().finish(), 1))
+    }
+
+    /// The event that asks.
+    fn begin(&mut self, name: &str, params: Option<&str>) -> Outcome<Message> {
+        let refused =
+            |error: &dyn std::fmt::Display| Failure::usage(format!("cannot make the request {name}: {error}"));
+        let params = JsonText::from_json(params.unwrap_or("null")).map_err(|error| refused(&error))?;
+        let id = self.0.begin(None, ()).map_err(|error| refused(&error))?;
+        Message::new(name, &RequestBody::new(id, &params)).map_err(|error| refused(&error))
+    }
+
+    /// Its reply, if the event is that.
+    fn reply(&mut self, message: &Message) -> Option<Reply> {
+        let reply = Reply::from_message(message)?;
+        self.0.handle_reply(reply.token()).map(|()| reply)
     }
 }

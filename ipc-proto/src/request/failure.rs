@@ -24,6 +24,14 @@ impl JsonText {
         Ok(Self(serde_json::value::to_raw_value(value)?))
     }
 
+    /// Takes text that is JSON already, and keeps it as it is written.
+    ///
+    /// # Errors
+    /// `text` is not valid JSON.
+    pub fn from_json(text: impl Into<String>) -> Result<Self, EncodeError> {
+        Ok(Self(RawValue::from_string(text.into())?))
+    }
+
     /// Of text that a scanner has passed. `None` for what `serde_json` does not take.
     pub(super) fn of_checked(text: &str) -> Option<Self> {
         RawValue::from_string(text.to_owned()).ok().map(Self)

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use super::{Failure, JsonText, RequestId};
 use crate::event::{DataError, Event, parse_data};
 use crate::json::{JsonKind, Scanner, key_is, unescape};
+use crate::message::Message;
 
 /// The name of the event that brings a reply.
 pub const REPLY_EVENT: &str = "$reply";
@@ -68,7 +69,16 @@ pub struct IncomingRequest<'a> {
 impl<'a> IncomingRequest<'a> {
     /// Looks whether an event is a request. `None` for every other event.
     pub fn parse(event: &'a Event<'_>) -> Option<Self> {
-        let data = event.data_json()?;
+        Self::find(event.name(), event.data_json()?)
+    }
+
+    /// The same of an event that was kept.
+    #[must_use]
+    pub fn from_message(message: &'a Message) -> Option<Self> {
+        Self::find(message.name(), message.data_json()?)
+    }
+
+    fn find(name: &'a str, data: &'a str) -> Option<Self> {
         let mut token = None;
         let mut params = None;
         members(data, "$request", |key, escaped, value| {
@@ -79,7 +89,7 @@ impl<'a> IncomingRequest<'a> {
             }
         })?;
         let token = string(token?).filter(|token| token.len() <= MAX_TOKEN)?;
-        Some(Self { name: event.name(), token, params })
+        Some(Self { name, token, params })
     }
 
     /// What is asked for: the name of the event.
@@ -141,10 +151,19 @@ impl Reply {
     /// Looks whether an event is a reply. `None` for every other event, whatever it is called.
     #[must_use]
     pub fn parse(event: &Event<'_>) -> Option<Self> {
-        if event.name() != REPLY_EVENT {
+        Self::find(event.name(), event.data_json()?)
+    }
+
+    /// The same of an event that was kept.
+    #[must_use]
+    pub fn from_message(message: &Message) -> Option<Self> {
+        Self::find(message.name(), message.data_json()?)
+    }
+
+    fn find(name: &str, data: &str) -> Option<Self> {
+        if name != REPLY_EVENT {
             return None;
         }
-        let data = event.data_json()?;
         let (mut token, mut result, mut error) = (None, None, None);
         members(data, "$reply", |key, escaped, value| {
             if key_is(key, escaped, "$reply") {
@@ -167,6 +186,14 @@ impl Reply {
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// The result as it came, as JSON text; `None` if it is absent, which means `null`.
+    ///
+    /// # Errors
+    /// There is none, as the answerer says.
+    pub fn result_json(&self) -> Result<Option<&str>, &Failure> {
+        self.outcome.as_ref().map(|text| text.as_ref().map(|text| &*text.0))
     }
 
     /// Parses the result of the request called `name`. An absent result, which is what `undefined` in JavaScript becomes, reads

@@ -4,8 +4,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test needs an instant to begin with")]
 
 use ipc_proto::{
-    Event, Failure, IncomingRequest, MAX_TOKEN, Message, Reply, ReplyBody, ReplyError, RequestBody, RequestCounters,
-    RequestEnd, Requests, Rules, TooManyRequests,
+    Event, Failure, IncomingRequest, JsonText, MAX_TOKEN, Message, REPLY_EVENT, Reply, ReplyBody, ReplyError,
+    RequestBody, RequestCounters, RequestEnd, Requests, Rules, TooManyRequests,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -116,6 +116,8 @@ fn what_is_no_request_is_none() {
         ["1", "null", "\"$request\"", "[\"$request\"]", "{}", "{\"$request\":1}", "{\"a\":{\"$request\":\"t\"}}", &long]
     {
         assert!(event("sum", data, |event| IncomingRequest::parse(event).is_none()), "{data}");
+        let message = Message::from_json("sum", Some(data)).unwrap();
+        assert!(IncomingRequest::from_message(&message).is_none(), "{data}");
     }
     let usual = ["{\"$request\":\"t\"}", " { \"params\" : 1 , \"\\u0024request\" : \"t\" }"];
     for (data, params) in usual.into_iter().zip([None, Some("1")]) {
@@ -168,6 +170,27 @@ fn peers_that_write_replies_in_their_own_way_are_understood() {
         assert!(reply(data).is_none(), "{data}");
     }
     assert!(event("reply", "{\"$reply\":\"t\"}", |event| Reply::parse(event).is_none()), "another name");
+}
+
+#[test]
+fn what_was_kept_is_understood_as_what_has_just_come() {
+    let data = r#"{"$request":"t","params":[1.50, "x"]}"#;
+    let message = Message::from_json("sum", Some(data)).unwrap();
+    let request = IncomingRequest::from_message(&message).unwrap();
+    assert_eq!((request.name(), request.token(), request.params_json()), ("sum", "t", Some("[1.50, \"x\"]")));
+
+    // Numbers and white space stay as they were written.
+    let result = JsonText::from_json("[1.50, 2]").unwrap();
+    let message = Message::new(REPLY_EVENT, &ReplyBody::result(request.token(), &result)).unwrap();
+    let reply = Reply::from_message(&message).unwrap();
+    assert_eq!((reply.token(), reply.result_json().unwrap()), ("t", Some("[1.50, 2]")));
+    assert!(JsonText::from_json("[1.50, 2").is_err());
+
+    let reply = |data: &str| Reply::from_message(&Message::from_json(REPLY_EVENT, Some(data)).unwrap());
+    assert_eq!(reply("{\"$reply\":\"t\"}").unwrap().result_json().unwrap(), None);
+    let failed = reply("{\"$reply\":\"t\",\"error\":{\"code\":\"E\",\"message\":\"no\"}}").unwrap();
+    assert_eq!(failed.result_json().unwrap_err().to_string(), "no (E)");
+    assert!(Reply::from_message(&Message::from_json("sum", Some("{\"$reply\":\"t\"}")).unwrap()).is_none());
 }
 
 #[derive(Clone, Debug)]
