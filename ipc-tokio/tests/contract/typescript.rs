@@ -2,8 +2,8 @@
 
 use crate::{FromRoom, ToRoom, everything};
 use ipc_testkit::node::{TypeScript, or_skip};
-use ipc_tokio::Message;
-use ipc_tokio::contract::typescript::Declaration;
+use ipc_tokio::contract::typescript::{Declaration, TS};
+use ipc_tokio::{Message, Request};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -80,4 +80,119 @@ fn what_rust_sends_has_the_types_that_the_declaration_says() {
     // A payload of another shape is found out.
     let (_folder, file) = program(&text.replace("\"number\":", "\"nunber\":"));
     assert!(typescript.check(&file).is_err());
+}
+
+#[derive(Request, TS, serde::Serialize, serde::Deserialize)]
+#[request("sum", reply = Total)]
+#[allow(dead_code, reason = "declared, not asked")]
+struct Sum {
+    numbers: Vec<f64>,
+}
+
+#[derive(TS, serde::Serialize, serde::Deserialize)]
+struct Total {
+    total: f64,
+    of: Vec<Part>,
+}
+
+#[derive(TS, serde::Serialize, serde::Deserialize)]
+struct Part {
+    at: u32,
+}
+
+#[derive(Request, TS, serde::Serialize, serde::Deserialize)]
+#[request("names.of", reply = Vec<Part>)]
+struct Names(Option<Total>);
+
+#[derive(Request, TS, serde::Serialize, serde::Deserialize)]
+#[request(reply = String)]
+struct Whoami;
+
+fn requests() -> Declaration {
+    Declaration::new().request::<Whoami>().request::<Sum>().request::<Names>().request::<Sum>()
+}
+
+#[test]
+fn requests_are_declared_with_what_they_mention() {
+    let text = requests().text().unwrap();
+    assert!(
+        text.contains(
+            "export interface Requests {
+    \"names.of\": { params: Names; reply: Array<Part> };
+    sum: { params: Sum; reply: Total };
+    whoami: { params: Whoami; reply: string };
+}
+"
+        ),
+        "{text}"
+    );
+    for declared in [
+        "export type Names = Total | null;",
+        "export type Part = { at: number, };",
+        "export type Sum = { numbers: Array<number>, };",
+        "export type Total = { total: number, of: Array<Part>, };",
+        "export type Whoami = null;",
+    ] {
+        assert!(text.contains(declared), "{declared}\n{text}");
+    }
+    assert!(!declaration().contains("Requests"));
+}
+
+#[test]
+fn two_requests_of_one_name_and_a_contract_called_as_the_interface_are_errors() {
+    #[derive(Request, TS, serde::Serialize, serde::Deserialize)]
+    #[request("sum", reply = String)]
+    struct Other;
+    let clash = requests().request::<Other>().text().unwrap_err();
+    assert_eq!(clash.name, "sum");
+
+    #[derive(ipc_tokio::Contract)]
+    #[contract(typescript)]
+    #[allow(dead_code, reason = "declared, not said")]
+    enum Requests {
+        One,
+    }
+    assert_eq!(requests().contract::<Requests>().text().unwrap_err().name, "Requests");
+    Declaration::new().contract::<Requests>().text().unwrap();
+}
+
+#[test]
+fn the_helper_for_node_is_held_to_the_requests() {
+    let Some(typescript) = or_skip("TypeScript", TypeScript::find()) else { return };
+    let check = |text: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let helper = Path::new(env!("CARGO_MANIFEST_DIR")).join("../js");
+        for name in ["ipc-request.cjs", "ipc-request.d.cts"] {
+            std::fs::copy(helper.join(name), folder.path().join(name)).unwrap();
+        }
+        std::fs::write(folder.path().join("calculator.ts"), requests().text().unwrap()).unwrap();
+        let file = folder.path().join("program.ts");
+        let head = "import { onRequest, request, type Answer, type Ask } from './ipc-request.cjs';\n\
+                    import type { Requests } from './calculator';\n\
+                    const ask: Ask<Requests> = request;\n\
+                    const answer: Answer<Requests> = onRequest;\n\
+                    declare const ipc: { of: { calculator: object }; server: object };\n";
+        std::fs::write(&file, format!("{head}{text}")).unwrap();
+        typescript.check(&file)
+    };
+    let right = "const one: number = (await ask(ipc.of.calculator, 'sum', { numbers: [1] }, { timeout: 5 })).total;\n\
+                 const all: number[] = (await ask(ipc.of.calculator, 'names.of', null)).map((part) => part.at);\n\
+                 const me: string = await ask(ipc.of.calculator, 'whoami', null);\n\
+                 answer(ipc.server, 'sum', ({ numbers }) => ({ total: numbers.length, of: [] }));\n\
+                 answer(ipc.server, 'whoami', async (_nothing, socket) => String(socket));\n\
+                 const any: unknown = await request(ipc.of.calculator, 'whatever', [1], {});\n\
+                 export { one, all, me, any };\n";
+    check(right).unwrap_or_else(|errors| panic!("{errors}"));
+    for wrong in [
+        "await ask(ipc.of.calculator, 'smu', { numbers: [1] });",
+        "await ask(ipc.of.calculator, 'sum', { numbers: ['1'] });",
+        "await ask(ipc.of.calculator, 'sum', { numbers: [1] }, { timout: 5 });",
+        "const one: string = (await ask(ipc.of.calculator, 'sum', { numbers: [1] })).total;",
+        "answer(ipc.server, 'sum', () => ({ total: 'many', of: [] }));",
+        "answer(ipc.server, 'sum', ({ nubmers }) => ({ total: nubmers, of: [] }));",
+        "answer(ipc.server, 'whoami', async () => 7);",
+    ] {
+        let errors = check(&format!("{wrong}\nexport {{}};\n")).expect_err(wrong);
+        assert!(errors.contains("program.ts(6,"), "{wrong}: {errors}");
+    }
 }

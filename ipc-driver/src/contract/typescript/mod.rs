@@ -40,6 +40,34 @@
 //! });
 //! ```
 //!
+//! # Requests
+//!
+//! [`Declaration::request`] adds a request to the interface `Requests`, with its parameters and its reply, whose types derive `TS`.
+//! Node asks and answers by the file `js/ipc-request.cjs` of this project; `ipc-request.d.cts` beside it holds it to that interface:
+//!
+//! ```
+//! use ipc_driver::Request;
+//! use ipc_driver::contract::typescript::{Declaration, TS};
+//!
+//! #[derive(Request, TS, serde::Serialize, serde::Deserialize)]
+//! #[request("sum", reply = f64)]
+//! struct Sum {
+//!     numbers: Vec<f64>,
+//! }
+//!
+//! let text = Declaration::new().request::<Sum>().text()?;
+//! assert!(text.contains("sum: { params: Sum; reply: number };"));
+//! # Ok::<(), ipc_driver::contract::typescript::DeclarationError>(())
+//! ```
+//!
+//! ```ts
+//! import { request, type Ask } from './ipc-request.cjs';
+//! import type { Requests } from './calculator';
+//!
+//! const ask: Ask<Requests> = request;
+//! const total = await ask(ipc.of.calculator, 'sum', { numbers: [1, 2] }); // a number
+//! ```
+//!
 //! # What becomes of types
 //!
 //! | Rust | TypeScript | |
@@ -62,6 +90,7 @@ mod node;
 pub use ts_rs;
 pub use ts_rs::TS;
 
+use super::Request;
 use std::any::TypeId;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write;
@@ -110,6 +139,8 @@ impl Described<'_> {
 pub struct Declaration {
     /// Interfaces in the order in which they were added.
     interfaces: Vec<(&'static str, String)>,
+    /// The members of `Requests`, by name.
+    requests: BTreeMap<&'static str, String>,
     types: Types,
 }
 
@@ -119,6 +150,15 @@ struct Types {
     seen: HashSet<TypeId>,
     declared: BTreeMap<String, String>,
     clash: Option<String>,
+}
+
+impl Types {
+    /// The name of a type, which is declared with all that it mentions.
+    fn mention<T: TS + 'static + ?Sized>(&mut self) -> String {
+        self.visit::<T>();
+        T::visit_generics(self);
+        T::name(&self.config)
+    }
 }
 
 impl Default for Types {
@@ -153,7 +193,7 @@ impl TypeVisitor for Types {
 /// Two things in one declaration file have the same name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "two different types are called {name:?} in TypeScript: rename one with #[ts(rename = \"…\")], or write two files"
+    "two different things are called {name:?} in TypeScript: rename one (a type with #[ts(rename = \"…\")]), or write two files"
 )]
 pub struct DeclarationError {
     /// The name.
@@ -180,6 +220,21 @@ impl Declaration {
         self
     }
 
+    /// Adds a request to the interface `Requests`, and the types of its parameters and its reply.
+    #[must_use]
+    pub fn request<Q>(mut self) -> Self
+    where
+        Q: Request + TS + 'static,
+        Q::Reply: TS + 'static,
+    {
+        let (params, reply) = (self.types.mention::<Q>(), self.types.mention::<Q::Reply>());
+        let member = format!("    {}: {{ params: {params}; reply: {reply} }};\n", property(Q::NAME));
+        if self.requests.insert(Q::NAME, member.clone()).is_some_and(|other| other != member) {
+            self.types.clash = Some(Q::NAME.to_owned());
+        }
+        self
+    }
+
     /// The text of the file, the same whenever the types are the same. It is a module without imports: `chat.d.ts`, or
     /// `chat.ts`.
     ///
@@ -187,6 +242,9 @@ impl Declaration {
     /// [`DeclarationError`]: two things would have the same name.
     pub fn text(self) -> Result<String, DeclarationError> {
         let mut names: HashSet<&str> = node::NAMES.into();
+        if !self.requests.is_empty() {
+            names.insert(node::REQUESTS);
+        }
         let all = self.interfaces.iter().map(|(name, _)| *name).chain(self.types.declared.keys().map(String::as_str));
         for name in all {
             if !names.insert(name) {
@@ -198,8 +256,15 @@ impl Declaration {
         }
         let interfaces = self.interfaces.iter().map(|(_, text)| text.as_str());
         let types = self.types.declared.values().map(String::as_str);
-        let parts: Vec<&str> =
-            [node::HEADER].into_iter().chain(interfaces).chain(types).chain([node::HANDLES]).collect();
+        let members: String = self.requests.values().map(String::as_str).collect();
+        let requests = (!members.is_empty()).then(|| node::requests(&members));
+        let parts: Vec<&str> = [node::HEADER]
+            .into_iter()
+            .chain(interfaces)
+            .chain(requests.as_deref())
+            .chain(types)
+            .chain([node::HANDLES])
+            .collect();
         Ok(parts.join("\n"))
     }
 }

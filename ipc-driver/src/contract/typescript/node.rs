@@ -11,6 +11,16 @@ pub(super) const NOTHING: &str = "Nothing";
 /// The names that the text below declares.
 pub(super) const NAMES: [&str; 5] = ["Nothing", "Payload", "NodeSocket", "NodeClient", "NodeServer"];
 
+/// The name of the interface of requests.
+pub(super) const REQUESTS: &str = "Requests";
+
+/// The interface of requests.
+pub(super) fn requests(members: &str) -> String {
+    format!(
+        "/** Requests by their names, for `Ask` and `Answer` of ipc-request.cjs. */\nexport interface {REQUESTS} {{\n{members}}}\n"
+    )
+}
+
 /// node-ipc's handles (9 to 14), with events of `Hears` and `Says`.
 pub(super) const HANDLES: &str = r#"/** No payload: node-ipc writes `{}`. */
 export type Nothing = Record<string, never>;
