@@ -182,13 +182,15 @@ pub enum EncodeError {
     #[error("event type must be a non-empty string")]
     EmptyEvent,
     /// The event name is a property of JavaScript's `Object.prototype`, which the guarded presets refuse.
-    #[error("event type {name:?} is not safe for JavaScript peers")]
+    #[error(
+        "event type {name:?} is not safe for JavaScript peers, whose objects have a property of that name; choose another"
+    )]
     UnsafeEvent {
         /// The name, shortened.
         name: Box<str>,
     },
     /// The event name is longer than `maxEventNameLength`.
-    #[error("event type of {length} UTF-16 units exceeds maxEventNameLength ({limit})")]
+    #[error("event type of {length} UTF-16 units exceeds maxEventNameLength ({limit}); choose a shorter name")]
     EventTooLarge {
         /// Its length in UTF-16 units.
         length: usize,
@@ -196,19 +198,21 @@ pub enum EncodeError {
         limit: usize,
     },
     /// The event name belongs to node-ipc's own lifecycle, which the guarded presets refuse.
-    #[error("event type {name:?} is reserved for local lifecycle events")]
+    #[error("event type {name:?} is reserved for local lifecycle events; choose another name")]
     ReservedEvent {
         /// The name, shortened.
         name: Box<str>,
     },
     /// The event name is not in `allowedEvents`.
-    #[error("event type {name:?} is not in allowedEvents")]
+    #[error("event type {name:?} is not in allowedEvents; add it there, on both sides")]
     EventNotAllowed {
         /// The name, shortened.
         name: Box<str>,
     },
     /// The message is larger than `maxMessageSize`.
-    #[error("message of {length} bytes exceeds maxMessageSize ({limit})")]
+    #[error(
+        "message of {length} bytes exceeds maxMessageSize ({limit}); send less at a time, or raise it on both sides"
+    )]
     FrameTooLarge {
         /// Its length in bytes, without delimiter.
         length: usize,
