@@ -24,8 +24,8 @@ pub(crate) trait Dispatch {
     /// Whether there is room for another event. While pending, nothing is decoded and soon nothing is read.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
-    /// A run of events is about to come, now.
-    fn begin(&mut self, _now: Instant) {}
+    /// A run of events is about to come.
+    fn begin(&mut self);
 
     /// Takes one event.
     fn received(&mut self, received: Received<'_>);
@@ -106,6 +106,8 @@ enum Phase {
 
 pub(crate) struct Pump<R: Runtime> {
     runtime: R,
+    /// When it was made.
+    made: Instant,
     stream: Transport<R::Stream>,
     inbound: Inbound,
     transmit: Transmit,
@@ -137,6 +139,7 @@ impl<R: Runtime> Pump<R> {
     pub(crate) fn new(runtime: R, stream: Transport<R::Stream>, inbound: Inbound, sync: bool) -> Self {
         Self {
             timer: runtime.timer(),
+            made: runtime.now(),
             runtime,
             stream,
             inbound,
@@ -390,10 +393,11 @@ impl<R: Runtime> Pump<R> {
                 self.inbound.give_buffer(spare);
             }
         }
-        let now = self.runtime.now();
+        // To ask for the time costs more than all the rest of this.
+        let now = if self.inbound.is_timed() { self.runtime.now() } else { self.made };
         self.unreported = true;
         link.dispatch(|| {
-            dispatch.begin(now);
+            dispatch.begin();
             loop {
                 if dispatch.poll_ready(cx).is_pending() || self.is_congested(link) {
                     self.inbound.defer(input);

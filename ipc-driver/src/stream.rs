@@ -7,6 +7,7 @@ use futures_channel::mpsc;
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 
@@ -38,18 +39,24 @@ impl<E> Stream for Events<E> {
 #[derive(Debug)]
 pub(crate) struct Outlet<E> {
     sender: Mutex<Option<mpsc::Sender<E>>>,
+    /// How many streams there have been. Counted under the lock, read without it.
+    opened: AtomicUsize,
 }
 
 impl<E> Default for Outlet<E> {
     fn default() -> Self {
-        Self { sender: Mutex::new(None) }
+        Self { sender: Mutex::new(None), opened: AtomicUsize::new(0) }
     }
 }
 
 impl<E> Outlet<E> {
     pub(crate) fn open(&self, capacity: usize) -> Events<E> {
         let (sender, receiver) = mpsc::channel(capacity);
-        let replaced = self.sender.lock().unwrap_or_else(PoisonError::into_inner).replace(sender);
+        let replaced = {
+            let mut current = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+            self.opened.fetch_add(1, Ordering::Release);
+            current.replace(sender)
+        };
         if let Some(mut replaced) = replaced {
             // Its connections notice, and turn to the new one.
             replaced.close_channel();
@@ -74,7 +81,8 @@ impl<E> Outlet<E> {
     }
 
     pub(crate) fn tap(&self) -> Tap<E> {
-        Tap { sender: self.sender.lock().unwrap_or_else(PoisonError::into_inner).clone(), backlog: VecDeque::new() }
+        let current = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
+        Tap { sender: current.clone(), seen: self.opened.load(Ordering::Relaxed), backlog: VecDeque::new() }
     }
 }
 
@@ -82,16 +90,36 @@ impl<E> Outlet<E> {
 #[derive(Debug)]
 pub(crate) struct Tap<E> {
     sender: Option<mpsc::Sender<E>>,
+    /// How many streams there had been when it was last looked for one.
+    seen: usize,
     /// Events on their way: lifecycle events, which are few, and at most one received event.
     backlog: VecDeque<E>,
 }
 
 impl<E> Tap<E> {
-    /// Looks for a stream opened since. Cheap while there is one.
+    /// Looks for a stream opened since. Cheap while there is one, and while there is none.
+    #[inline]
     pub(crate) fn refresh(&mut self, outlet: &Outlet<E>) {
-        if self.sender.as_ref().is_none_or(mpsc::Sender::is_closed) {
-            self.sender = outlet.tap().sender.filter(|sender| !sender.is_closed());
+        let stale = match &self.sender {
+            Some(sender) => sender.is_closed(),
+            None => self.seen != outlet.opened.load(Ordering::Acquire),
+        };
+        if stale {
+            self.renew(outlet);
         }
+    }
+
+    #[cold]
+    fn renew(&mut self, outlet: &Outlet<E>) {
+        let Self { sender, seen, .. } = outlet.tap();
+        self.sender = sender.filter(|sender| !sender.is_closed());
+        self.seen = seen;
+    }
+
+    /// Whether [`poll_ready`](Self::poll_ready) is ready at once.
+    #[inline]
+    pub(crate) fn is_idle(&self) -> bool {
+        self.backlog.is_empty()
     }
 
     /// Whether anybody listens.

@@ -201,6 +201,13 @@ impl Inbound {
         }
     }
 
+    /// Whether `messageTimeout` is set. If not, [`poll_event`](Self::poll_event) does not look at the time it is given, and any
+    /// will do.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        self.timeout.is_some()
+    }
+
     /// When to call [`handle_timeout`](Self::handle_timeout): `messageTimeout` after an unfinished message began.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {

@@ -18,6 +18,6 @@ use tokio::runtime::Builder;
 fn main() -> Result<(), Box<dyn Error>> {
     let load = Load::from_args()?;
     let mut runtime = if load.threads > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    let runtime = runtime.worker_threads(load.threads).enable_all().build()?;
+    let runtime = runtime.worker_threads(load.threads).enable_io().enable_time().build()?;
     runtime.block_on(load.serve(Tokio::from(runtime.handle().clone())))
 }

@@ -21,13 +21,12 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 /// The life of a client, from `start` to its end. However its task ends, by a panic of a handler or dropped by the
 /// runtime, the client has ended too and nobody waits for it in vain.
 pub(super) struct Running<R: Runtime> {
     runtime: R,
-    dispatch: ClientDispatch,
+    dispatch: ClientDispatch<R>,
     /// Present while connected.
     pump: Option<Pump<R>>,
     /// The server has, on the last connection.
@@ -41,7 +40,7 @@ impl<R: Runtime> Running<R> {
             seen: Seen::default(),
             tap: shared.outlet.tap(),
             unheard: Unheard::default(),
-            now: runtime.now(),
+            runtime: runtime.clone(),
             tally: Tally::default(),
             shared,
         };
@@ -92,7 +91,6 @@ impl<R: Runtime> Running<R> {
                 let source = Arc::new(error);
                 *shared.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&source));
                 let endpoint = endpoint.clone();
-                self.dispatch.now = self.runtime.now();
                 self.dispatch.lifecycle(ClientEvent::Error(ConnectionError::Connect { endpoint, source }));
                 return self.connect_failed(shared);
             }
@@ -127,7 +125,6 @@ impl<R: Runtime> Running<R> {
         let ours = matches!(why, Why::Flushed | Why::Aborted);
         span.in_scope(|| note!(shared.log, debug, %endpoint, ?why, "disconnected"));
         if let Some(error) = why.into_error() {
-            self.dispatch.now = self.runtime.now();
             self.dispatch.lifecycle(ClientEvent::Error(error));
         }
         self.disconnected(retry, ours);
@@ -224,18 +221,17 @@ async fn wait(shared: &Shared, mut ready: impl FnMut(&mut Context<'_>) -> Poll<(
     .await;
 }
 
-struct ClientDispatch {
+struct ClientDispatch<R> {
+    runtime: R,
     shared: Arc<Shared>,
     seen: Seen<(), ClientEvent>,
     tap: Tap<ClientEvent>,
     unheard: Unheard,
-    /// When the last attempt failed, or the last run of events came.
-    now: Instant,
     /// Of this connection.
     tally: Tally,
 }
 
-impl ClientDispatch {
+impl<R: Runtime> ClientDispatch<R> {
     /// Reports what the core has to tell.
     fn report(&mut self) {
         while let Some(event) = self.next_lifecycle() {
@@ -261,7 +257,7 @@ impl ClientDispatch {
         self.tap.refresh(&self.shared.outlet);
         if let ClientEvent::Error(error) = &event {
             if !heard && !self.tap.is_open() {
-                if let Some(unlogged) = self.unheard.count(self.now) {
+                if let Some(unlogged) = self.unheard.count(self.runtime.now()) {
                     note!(self.shared.log, warn, endpoint = %self.shared.endpoint, error = %Printable(error), unlogged, "unheard error");
                 }
             }
@@ -303,14 +299,10 @@ impl ClientDispatch {
         let source = Arc::new(error);
         self.lifecycle(ClientEvent::Error(ConnectionError::Handler { event: event.into(), source }));
     }
-}
 
-impl Dispatch for ClientDispatch {
-    fn tally(&self) -> Tally {
-        self.tally
-    }
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Sends on what waits for room in the stream, and tells of async handlers that have ended.
+    #[cold]
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.tap.poll_ready(cx, &self.shared.outlet));
         if !self.shared.session.has_news() {
             return Poll::Ready(());
@@ -321,13 +313,23 @@ impl Dispatch for ClientDispatch {
         ready!(self.tap.poll_ready(cx, &shared.outlet));
         room
     }
+}
+
+impl<R: Runtime> Dispatch for ClientDispatch<R> {
+    fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.tap.is_idle() && !self.shared.session.has_news() { Poll::Ready(()) } else { self.poll_room(cx) }
+    }
 
     fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.shared.session.poll_answered(cx)
     }
 
-    fn begin(&mut self, now: Instant) {
-        self.now = now;
+    fn begin(&mut self) {
         self.tap.refresh(&self.shared.outlet);
     }
 

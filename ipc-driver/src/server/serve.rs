@@ -19,7 +19,6 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
-use std::time::Instant;
 
 pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remote: Remote, shared: &Arc<Shared>) {
     if let Err(reason) = shared.door.ask(&remote) {
@@ -46,21 +45,20 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remot
         seen: Seen::default(),
         tap: shared.outlet.tap(),
         identify: shared.settings.config().identify_peer,
-        now: runtime.now(),
+        runtime: runtime.clone(),
         tally: Tally::default(),
         peer,
         shared: Arc::clone(shared),
     };
     let pump = Some(Pump::new(runtime.clone(), stream, inbound, false));
-    let serving = Serving { runtime: runtime.clone(), dispatch, pump, unsent: Unsent::default(), left: false };
+    let serving = Serving { dispatch, pump, unsent: Unsent::default(), left: false };
     runtime.spawn(serving.run());
 }
 
 /// The life of one accepted connection. However its task ends, by a panic of a handler or dropped by the runtime, the
 /// peer leaves the book and nobody waits for it in vain.
 struct Serving<R: Runtime> {
-    runtime: R,
-    dispatch: ServerDispatch,
+    dispatch: ServerDispatch<R>,
     /// Absent once the connection has ended.
     pump: Option<Pump<R>>,
     unsent: Unsent,
@@ -88,7 +86,6 @@ impl<R: Runtime> Serving<R> {
         let had_error = error.is_some();
         span.in_scope(|| {
             if let Some(error) = error {
-                self.dispatch.now = self.runtime.now();
                 self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), error));
             }
             if let Some(gone) = self.leave(had_error) {
@@ -129,7 +126,7 @@ impl<R: Runtime> Drop for Serving<R> {
             if std::thread::panicking() {
                 // Handlers are told too, but not while the stack unwinds: another panic would end the process.
                 let shared = Arc::clone(&self.dispatch.shared);
-                self.runtime.spawn(async move {
+                self.dispatch.runtime.spawn(async move {
                     shared.handlers.lifecycle(&gone);
                 });
             }
@@ -154,18 +151,17 @@ impl Drop for Leaving {
     }
 }
 
-struct ServerDispatch {
+struct ServerDispatch<R> {
+    runtime: R,
     peer: Peer,
     shared: Arc<Shared>,
     seen: Seen<Peer, ServerEvent>,
     tap: Tap<ServerEvent>,
     identify: bool,
-    /// When the last run of events came.
-    now: Instant,
     tally: Tally,
 }
 
-impl ServerDispatch {
+impl<R: Runtime> ServerDispatch<R> {
     /// Reports a lifecycle event: to its handlers, and to the stream.
     fn lifecycle(&mut self, event: ServerEvent) {
         self.shared.log.server(&event);
@@ -173,7 +169,7 @@ impl ServerDispatch {
         self.tap.refresh(&self.shared.outlet);
         if let ServerEvent::Error(peer, error) = &event {
             if !heard && !self.tap.is_open() {
-                if let Some(unlogged) = self.shared.unheard.count(self.now) {
+                if let Some(unlogged) = self.shared.unheard.count(self.runtime.now()) {
                     note!(self.shared.log, warn, peer = %peer.id(), error = %Printable(error), unlogged, "unheard error");
                 }
             }
@@ -232,14 +228,10 @@ impl ServerDispatch {
         let error = ConnectionError::Handler { event: event.into(), source: Arc::new(error) };
         self.lifecycle(ServerEvent::Error(self.peer.clone(), error));
     }
-}
 
-impl Dispatch for ServerDispatch {
-    fn tally(&self) -> Tally {
-        self.tally
-    }
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Sends on what waits for room in the stream, and tells of async handlers that have ended.
+    #[cold]
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         ready!(self.tap.poll_ready(cx, &self.shared.outlet));
         if !self.peer.inner.session.has_news() {
             return Poll::Ready(());
@@ -250,13 +242,23 @@ impl Dispatch for ServerDispatch {
         ready!(self.tap.poll_ready(cx, &self.shared.outlet));
         room
     }
+}
+
+impl<R: Runtime> Dispatch for ServerDispatch<R> {
+    fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    #[inline]
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.tap.is_idle() && !self.peer.inner.session.has_news() { Poll::Ready(()) } else { self.poll_room(cx) }
+    }
 
     fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.peer.inner.session.poll_answered(cx)
     }
 
-    fn begin(&mut self, now: Instant) {
-        self.now = now;
+    fn begin(&mut self) {
         self.tap.refresh(&self.shared.outlet);
     }
 
