@@ -156,7 +156,7 @@ impl From<RefuseReason> for Refusal {
 }
 
 /// A client did not get connected.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// The configuration is not usable. Nothing was opened.
@@ -200,7 +200,7 @@ pub enum ConnectError {
 }
 
 /// A server did not start.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ServeError {
     /// The configuration is not usable. Nothing was opened.
@@ -270,7 +270,7 @@ pub enum ServeError {
 
 /// A server did not hand its socket over.
 #[cfg(unix)]
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum HandOverError {
     /// It does not listen.
@@ -293,9 +293,25 @@ pub enum HandOverError {
 }
 
 /// A connection was closed before everything was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("closed with {} events ({} bytes) unsent", unsent.messages, unsent.bytes)]
 pub struct CloseError {
     /// What was not sent.
     pub unsent: Unsent,
 }
+
+/// `Debug` says what `Display` says. An error that ends `main`, or an `unwrap`, is for people, and `Debug` is what they see.
+macro_rules! debug_as_display {
+    ($($error:ty),*) => {
+        $(impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        })*
+    };
+}
+pub(crate) use debug_as_display;
+
+debug_as_display!(ConnectError, ServeError, CloseError);
+#[cfg(unix)]
+debug_as_display!(HandOverError);

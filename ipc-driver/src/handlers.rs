@@ -15,6 +15,11 @@ use std::sync::{Arc, PoisonError};
 pub struct HandlerId(u64);
 
 /// What a handler may return: nothing, or a result whose error is reported to `on_error`.
+#[diagnostic::on_unimplemented(
+    message = "a handler returns `()` or a `Result<(), E>`, not `{Self}`",
+    note = "an async handler is registered by `on_async` or `on_async_in_order`",
+    note = "a handler that answers is registered by `on_request`"
+)]
 pub trait Outcome {
     /// The error, if there is one.
     fn into_error(self) -> Option<BoxError>;

@@ -263,6 +263,18 @@ pub(crate) fn shortened(name: &str) -> Box<str> {
     }
 }
 
+/// `Debug` says what `Display` says. An error that ends `main`, or an `unwrap`, is for people, and `Debug` is what they see.
+macro_rules! debug_as_display {
+    ($($error:ty),*) => {
+        $(impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        })*
+    };
+}
+pub(crate) use debug_as_display;
+
 #[cfg(test)]
 mod tests {
     use super::*;

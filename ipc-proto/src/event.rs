@@ -231,9 +231,10 @@ impl FromEvent for Message {
 
 /// The payload of an event is not what was asked for.
 ///
-/// The text says where; [`source`](std::error::Error::source) says what, and may quote the payload.
+/// The text says what was expected, and where; [`source`](std::error::Error::source) also says what was found, and may quote the
+/// payload.
 #[derive(Debug, thiserror::Error)]
-#[error("the data of event {name:?} does not fit the requested type ({})", Place(.source, *.absent))]
+#[error("the data of event {name:?} does not fit the requested type{}", Misfit(self))]
 pub struct DataError {
     name: Box<str>,
     absent: bool,
@@ -245,22 +246,49 @@ impl DataError {
         Self { name: shortened(name), absent, source }
     }
 
+    /// What was expected, as far as serde says: `expected a string`, ``missing field `id` ``. Nothing of the payload.
+    #[must_use]
+    pub fn expected(&self) -> Option<String> {
+        expectation(&self.source.to_string()).map(str::to_owned)
+    }
+
     /// Whether the event had no payload at all, which was read as `null`.
     pub fn is_absent(&self) -> bool {
         self.absent
     }
 }
 
-/// Where in the payload parsing stopped, without quoting it.
-struct Place<'a>(&'a serde_json::Error, bool);
+/// What was expected, and where in the payload, without quoting it.
+struct Misfit<'a>(&'a DataError);
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for Misfit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self(_, true) => f.write_str("there is none, which was read as null"),
-            Self(error, false) => write!(f, "line {}, column {}", error.line(), error.column()),
+        let DataError { absent, source, .. } = self.0;
+        if let Some(expected) = self.0.expected() {
+            write!(f, ": {expected}")?;
+        }
+        match (absent, source.line()) {
+            (true, _) => f.write_str(" (there is none, which was read as null)"),
+            // serde knows no place of what a type's own code refuses.
+            (false, 0) => Ok(()),
+            (false, line) => write!(f, " (line {line}, column {})", source.column()),
         }
     }
+}
+
+/// What serde says of the type that was asked for, out of a text that may quote the payload before it.
+fn expectation(text: &str) -> Option<&str> {
+    // serde_json ends every text with the place.
+    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
+    let own = ["missing field ", "duplicate field "];
+    if own.iter().any(|start| text.starts_with(start)) {
+        return Some(text);
+    }
+    let quoting = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `", "unknown field `"];
+    let quotes = quoting.iter().any(|start| text.starts_with(start));
+    // What is expected comes last, so that no payload stands behind the last of these words.
+    let at = text.rfind(", expected ").filter(|_| quotes)?;
+    Some(&text[at + 2..])
 }
 
 pub(crate) fn parse_data<T: DeserializeOwned>(name: &str, data_json: Option<&str>) -> Result<T, DataError> {

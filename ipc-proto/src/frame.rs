@@ -9,7 +9,7 @@ use std::fmt;
 use std::net::SocketAddr;
 
 /// Why an emit was refused. Nothing of it was queued.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum EmitError {
     /// The event cannot be sent as it is.
@@ -176,3 +176,5 @@ const OTHER_DELIMITER: EmitError = EmitError::WrongMode {
     mode: "framed by another delimiter",
     advice: "encode the frame with the settings of this connection",
 };
+
+crate::error::debug_as_display!(EmitError);

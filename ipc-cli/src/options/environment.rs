@@ -32,8 +32,9 @@ pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Out
         if let Some((_, name)) = names.iter().find(|(known, _)| *known == letters) {
             let read = from_text(name, value).map_err(|error| refused(&at, &error))?;
             merge(&mut layer.options, read);
-        } else if let Err(ConfigError::Unknown { nearest: Some(nearest), .. }) = from_text(&letters, "0") {
-            let meant = variable_of(&nearest);
+        } else if let Err(ConfigError::Unknown { nearest: Some(meant), .. }) =
+            Config::from_vars(PREFIX, [(variable, "0")])
+        {
             return Err(Failure::usage(format!("{at}: there is no such option; did you mean {meant}?"))
                 .help(format!("unset {variable} if it belongs to another program")));
         }
@@ -57,18 +58,6 @@ fn names() -> Vec<(String, String)> {
 
 fn letters(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
-}
-
-/// `maxConnections` as `IPC_MAX_CONNECTIONS`.
-fn variable_of(name: &str) -> String {
-    let mut variable = String::from(PREFIX);
-    for letter in name.chars() {
-        if letter.is_ascii_uppercase() && name != "IPType" {
-            variable.push('_');
-        }
-        variable.push(if letter == '.' { '_' } else { letter.to_ascii_uppercase() });
-    }
-    variable
 }
 
 #[cfg(test)]
@@ -102,6 +91,10 @@ mod tests {
     fn a_misspelt_one_is_named_and_one_of_another_program_is_left_alone() {
         let error = of(&[("IPC_MAX_CONECTIONS", "5")]).unwrap_err();
         assert!(error.contains("IPC_MAX_CONECTIONS") && error.contains("did you mean IPC_MAX_CONNECTIONS?"), "{error}");
+        let error = of(&[("IPC_TLS_SERVRNAME", "x")]).unwrap_err();
+        assert!(error.contains("did you mean IPC_TLS_SERVERNAME?"), "{error}");
+        let error = of(&[("IPC_TLS_TRUSTED_CONECTIONS", "x")]).unwrap_err();
+        assert!(error.contains("did you mean IPC_TLS_TRUSTED_CONNECTIONS?"), "{error}");
         assert_eq!(of(&[("IPC_OF_ANOTHER_KIND_ALTOGETHER", "1")]), Ok(json!({})));
     }
 

@@ -40,6 +40,7 @@ impl<R: Runtime> Running<R> {
             seen: Seen::default(),
             tap: shared.outlet.tap(),
             unheard: Unheard::default(),
+            told: false,
             runtime: runtime.clone(),
             tally: Tally::default(),
             shared,
@@ -227,6 +228,8 @@ struct ClientDispatch<R> {
     seen: Seen<(), ClientEvent>,
     tap: Tap<ClientEvent>,
     unheard: Unheard,
+    /// An attempt has failed since the last connection.
+    told: bool,
     /// Of this connection.
     tally: Tally,
 }
@@ -255,8 +258,13 @@ impl<R: Runtime> ClientDispatch<R> {
         self.shared.log.client(&event);
         let heard = self.shared.handlers.lifecycle(&event);
         self.tap.refresh(&self.shared.outlet);
+        if let ClientEvent::Connected = &event {
+            self.told = false;
+        }
         if let ClientEvent::Error(error) = &event {
-            if !heard && !self.tap.is_open() {
+            // Who waits to be connected does not look at the stream meanwhile: the first failure is for the log too.
+            let first = matches!(error, ConnectionError::Connect { .. }) && !std::mem::replace(&mut self.told, true);
+            if !heard && (first || !self.tap.is_open()) {
                 if let Some(unlogged) = self.unheard.count(self.runtime.now()) {
                     note!(self.shared.log, warn, endpoint = %self.shared.endpoint, error = %Printable(error), unlogged, "unheard error");
                 }

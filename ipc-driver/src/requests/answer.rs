@@ -16,6 +16,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// An error that is a [`Failure`] reaches the asker with its code and data, and so does that of a [`RequestError`] which another
 /// peer has answered with; any other with the code [`Failure::HANDLER`] and **what it displays**. Do not let errors through that
 /// say what the peer must not know.
+#[diagnostic::on_unimplemented(
+    message = "a handler of requests returns a `Result`, not `{Self}`",
+    note = "return `Ok(value)`, where `value` is what serde can write, or `Err(Failure::new(code, message))`",
+    note = "where no error is possible, say so: `Ok::<_, Failure>(value)`",
+    note = "an async handler is registered by `on_request_async`"
+)]
 pub trait IntoReply {
     /// The result.
     type Value: Serialize;

@@ -4,7 +4,7 @@ use ipc_proto::{DataError, EmitError, Failure};
 use std::time::Duration;
 
 /// A request brought no result. Whether the peer has seen or done what was asked is certain only where it says so.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
     /// No reply came in time. A peer that knows nothing of requests answers none; one that comes later is dropped.
@@ -30,8 +30,8 @@ pub enum RequestError {
         #[source]
         failure: Failure,
     },
-    /// The result is not what was expected. The text says where; the source of this source says what, and may quote it.
-    #[error("the reply to request {event:?} does not fit the requested type")]
+    /// The result is not what was expected. The source of this source says what was found, and may quote it.
+    #[error("the reply to request {event:?} does not fit the requested type{}", source.expected().map(|what| format!(": {what}")).unwrap_or_default())]
     Reply {
         /// What was asked for.
         event: Box<str>,
@@ -57,6 +57,8 @@ pub enum RequestError {
         limit: usize,
     },
 }
+
+crate::error::debug_as_display!(RequestError);
 
 impl RequestError {
     /// What was asked for.

@@ -1,6 +1,7 @@
 //! What can be wrong with a TLS configuration, and how a handshake can fail.
 
 use ipc_proto::Code;
+use rustls::pki_types::UnixTime;
 use rustls::{AlertDescription, CertificateError};
 use std::fmt;
 use std::io;
@@ -181,8 +182,51 @@ pub(super) fn refusal(reason: &CertificateError) -> String {
              tls.trustedConnections or tls.ca?"
                 .into()
         }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
+            let names = if names.is_empty() { "no name at all".into() } else { names.join(", ") };
+            format!(
+                "the certificate is not for {:?}, but for {names} (NotValidForName); connect to one of these, set \
+                 tls.servername to it, or get a certificate for that name",
+                expected.to_str()
+            )
+        }
+        CertificateError::ExpiredContext { time, not_after } => {
+            format!("the certificate has expired at {}, and it is {} (Expired)", date(*not_after), date(*time))
+        }
+        CertificateError::NotValidYetContext { time, not_before } => {
+            format!("the certificate is valid from {} on, and it is {} (NotValidYet)", date(*not_before), date(*time))
+        }
         reason => reason.to_string(),
     }
+}
+
+/// `DnsName("localhost")` without what TLS calls it.
+fn plain_name(name: &str) -> &str {
+    name.split_once("(\"").and_then(|(_, rest)| rest.strip_suffix("\")")).unwrap_or(name)
+}
+
+/// A time as `2026-11-27 06:30:00 UTC`.
+fn date(time: UnixTime) -> String {
+    let seconds = time.as_secs();
+    let (mut days, second) = (seconds / 86_400, seconds % 86_400);
+    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let mut year = 1970;
+    while days >= 365 + u64::from(leap(year)) {
+        days -= 365 + u64::from(leap(year));
+        year += 1;
+    }
+    let months = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut month = 1;
+    for length in months {
+        if days < length {
+            break;
+        }
+        days -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year}-{month:02}-{:02} {hour:02}:{minute:02}:{second:02} UTC", days + 1)
 }
 
 /// What an alert means, for people.
@@ -251,6 +295,34 @@ pub(super) fn explain(error: io::Error) -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_are_told_as_dates() {
+        for (seconds, told) in [
+            (0, "1970-01-01 00:00:00 UTC"),
+            (951_782_399, "2000-02-28 23:59:59 UTC"),
+            (951_782_400, "2000-02-29 00:00:00 UTC"),
+            (1_735_689_599, "2024-12-31 23:59:59 UTC"),
+            (1_795_759_450, "2026-11-27 06:04:10 UTC"),
+            (4_107_542_400, "2100-03-01 00:00:00 UTC"),
+        ] {
+            assert_eq!(date(UnixTime::since_unix_epoch(Duration::from_secs(seconds))), told);
+        }
+    }
+
+    #[test]
+    fn another_name_is_told_with_what_to_do() {
+        use rustls::pki_types::ServerName;
+        let expected = ServerName::try_from("localhost").unwrap();
+        let told = |presented: &[&str]| {
+            let presented = presented.iter().map(|name| (*name).to_owned()).collect();
+            refusal(&CertificateError::NotValidForNameContext { expected: expected.clone(), presented })
+        };
+        let text = told(&["DnsName(\"example.test\")", "IpAddress(127.0.0.1)"]);
+        assert!(text.contains("not for \"localhost\", but for example.test, IpAddress(127.0.0.1)"), "{text}");
+        assert!(text.contains("tls.servername"), "{text}");
+        assert!(told(&[]).contains("but for no name at all"));
+    }
 
     #[test]
     fn a_certificate_of_an_old_version_is_told_as_such() {

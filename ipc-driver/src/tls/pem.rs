@@ -197,7 +197,7 @@ impl Labels {
             [0x30, 0x81..=0x83, ..] => {
                 "it is DER, the binary form; `openssl` turns it into PEM with `-inform der`".into()
             }
-            _ => "it is not PEM: no line begins with -----BEGIN".into(),
+            _ => "it is not PEM: no line begins with -----BEGIN (the options for files are private, public and trustedConnections)".into(),
         }
     }
 }

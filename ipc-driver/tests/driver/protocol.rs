@@ -132,6 +132,39 @@ fn a_crowd_of_errors_that_nobody_hears_is_a_line_in_the_log_and_not_a_flood() {
 }
 
 #[test]
+fn the_first_attempt_that_fails_is_logged_though_there_is_a_stream_which_nobody_reads_yet() {
+    let runtime = Fake::new(21);
+    let client = client(&runtime, config());
+    let _unread = client.events();
+    let lines = warnings(|| {
+        assert!(poll_once(client.connect()).is_pending());
+        runtime.advance(SECOND * 10);
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("cannot connect to"), "{lines:?}");
+
+    // Connected and cut, it begins again; with a handler of errors it does not.
+    let mut listener = listen(&runtime);
+    let end = runtime.block_on(listener.accept()).unwrap();
+    let lines = warnings(|| {
+        drop((end, listener));
+        runtime.advance(SECOND * 10);
+    });
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    let heard = Log::default();
+    let to = heard.clone();
+    client.on_error(move |error| to.push(error.to_string()));
+    let mut listener = listen(&runtime);
+    let end = runtime.block_on(listener.accept()).unwrap();
+    let lines = warnings(|| {
+        drop((end, listener));
+        runtime.advance(SECOND * 10);
+    });
+    assert_eq!(lines, [""; 0]);
+    assert!(heard.len() > 3);
+}
+
+#[test]
 fn nor_does_a_server_flood_the_log_of_its_clients() {
     let runtime = Fake::new(21);
     let mut listener = listen(&runtime);

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 /// The configuration is wrong. Nothing was opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// An option has a value it cannot have.
@@ -34,6 +34,16 @@ pub enum ConfigError {
         /// The other option.
         other: &'static str,
         /// Why, and what to do.
+        reason: &'static str,
+    },
+    /// An option is set, and another that it needs is not.
+    #[error("option {option} is missing: {other} needs {reason}")]
+    Missing {
+        /// The missing option by its JSON name.
+        option: &'static str,
+        /// The option that needs it.
+        other: &'static str,
+        /// What it is needed as.
         reason: &'static str,
     },
     /// The text is not JSON, or not an object.
@@ -76,3 +86,5 @@ pub(super) fn shown(value: &Value, secret: bool) -> String {
         other => other.to_string(),
     }
 }
+
+crate::error::debug_as_display!(ConfigError);

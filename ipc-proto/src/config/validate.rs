@@ -232,9 +232,18 @@ fn check_tls(tls: &TlsOptions) -> Result<(), ConfigError> {
     if tls.public.is_some() && tls.cert.is_some() {
         return Err(ConfigError::conflict("tls.public", "tls.cert", twice));
     }
-    if tls.has_key() != tls.has_cert() {
-        let reason = "a private key and its certificate are only of use together";
-        return Err(ConfigError::conflict("tls.private", "tls.public", reason));
+    let [private, public] = ["tls.private", "tls.public"];
+    let [key, cert] = ["tls.key", "tls.cert"];
+    match (tls.has_key(), tls.has_cert()) {
+        (false, true) => {
+            let other = if tls.public.is_some() { public } else { cert };
+            return Err(ConfigError::Missing { option: private, other, reason: "the private key of the certificate" });
+        }
+        (true, false) => {
+            let other = if tls.private.is_some() { private } else { key };
+            return Err(ConfigError::Missing { option: public, other, reason: "the certificate of the private key" });
+        }
+        _ => {}
     }
     let timeout = tls.handshake_timeout;
     if timeout.is_zero() || timeout > LONGEST_TIMER {

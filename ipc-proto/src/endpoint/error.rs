@@ -3,7 +3,7 @@
 use crate::{Code, IpFamily};
 
 /// The address is wrong, or the settings forbid it. Nothing was opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
     /// A part of the address is empty.
@@ -114,3 +114,5 @@ const fn family_name(family: IpFamily) -> &'static str {
         IpFamily::V6 => "IPv6",
     }
 }
+
+crate::error::debug_as_display!(EndpointError);

@@ -226,8 +226,8 @@ fn validation_names_the_option_and_the_range() {
             Config::v9().interface(Interface::default().family(IpFamily::V6).local_address([127, 0, 0, 1].into())),
             "options interface.localAddress and interface.family do not go together",
         ),
-        (Config::v9().tls(TlsOptions::new().private("k.pem")), "options tls.private and tls.public"),
-        (Config::v9().tls(TlsOptions::new().cert("c")), "options tls.private and tls.public"),
+        (Config::v9().tls(TlsOptions::new().private("k.pem")), "option tls.public is missing: tls.private needs"),
+        (Config::v9().tls(TlsOptions::new().cert("c")), "option tls.private is missing: tls.cert needs"),
         (Config::v9().tls(TlsOptions::new().key("k").private("k").cert("c")), "options tls.private and tls.key"),
         (Config::v9().tls(TlsOptions::new().key("k").public("c").cert("c")), "options tls.public and tls.cert"),
         (

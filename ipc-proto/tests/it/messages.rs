@@ -91,8 +91,50 @@ fn payloads_are_parsed_on_demand() {
     assert!(error.is_absent());
     assert_eq!(
         error.to_string(),
-        r#"the data of event "a" does not fit the requested type (there is none, which was read as null)"#
+        r#"the data of event "a" does not fit the requested type: expected u8 (there is none, which was read as null)"#
     );
+}
+
+#[test]
+fn an_error_says_what_was_expected_and_nothing_of_the_payload() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code, reason = "parsed only")]
+    struct Person {
+        name: String,
+        kind: Option<Kind>,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    enum Kind {
+        Cat,
+        Dog,
+    }
+    /// Its error quotes what it was given.
+    #[derive(Debug)]
+    struct Quoting;
+    impl<'de> serde::Deserialize<'de> for Quoting {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(deserializer)?;
+            Err(serde::de::Error::custom(format!("cannot use {text}, expected {text}")))
+        }
+    }
+    let person = |data: &str| event(&format!(r#"{{"type":"a","data":{data}}}"#)).data::<Person>().unwrap_err();
+    for (data, expected) in [
+        (r#""secret, expected a secret""#, Some("expected struct Person")),
+        (r#"{"name":7}"#, Some("expected a string")),
+        (r#"{"name":["secret"]}"#, Some("expected a string")),
+        (r#"{}"#, Some("missing field `name`")),
+        (r#"{"secret":1}"#, Some("expected `name` or `kind`")),
+        (r#"{"name":"x","kind":"secret`, expected secret"}"#, Some("expected `Cat` or `Dog`")),
+    ] {
+        let error = person(data);
+        assert_eq!(error.expected().as_deref(), expected, "{data}");
+        assert!(!error.to_string().contains("secret"), "{error}");
+    }
+    let error = event(r#"{"type":"a","data":"secret"}"#).data::<Quoting>().unwrap_err();
+    assert_eq!(error.expected(), None);
+    assert!(!error.to_string().contains("secret"), "{error}");
+    assert!(error.to_string().ends_with("does not fit the requested type"), "{error}");
 }
 
 #[test]
