@@ -119,6 +119,9 @@ fn advice(endpoint: &Endpoint, kind: Option<ErrorKind>) -> String {
                  `ipc ls {folder}/` shows which sockets there are; --wait goes on trying"
             )
         }
+        (Some(ErrorKind::ConnectionRefused), Some(path)) if std::fs::metadata(path).is_ok_and(|it| it.is_file()) => {
+            format!("that is no socket, but another kind of file; is the path right? {doctor}")
+        }
         (Some(ErrorKind::ConnectionRefused), Some(_)) => {
             format!("the server that made this socket is gone; start it again, or use --wait. {doctor}")
         }

@@ -9,6 +9,15 @@ const LARGEST: u64 = 1 << 31;
 
 /// Reads a payload as JSON text. `None` is no payload.
 pub(crate) fn read(given: Option<&str>, text: bool) -> Outcome<Option<String>> {
+    read_as(given, text, true)
+}
+
+/// The same where there is no `--text`.
+pub(crate) fn read_json(given: &str) -> Outcome<Option<String>> {
+    read_as(Some(given), false, false)
+}
+
+fn read_as(given: Option<&str>, text: bool, offers_text: bool) -> Outcome<Option<String>> {
     let Some(given) = given else { return Ok(None) };
     let (at, content) = match given {
         "-" => ("stdin".to_owned(), all_of("stdin", std::io::stdin().lock())?),
@@ -31,8 +40,9 @@ pub(crate) fn read(given: Option<&str>, text: bool) -> Outcome<Option<String>> {
         Ok(_) => Ok(Some(content)),
         Err(error) => {
             let quoted = serde_json::Value::from(crate::escape::shortened(&content, 60)).to_string();
+            let or = if offers_text { ", or use --text" } else { "" };
             Err(Failure::usage(format!("{at} is no JSON: {error}"))
-                .help(format!("to send it as a text, put it in quotes, as '{quoted}', or use --text")))
+                .help(format!("to send it as a text, put it in quotes, as '{quoted}'{or}")))
         }
     }
 }

@@ -98,11 +98,17 @@ fn a_wrong_command_line_is_told_on_stderr_with_code_2() {
         &["record", "file", "--listen", "x"],
         &["listen", "x", "--reply", "name"],
         &["listen", "x", "--reply", "name={"],
+        &["tap", "unix:x", "unix:x"],
     ] {
         let ended = place.run(args).expect(2);
         assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{args:?}: {ended:?}");
     }
     assert!(!place.path().join("file").exists(), "nothing was made");
+    place.run(&["tap", "unix:x", "unix:x"]).expect(2).says(&["would connect to itself"]);
+    let reply = place.run(&["listen", "x", "--reply", "name={"]).expect(2);
+    assert!(!reply.stderr.contains("--text"), "{reply:?}");
+    std::fs::write(place.of("plain"), "").expect("written");
+    place.run(&["send", &place.of("plain"), "x"]).expect(3).says(&["that is no socket"]);
 }
 
 /// A server that says the same event for as long as somebody listens.

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Place, Program, json};
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 
@@ -142,8 +142,35 @@ fn a_server_that_is_no_echo_is_not_measured() {
     let _listener = place.start(&["listen", &place.of("s"), "--reply", "q=1"]);
     place.run(&["bench", &place.of("s"), "-n", "10", "--name", "q"]).expect(0);
     let ended = place.run(&["bench", &place.of("s"), "-n", "10"]).expect(4);
-    ended.says(&["no answer to an event message", "--echo", "--name"]);
+    ended.says(&["no event message came in answer to an event message", "--echo", "--name", "--answer"]);
     assert_eq!(ended.stdout, "");
+}
+
+#[test]
+fn a_bench_counts_answers_and_no_other_events() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.of("s")).expect("bound");
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        let (mut asked, mut bytes) = (0, [0; 4096]);
+        loop {
+            match stream.read(&mut bytes).expect("read") {
+                0 => return asked,
+                count => {
+                    for _ in bytes[..count].iter().filter(|byte| **byte == 0x0c) {
+                        asked += 1;
+                        let news = "{\"type\":\"tick\",\"data\":0}\x0c".repeat(3);
+                        let answer = "{\"type\":\"pong\",\"data\":0}\x0c";
+                        stream.write_all(format!("{news}{answer}").as_bytes()).expect("written");
+                    }
+                }
+            }
+        }
+    });
+    let ended = place.run(&["bench", &place.of("s"), "-n", "20", "--name", "ping", "--answer", "pong"]).expect(0);
+    assert_eq!(ended.lines()[0]["answers"], 20);
+    // One before the measurement.
+    assert_eq!(serving.join().expect("served"), 21);
 }
 
 #[test]

@@ -118,7 +118,10 @@ fn the_doctor_reads_certificates_and_says_what_is_wrong() {
     let wrong_name = findings(&[&address, "--ca", "ca.crt", "--server-name", "elsewhere.example"], 1);
     has(&wrong_name, "warning", "name", "does not carry the name elsewhere.example");
 
+    let in_clear = findings(&[&address.replace("tls:", "tcp:"), "--probe"], 1);
+    has(&in_clear, "problem", "tls", "that port is encrypted");
     let (_plain, port) = listening(&place, &["listen", "tcp:127.0.0.1:0"]);
+    has(&findings(&[&format!("tcp:localhost:{port}"), "--probe"], 0), "note", "version", "node-ipc 9 to 12");
     let clear = findings(&[&format!("tls:localhost:{port}"), "--ca", "ca.crt"], 1);
     has(&clear, "problem", "tls", "there is no handshake");
     has(&findings(&[&format!("tcp:127.0.0.1:{}", common::free_port())], 1), "problem", "port", "nobody listens");

@@ -248,7 +248,7 @@ impl Answers {
                 return Err(Failure::usage(format!("--reply {reply}: there is no `=`"))
                     .help("write --reply NAME=JSON, for instance --reply 'ping=\"pong\"'"));
             };
-            if let Some(data) = payload::read(Some(data), false)? {
+            if let Some(data) = payload::read_json(data)? {
                 all.insert(name.to_owned(), data);
             }
         }

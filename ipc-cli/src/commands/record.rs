@@ -20,6 +20,9 @@ use std::time::SystemTime;
 /// The file has one line of JSON for each event, as the commands write them to stdout, with the time in microseconds; only you may
 /// read it. Ends with SIGINT, or when the server of --from closes the connection.
 #[derive(Args, Debug)]
+#[command(override_usage = "\
+ipc record [OPTIONS] <FILE> --from <ADDRESS>
+       ipc record [OPTIONS] <FILE> --listen <ADDRESS> --to <ADDRESS>")]
 #[command(after_help = "\
 Examples:
   ipc record day.ndjson --listen unix:/tmp/app.tap --to unix:world

@@ -2,7 +2,7 @@
 
 use crate::Context;
 use crate::address::Target;
-use crate::exit::Outcome;
+use crate::exit::{Failure, Outcome};
 use crate::glob::Glob;
 use crate::options::Options;
 use crate::proxy::{self, Sink};
@@ -58,5 +58,10 @@ pub(super) fn pair(listen: &str, target: &str, options: &Options) -> Outcome<(Ta
         }
         config
     })?;
-    Ok((listen, Target::parse(target, &options, |config| config)?))
+    let target = Target::parse(target, &options, |config| config)?;
+    if listen.endpoint == target.endpoint {
+        return Err(Failure::usage(format!("both addresses are {}: the proxy would connect to itself", target.show()))
+            .help("the first address is where clients connect from now on, the second where the server is"));
+    }
+    Ok((listen, target))
 }

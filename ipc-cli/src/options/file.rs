@@ -36,7 +36,9 @@ fn read(path: &Path, text: &str) -> Outcome<Layer> {
     let wrong = |format: &str, error: &dyn std::fmt::Display| {
         // The parsers show the line, over several lines of their own.
         let error = error.to_string();
-        Failure::usage(format!("{at}: is no {format}: {}", error.split_whitespace().collect::<Vec<_>>().join(" ")))
+        let error = error.trim_end();
+        let between = if error.contains('\n') { '\n' } else { ' ' };
+        Failure::usage(format!("{at}: is no {format}:{between}{error}"))
     };
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let mut options: Map<String, Value> = if is_json {

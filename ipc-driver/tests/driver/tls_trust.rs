@@ -111,7 +111,10 @@ fn a_server_of_an_authority_that_only_has_the_same_name_is_refused() {
 fn a_server_of_another_name_is_refused() {
     let authority = authority();
     let options = || authority.issue("elsewhere.example").options();
-    refused(&meet(options(), trusting(&authority)), "is not for \"127.0.0.1\", but for elsewhere.example (NotValidForName)");
+    refused(
+        &meet(options(), trusting(&authority)),
+        "is not for \"127.0.0.1\", but for elsewhere.example (NotValidForName)",
+    );
     assert!(meet(options(), trusting(&authority).server_name("elsewhere.example")).is_connected());
 }
 

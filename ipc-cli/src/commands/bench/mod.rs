@@ -25,8 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Measure the latency and throughput of an echo server.
 ///
-/// Any server will do that sends one event for each that it gets: `ipc listen --echo`, or a handler of node-ipc that emits what it was
-/// given. Each connection keeps --depth events under way and sends the next when an answer is there, so that the server decides
+/// Any server will do that answers each event with one event: `ipc listen --echo`, or a handler of node-ipc that emits what it was
+/// given. Other events that it sends meanwhile are not counted. Each connection keeps --depth events under way and sends the next when an answer is there, so that the server decides
 /// the pace: with --depth 1 it is latency that is measured, with more it is throughput.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -50,6 +50,9 @@ pub(crate) struct Bench {
     /// The name of the events
     #[arg(long, value_name = "NAME", default_value = "message")]
     name: String,
+    /// The name of the answers [default: that of the events]
+    #[arg(long, value_name = "NAME")]
+    answer: Option<String>,
     /// How long to measure
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5", conflicts_with = "count")]
     duration: Duration,
@@ -102,9 +105,8 @@ impl Bench {
             let connected = self.connecting.connect_to(context, &target, false).await?;
             let measured = Arc::new(Measured::new());
             let (handler, next, emitter) = (Arc::clone(&measured), frame.clone(), connected.client.emitter());
-            connected.client.on_any(move |_: &Event<'_>| handler.answered(&emitter, &next));
-            // What this takes does not go into the stream as well.
-            connected.client.on_event(&self.name, |_| ());
+            let answer = self.answer.as_ref().unwrap_or(&self.name);
+            connected.client.on_event(answer, move |_: &Event<'_>| handler.answered(&emitter, &next));
             lanes.push(Lane { client: connected.client, events: connected.events, measured });
         }
         let name = target.show();
@@ -157,9 +159,14 @@ impl Bench {
             let mut answers = lane.measured.answers.subscribe();
             let answer = answers.wait_for(|answers| *answers > 0);
             if tokio::time::timeout(PATIENCE, answer).await.is_err() {
-                let happened = format!("no answer to an event {} came within {} s", self.name, PATIENCE.as_secs());
+                let answer = self.answer.as_ref().unwrap_or(&self.name);
+                let happened = format!(
+                    "no event {answer} came in answer to an event {} within {} s",
+                    self.name,
+                    PATIENCE.as_secs()
+                );
                 return Err(Failure::new(Exit::TimedOut, format!("measuring {name}"), happened).help(
-                    "is it an echo server? `ipc listen ADDRESS --echo` is one; --name says which events it answers",
+                    "is it an echo server? `ipc listen ADDRESS --echo` is one; --name says which events it answers, --answer with which",
                 ));
             }
             lane.measured.reset();

@@ -66,15 +66,24 @@ pub(super) async fn behaviour(findings: &mut Findings<'_>, target: &Target, prob
     if client.emit_raw(&message).is_err() {
         return Ok(());
     }
+    let mut speaks_tls = false;
     let ended = tokio::time::timeout(SILENCE, async {
         loop {
             match events.recv().await {
+                // An alert: what a server of TLS says to what is none.
+                Some(ClientEvent::Data(bytes)) => speaks_tls |= matches!(*bytes, [0x15, 0x03, ..]),
                 Some(ClientEvent::Disconnected { .. } | ClientEvent::Destroyed) | None => break,
                 Some(_) => {}
             }
         }
     });
-    let text = match ended.await {
+    let ended = ended.await;
+    if speaks_tls {
+        client.disconnect();
+        let help = "use tls: instead of tcp:; --ca names what to trust";
+        return findings.problem("tls", "it answers with an alert of TLS: that port is encrypted", help).await;
+    }
+    let text = match ended {
         Ok(()) => {
             "it closes the connection on what is no event: as node-ipc 14 does, and this project with a preset of v14"
         }
