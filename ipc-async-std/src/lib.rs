@@ -152,6 +152,10 @@ mod runtime;
 #[cfg(feature = "derive")]
 pub use ipc_derive::{ContractOfAsyncStd as Contract, RequestOfAsyncStd as Request};
 pub use ipc_driver::api::*;
+/// The TLS library, for [`Client::set_tls`] and [`Server::set_tls`].
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use ipc_driver::rustls;
 pub use runtime::AsyncStd;
 
 /// A reconnecting client on async-std.

@@ -66,6 +66,9 @@ pub use server::Server;
 pub use udp::UdpServer;
 
 pub use api::*;
+/// The TLS library, for [`Client::set_tls`] and [`Server::set_tls`].
+#[cfg(feature = "tls")]
+pub use rustls;
 
 /// Everything a user of an adapter names, apart from the handles that adapters export with their runtime filled in.
 pub mod api {
@@ -98,9 +101,6 @@ pub mod api {
         Message, Offline, OnMalformed, OutboundCounters, Parser, PeerId, PeerRemoval, Platform, ProtocolError,
         RefusedEmits, RequestCounters, RequestOptions, Settings, SlowConsumer, StopRetrying, TlsOptions, Unsent,
     };
-    /// The TLS library, for [`Client::set_tls`](crate::Client::set_tls) and [`Server::set_tls`](crate::Server::set_tls).
-    #[cfg(feature = "tls")]
-    pub use rustls;
 }
 
 /// How long a graceful close may take unless said otherwise.

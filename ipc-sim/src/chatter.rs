@@ -96,7 +96,7 @@ impl App for Chatter {
                 self.plan(control);
             }
             Happening::Event(peer, _) | Happening::Bytes(peer, _) if self.answers(control) => {
-                self.say(Some(peer), control)
+                self.say(Some(peer), control);
             }
             Happening::Destroyed => self.next = None,
             _ => {}

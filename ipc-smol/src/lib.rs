@@ -181,6 +181,10 @@ mod runtime;
 #[cfg(feature = "derive")]
 pub use ipc_derive::{ContractOfSmol as Contract, RequestOfSmol as Request};
 pub use ipc_driver::api::*;
+/// The TLS library, for [`Client::set_tls`] and [`Server::set_tls`].
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use ipc_driver::rustls;
 pub use runtime::Smol;
 
 /// A reconnecting client on smol.

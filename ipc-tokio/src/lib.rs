@@ -420,6 +420,10 @@ mod stream;
 #[cfg(feature = "derive")]
 pub use ipc_derive::{ContractOfTokio as Contract, RequestOfTokio as Request};
 pub use ipc_driver::api::*;
+/// The TLS library, for [`Client::set_tls`] and [`Server::set_tls`].
+#[cfg(feature = "tls")]
+#[doc(no_inline)]
+pub use ipc_driver::rustls;
 pub use runtime::Tokio;
 
 /// A reconnecting client on Tokio.

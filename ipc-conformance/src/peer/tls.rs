@@ -3,8 +3,8 @@
 use super::world::refused;
 use crate::js::JsError;
 use crate::protocol::{Reply, io_error};
-use ipc_driver::api::rustls::{AlertDescription, CertificateError};
 use ipc_driver::api::{HandshakeError, TlsError};
+use ipc_driver::rustls::{AlertDescription, CertificateError};
 use std::io;
 
 /// An error thrown at the program: the options are wrong, or a file cannot be read.

@@ -163,3 +163,25 @@ fn the_service_of_the_page_about_operations_takes_the_socket_of_systemd() {
     service.ends_well();
     assert!(folder.path("app.world").exists(), "the file is systemd's");
 }
+
+#[test]
+fn what_a_page_shows_is_all_that_it_compiles() {
+    // Lines that begin with `# ` are compiled and hidden from the book, but not from a reader of the file.
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut pages: Vec<_> = std::fs::read_dir(root.join("docs")).expect("pages").flatten().map(|it| it.path()).collect();
+    pages.push(root.join("README.md"));
+    let mut blocks = 0;
+    for page in pages.iter().filter(|page| page.extension().is_some_and(|it| it == "md")) {
+        let text = std::fs::read_to_string(page).expect("a page");
+        let mut is_rust = false;
+        for (number, line) in text.lines().enumerate() {
+            if line.starts_with("```") {
+                is_rust = line.starts_with("```rust");
+                blocks += usize::from(is_rust);
+            }
+            let hidden = is_rust && (line == "#" || line.starts_with("# "));
+            assert!(!hidden, "{}:{}: {line}", page.display(), number + 1);
+        }
+    }
+    assert!(blocks > 30, "{blocks}");
+}
