@@ -7,7 +7,7 @@
 use crate::counters::{Linked, Received, Tally};
 use crate::scratch;
 use crate::sync::{AtomicBool, Mutex, MutexGuard, Ordering};
-use crate::wakers::{Ticket, Wakers};
+use crate::wakers::{Ticket, Wakers, Woken};
 use ipc_proto::{
     DatagramOutbound, DatagramSendCounters, DatagramTransmit, EmitError, Outbound, OutboundCounters, Transmit,
 };
@@ -432,19 +432,50 @@ impl<Q: Queue> Link<Q> {
         let mut state = self.lock();
         report(&mut state.report);
         *order = state.order;
-        let Some(outbound) = state.outbound.as_mut() else { return false };
+        let (writable, roomy) = self.take(&mut state, transmit);
+        if let Some(waiting) = roomy {
+            drop(state);
+            waiting.wake();
+        }
+        writable
+    }
+
+    /// Whether there is something to write, and who is to be woken, because there is room.
+    #[inline]
+    fn take(&self, state: &mut State<Q>, transmit: &mut Q::Transmit) -> (bool, Option<Woken>) {
+        let Some(outbound) = state.outbound.as_mut() else { return (false, None) };
         let writable = outbound.poll_transmit(transmit);
         let (pending, limit) = (outbound.pending(), outbound.limit());
         // What `sync` holds waits for an answer, which has to be read, and not for the peer to read.
         if pending <= limit || !writable {
             self.congested.store(false, Ordering::Relaxed);
         }
-        if pending <= limit / 2 && !state.waiting.is_empty() {
-            let waiting = state.waiting.take();
+        let roomy = pending <= limit / 2 && !state.waiting.is_empty();
+        (writable, roomy.then(|| state.waiting.take()))
+    }
+
+    /// For the task: [`poll_transmit`](Self::poll_transmit), and, if there is nothing to write, [`park`](Self::park). `false`
+    /// if it does not go to sleep.
+    pub(crate) fn rest(
+        &self,
+        cx: &Context<'_>,
+        report: impl FnOnce(&mut Q::Report),
+        seen: CloseOrder,
+        transmit: &mut Q::Transmit,
+    ) -> bool {
+        let mut state = self.lock();
+        report(&mut state.report);
+        let (writable, roomy) = self.take(&mut state, transmit);
+        let rests = !writable && state.order == seen;
+        if rests {
+            Self::sleep(state, cx);
+        } else {
             drop(state);
+        }
+        if let Some(waiting) = roomy {
             waiting.wake();
         }
-        writable
+        rests
     }
 
     /// For the task: no emit is taken any more; what is queued stays.
@@ -474,10 +505,16 @@ impl<Q: Queue> Link<Q> {
 
     /// For the task: goes to sleep, unless something was queued or ordered since `seen`; then `false`.
     pub(crate) fn park(&self, cx: &Context<'_>, seen: CloseOrder) -> bool {
-        let mut state = self.lock();
+        let state = self.lock();
         if state.order != seen || state.outbound.as_ref().is_some_and(Q::wants_transmit) {
             return false;
         }
+        Self::sleep(state, cx);
+        true
+    }
+
+    #[inline]
+    fn sleep(mut state: MutexGuard<'_, State<Q>>, cx: &Context<'_>) {
         if !state.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             state.waker = Some(cx.waker().clone());
         }
@@ -487,7 +524,6 @@ impl<Q: Queue> Link<Q> {
         if let Some(unneeded) = unneeded {
             scratch::keep_write_buffer(unneeded);
         }
-        true
     }
 
     /// Runs handlers of this connection: emits they make to their own peer are recognised by [`emit`](Self::emit).

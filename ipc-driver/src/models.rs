@@ -42,15 +42,21 @@ fn run(link: &Link, transmit: &mut Transmit, written: &mut usize, cx: &mut Conte
     let mut latest = link.unpark();
     loop {
         let order = latest;
-        while link.poll_transmit(|_| {}, &mut latest, transmit) {
+        if link.poll_transmit(|_| {}, &mut latest, transmit) {
             let length = transmit.remaining();
             transmit.advance(length);
             *written += length;
         }
         if order != CloseOrder::Open {
+            // What was queued by then is written.
+            while link.poll_transmit(|_| {}, &mut latest, transmit) {
+                let length = transmit.remaining();
+                transmit.advance(length);
+                *written += length;
+            }
             return Poll::Ready(order);
         }
-        if link.park(cx, order) {
+        if link.rest(cx, |_| {}, order, transmit) {
             return Poll::Pending;
         }
     }

@@ -174,14 +174,20 @@ impl<R: Runtime> Pump<R> {
                 transmit.give_spare(spare);
             }
         }
-        let report = |report: &mut Report| {
-            if std::mem::take(unreported) {
-                inbound.update(&mut report.inbound);
-            }
-            // Async handlers fail between two reads.
-            report.tally = tally;
-        };
-        link.poll_transmit(report, order, transmit)
+        link.poll_transmit(|all| report(all, inbound, unreported, tally), order, transmit)
+    }
+
+    /// Goes to sleep, unless there is something to do. Only where nothing is half done: one look at the queue instead of two.
+    fn rest(&mut self, cx: &Context<'_>, link: &Link, tally: Tally) -> bool {
+        let Self { inbound, transmit, unreported, latest: order, .. } = self;
+        link.rest(cx, |all| report(all, inbound, unreported, tally), *order, transmit)
+    }
+
+    /// Whether nothing is half done, ordered, or a matter of time, and reading does not pause for the queue.
+    fn is_quiet(&self, link: &Link) -> bool {
+        let open = self.latest == CloseOrder::Open && self.phase == Phase::Open && self.broken.is_none();
+        let written = self.transmit.is_empty() && !self.unflushed && self.patience == Patience::Untried;
+        open && written && !self.inbound.is_timed() && !link.is_congested()
     }
 
     /// Ready when the connection has ended; the stream is to be dropped then.
@@ -189,25 +195,9 @@ impl<R: Runtime> Pump<R> {
         self.latest = link.unpark();
         for _ in 0..ROUNDS_IN_A_ROW {
             let order = self.latest;
-            if order == CloseOrder::Abort {
-                // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
-                if self.broken.is_none() {
-                    let _best_effort = self.poll_write(cx, link, dispatch.tally(), false);
-                }
-                return Poll::Ready(Why::Aborted);
-            }
-            if order == CloseOrder::TooSlow {
-                let (pending, limit) = link.fullness();
-                return Poll::Ready(Why::TooSlow { pending, limit });
-            }
-            if let CloseOrder::Flush(within) = order {
-                if self.ordered != order {
-                    self.end_within(within);
-                }
-                // A peer that has ended its side reads on or not: it does not hold us up.
-                if !self.sealed && (self.eof || dispatch.poll_answered(cx).is_ready()) {
-                    link.seal();
-                    self.sealed = true;
+            if order != CloseOrder::Open {
+                if let Some(why) = self.follow(cx, link, dispatch, order) {
+                    return Poll::Ready(why);
                 }
             }
             self.ordered = order;
@@ -216,12 +206,19 @@ impl<R: Runtime> Pump<R> {
                 Poll::Ready(Ok(())) => true,
                 Poll::Pending => false,
             };
+            if !read && self.is_quiet(link) {
+                if let Some(buffer) = self.inbound.take_buffer() {
+                    scratch::keep_spare(buffer);
+                }
+                if self.rest(cx, link, dispatch.tally()) {
+                    self.give_back();
+                    return Poll::Pending;
+                }
+            }
             let congested = self.is_congested(link);
             if self.broken.is_some() {
-                // Counted as unsent in the end; in the queue it would keep us from going to sleep.
-                self.poll_transmit(link, dispatch.tally());
-                if !self.deferred && (self.eof || !read && !self.awaits_end()) {
-                    return Poll::Ready(self.why_broken());
+                if let Some(why) = self.after_break(link, dispatch, read) {
+                    return Poll::Ready(why);
                 }
             } else {
                 match self.poll_write(cx, link, dispatch.tally(), read) {
@@ -250,15 +247,65 @@ impl<R: Runtime> Pump<R> {
                 // Reading that paused for the queue goes on when the queue has room: nobody else would wake us.
                 let resumes = congested && !self.is_congested(link);
                 if !resumes && link.park(cx, order) {
-                    if let Some(spare) = self.transmit.take_buffer(IDLE_BUFFER) {
-                        scratch::keep_write_buffer(spare);
-                    }
+                    self.give_back();
                     return Poll::Pending;
                 }
             }
         }
         self.runtime.give_way(cx);
         Poll::Pending
+    }
+
+    /// Gives the thread its buffer back.
+    fn give_back(&mut self) {
+        if let Some(spare) = self.transmit.take_buffer(IDLE_BUFFER) {
+            scratch::keep_write_buffer(spare);
+        }
+    }
+
+    /// Does what was ordered, if anything is to be done at once.
+    #[cold]
+    fn follow(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &Link,
+        dispatch: &mut impl Dispatch,
+        order: CloseOrder,
+    ) -> Option<Why> {
+        match order {
+            CloseOrder::Open => {}
+            CloseOrder::Abort => {
+                // What the socket takes at once still leaves, as with `destroy` in Node; nothing is waited for.
+                if self.broken.is_none() {
+                    let _best_effort = self.poll_write(cx, link, dispatch.tally(), false);
+                }
+                return Some(Why::Aborted);
+            }
+            CloseOrder::TooSlow => {
+                let (pending, limit) = link.fullness();
+                return Some(Why::TooSlow { pending, limit });
+            }
+            CloseOrder::Flush(within) => {
+                if self.ordered != order {
+                    self.end_within(within);
+                }
+                // A peer that has ended its side reads on or not: it does not hold us up.
+                if !self.sealed && (self.eof || dispatch.poll_answered(cx).is_ready()) {
+                    link.seal();
+                    self.sealed = true;
+                }
+            }
+        }
+        None
+    }
+
+    /// Nothing can be written any more; what has arrived before is still read.
+    #[cold]
+    fn after_break(&mut self, link: &Link, dispatch: &mut impl Dispatch, read: bool) -> Option<Why> {
+        // Counted as unsent in the end; in the queue it would keep us from going to sleep.
+        self.poll_transmit(link, dispatch.tally());
+        let is_over = !self.deferred && (self.eof || !read && !self.awaits_end());
+        is_over.then(|| self.why_broken())
     }
 
     /// Ends the connection after so long at the latest.
@@ -275,15 +322,20 @@ impl<R: Runtime> Pump<R> {
 
     /// Whether events can be dispatched now. If not, the clock of an unfinished message stands still.
     fn poll_dispatch(&mut self, cx: &mut Context<'_>, link: &Link, dispatch: &mut impl Dispatch) -> Poll<()> {
-        let ready = dispatch.poll_ready(cx);
-        if ready.is_ready() && !self.is_congested(link) {
+        if dispatch.poll_ready(cx).is_ready() && !self.is_congested(link) {
             return Poll::Ready(());
         }
         if !self.deferred {
-            self.inbound.defer(&[]);
-            self.deferred = true;
+            self.defer(&[]);
         }
         Poll::Pending
+    }
+
+    /// Keeps what cannot be dispatched now.
+    #[cold]
+    fn defer(&mut self, input: &[u8]) {
+        self.inbound.defer(input);
+        self.deferred = true;
     }
 
     fn is_congested(&self, link: &Link) -> bool {
@@ -345,6 +397,7 @@ impl<R: Runtime> Pump<R> {
         Poll::Ready(Ok(()))
     }
 
+    #[cold]
     fn read_failed(&mut self, error: io::Error) -> Poll<Result<(), Why>> {
         if error.kind() == io::ErrorKind::Interrupted {
             return Poll::Ready(Ok(()));
@@ -400,8 +453,7 @@ impl<R: Runtime> Pump<R> {
             dispatch.begin();
             loop {
                 if dispatch.poll_ready(cx).is_pending() || self.is_congested(link) {
-                    self.inbound.defer(input);
-                    self.deferred = true;
+                    self.defer(input);
                     return Ok(());
                 }
                 let Some(received) = self.inbound.poll_event(now, &mut input) else { return Ok(()) };
@@ -427,32 +479,29 @@ impl<R: Runtime> Pump<R> {
         another_round: bool,
     ) -> Poll<io::Result<bool>> {
         for _ in 0..ROUNDS_IN_A_ROW {
-            if !self.poll_transmit(link, tally) {
-                if self.unflushed {
-                    ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-                    self.unflushed = false;
-                }
-                return Poll::Ready(Ok(true));
-            }
+            let writable = self.poll_transmit(link, tally);
             while !self.transmit.is_empty() {
-                let mut slices = [IoSlice::new(&[]); SLICES];
-                let count = match self.transmit.chunks_vectored(&mut slices) {
-                    1 => ready!(Pin::new(&mut self.stream).poll_write(cx, &slices[0])),
-                    filled => ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..filled])),
+                let chunk = self.transmit.chunk();
+                let written = if chunk.len() == self.transmit.remaining() {
+                    ready!(Pin::new(&mut self.stream).poll_write(cx, chunk))
+                } else {
+                    ready!(write_vectored(Pin::new(&mut self.stream), cx, &self.transmit))
                 };
-                match count {
-                    Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                    Ok(count) => {
+                match written {
+                    Ok(count) if count > 0 => {
                         self.transmit.advance(count);
                         self.patience = Patience::Untried;
+                        self.unflushed = true;
                     }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Poll::Ready(Err(error)),
+                    failed => write_failed(failed)?,
                 }
-                self.unflushed = true;
             }
-            if another_round {
-                return Poll::Ready(Ok(false));
+            if self.unflushed {
+                ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+                self.unflushed = false;
+            }
+            if another_round || !writable {
+                return Poll::Ready(Ok(!writable));
             }
         }
         // Somebody refills the queue as fast as it is written: reading has its turn first.
@@ -461,7 +510,13 @@ impl<R: Runtime> Pump<R> {
     }
 
     /// Everything is written: ends the stream if that is what was waited for.
+    #[inline]
     fn poll_end(&mut self, cx: &mut Context<'_>, order: CloseOrder) -> Poll<Why> {
+        if self.phase == Phase::Open { Poll::Pending } else { self.poll_ending(cx, order) }
+    }
+
+    #[cold]
+    fn poll_ending(&mut self, cx: &mut Context<'_>, order: CloseOrder) -> Poll<Why> {
         if matches!(order, CloseOrder::Flush(_)) && !self.sealed {
             return Poll::Pending;
         }
@@ -479,19 +534,29 @@ impl<R: Runtime> Pump<R> {
         }
     }
 
-    /// Looks at the clock when the earliest deadline has come. The timer is left alone while it is set early enough.
     fn poll_timer(&mut self, cx: &mut Context<'_>, dispatch: &mut impl Dispatch) -> Poll<Why> {
+        let is_timed = self.inbound.is_timed() || self.phase != Phase::Open || self.patience != Patience::Untried;
+        if is_timed { self.poll_deadline(cx, dispatch) } else { Poll::Pending }
+    }
+
+    /// The earliest of what time ends.
+    fn deadline(&self) -> Option<Instant> {
+        let ending = match self.phase {
+            Phase::Open => None,
+            Phase::Draining { until } | Phase::Lingering { until } => Some(until),
+        };
+        let patient = match self.patience {
+            Patience::Until(until) => Some(until),
+            Patience::Untried | Patience::Over => None,
+        };
+        [self.inbound.poll_timeout(), ending, patient].into_iter().flatten().min()
+    }
+
+    /// Looks at the clock when the earliest deadline has come. The timer is left alone while it is set early enough.
+    #[inline(never)]
+    fn poll_deadline(&mut self, cx: &mut Context<'_>, dispatch: &mut impl Dispatch) -> Poll<Why> {
         loop {
-            let ending = match self.phase {
-                Phase::Open => None,
-                Phase::Draining { until } | Phase::Lingering { until } => Some(until),
-            };
-            let patient = match self.patience {
-                Patience::Until(until) => Some(until),
-                Patience::Untried | Patience::Over => None,
-            };
-            let deadline = [self.inbound.poll_timeout(), ending, patient].into_iter().flatten().min();
-            let Some(deadline) = deadline else { return Poll::Pending };
+            let Some(deadline) = self.deadline() else { return Poll::Pending };
             if self.armed.is_none_or(|armed| deadline < armed) {
                 self.timer.set(Some(deadline));
                 self.armed = Some(deadline);
@@ -525,5 +590,36 @@ impl<R: Runtime> Pump<R> {
                 _ => {}
             }
         }
+    }
+}
+
+/// Brings what is known of a connection's counters up to date.
+fn report(all: &mut Report, inbound: &Inbound, unreported: &mut bool, tally: Tally) {
+    if std::mem::take(unreported) {
+        inbound.update(&mut all.inbound);
+    }
+    // Async handlers fail between two reads.
+    all.tally = tally;
+}
+
+/// Writes several segments at once.
+#[inline(never)]
+fn write_vectored<S: AsyncWrite>(
+    stream: Pin<&mut S>,
+    cx: &mut Context<'_>,
+    bytes: &Transmit,
+) -> Poll<io::Result<usize>> {
+    let mut slices = [IoSlice::new(&[]); SLICES];
+    let filled = bytes.chunks_vectored(&mut slices);
+    stream.poll_write_vectored(cx, &slices[..filled])
+}
+
+/// Nothing was written: an error, unless it was only interrupted.
+#[cold]
+fn write_failed(outcome: io::Result<usize>) -> io::Result<()> {
+    match outcome {
+        Ok(_) => Err(io::ErrorKind::WriteZero.into()),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+        Err(error) => Err(error),
     }
 }

@@ -168,7 +168,8 @@ fn the_service_of_the_page_about_operations_takes_the_socket_of_systemd() {
 fn what_a_page_shows_is_all_that_it_compiles() {
     // Lines that begin with `# ` are compiled and hidden from the book, but not from a reader of the file.
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut pages: Vec<_> = std::fs::read_dir(root.join("docs")).expect("pages").flatten().map(|it| it.path()).collect();
+    let mut pages: Vec<_> =
+        std::fs::read_dir(root.join("docs")).expect("pages").flatten().map(|it| it.path()).collect();
     pages.push(root.join("README.md"));
     let mut blocks = 0;
     for page in pages.iter().filter(|page| page.extension().is_some_and(|it| it == "md")) {
