@@ -127,13 +127,14 @@ fn host_and_port<'a>(text: &str, rest: &'a str) -> Outcome<(Option<&'a str>, Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+
     fn parse(text: &str) -> Result<String, String> {
         Target::parse(text, &Options::none(), |config| config).map(|target| target.show()).map_err(|error| error.show())
     }
 
     #[cfg(unix)]
     #[test]
-    fn addresses_mean_what_their_help_says() {
+    fn addresses_of_local_sockets_mean_what_their_help_says() {
         for (text, meant) in [
             ("unix:world", "unix:/tmp/app.world"),
             ("world", "unix:/tmp/app.world"),
@@ -141,6 +142,14 @@ mod tests {
             ("/run/x", "unix:/run/x"),
             ("./x:y", "unix:./x:y"),
             ("unix:sub/x", "unix:sub/x"),
+        ] {
+            assert_eq!(parse(text).as_deref(), Ok(meant), "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_network_mean_what_their_help_says() {
+        for (text, meant) in [
             ("tcp:localhost:9000", "tcp:localhost:9000"),
             ("tcp:9000", "tcp:127.0.0.1:9000"),
             ("tcp::9000", "tcp:127.0.0.1:9000"),
