@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 const WIDTH: f64 = 900.0;
-const COLOURS: [&str; 4] = ["#8a8a8a", "#1f5fa8", "#c05a1a", "#3d8a4e"];
+const COLOURS: [&str; 5] = ["#8a8a8a", "#b9a44c", "#1f5fa8", "#c05a1a", "#3d8a4e"];
 
 /// Bars in groups, each with the names of its bars.
 pub(crate) struct Bars {
@@ -116,7 +116,7 @@ fn draw(out: &mut String, panel: &Curves, top: f64) {
         panel.up
     );
     for (index, curve) in panel.curves.iter().enumerate() {
-        let colour = COLOURS[(index + 1) % COLOURS.len()];
+        let colour = COLOURS[(index + 2) % COLOURS.len()];
         let line: Vec<String> =
             curve.points.iter().map(|&(across, up)| format!("{:.1},{:.1}", x(across), y(up))).collect();
         put!(out, "<polyline fill=\"none\" stroke=\"{colour}\" stroke-width=\"1.5\" points=\"{}\"/>", line.join(" "));

@@ -5,6 +5,8 @@
 #![allow(clippy::disallowed_methods, reason = "a benchmark looks at the clock")]
 
 #[cfg(target_os = "linux")]
+mod by_hand;
+#[cfg(target_os = "linux")]
 mod chart;
 #[cfg(target_os = "linux")]
 mod clients;

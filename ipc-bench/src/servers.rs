@@ -49,7 +49,11 @@ impl Scenario {
     }
 
     fn suits(&self, subject: Subject) -> bool {
-        subject != Subject::Reflector || self.role() == "echo"
+        match subject {
+            Subject::Reflector => self.role() == "echo",
+            Subject::ByHand => self.role() != "publish",
+            _ => true,
+        }
     }
 
     fn run(&self, subject: Subject) -> Outcome<Figures> {
@@ -127,7 +131,7 @@ pub(crate) fn main(args: Vec<String>) -> Outcome {
         groups: Vec::new(),
     };
     println!(
-        "Processor time of the server per event in µs, (× reflector), and events a second or the median round trip.\n"
+        "Processor time of the server per event in µs, (× reflector, × by hand), and events a second or the median round trip.\n"
     );
     print!("| load |");
     Subject::ALL.iter().for_each(|subject| print!(" {} |", subject.name()));
@@ -159,20 +163,26 @@ pub(crate) fn main(args: Vec<String>) -> Outcome {
             let processor = median(runs_of_one.iter().map(|run| micros(run.processor)).collect());
             let wall = median(runs_of_one.iter().map(|run| micros(run.wall)).collect());
             // Rounds are compared with themselves: what disturbs one disturbs all that run in it.
-            let ratios =
-                runs_of_one.iter().zip(&runs[0]).map(|(run, base)| micros(run.processor) / micros(base.processor));
-            let ratio = (!runs[0].is_empty()).then(|| median(ratios.collect()));
+            let ratio_to = |base: &[Figures]| {
+                let each =
+                    runs_of_one.iter().zip(base).map(|(run, base)| micros(run.processor) / micros(base.processor));
+                (!base.is_empty()).then(|| median(each.collect()))
+            };
+            let (ratio, by_hand) = (ratio_to(&runs[0]), ratio_to(&runs[1]));
             let speed = match scenario.load {
                 Load::RoundTrip => format!("{wall:.1} µs"),
                 _ => format!("{:.0}/s", 1e6 / wall),
             };
-            match ratio {
-                Some(ratio) => print!(" {processor:.3} ({ratio:.2}) {speed} |"),
-                None => print!(" {processor:.3} {speed} |"),
+            let shown: Vec<_> = [ratio, by_hand].into_iter().flatten().map(|ratio| format!("{ratio:.2}")).collect();
+            if shown.is_empty() {
+                print!(" {processor:.3} {speed} |");
+            } else {
+                print!(" {processor:.3} ({}) {speed} |", shown.join(", "));
             }
             group.extend(ratio.map(|ratio| (subject.name(), ratio)));
             written.push(json!({
                 "load": scenario.name, "server": subject.name(), "processor_us": processor, "wall_us": wall, "ratio": ratio,
+                "ratio_by_hand": by_hand,
             }));
         }
         println!();

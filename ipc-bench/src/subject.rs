@@ -1,5 +1,6 @@
 //! Who is measured: servers as processes of this program.
 
+use crate::by_hand;
 use crate::options::Outcome;
 use crate::process;
 use ipc_testkit::load::Load;
@@ -15,18 +16,21 @@ use std::time::Duration;
 pub(crate) enum Subject {
     /// A thread for each connection that writes what it reads: the limit, for it knows nothing of events.
     Reflector,
+    /// A server by hand that knows these loads and nothing else.
+    ByHand,
     Tokio,
     Smol,
     AsyncStd,
 }
 
 impl Subject {
-    pub(crate) const ALL: [Self; 4] = [Self::Reflector, Self::Tokio, Self::Smol, Self::AsyncStd];
+    pub(crate) const ALL: [Self; 5] = [Self::Reflector, Self::ByHand, Self::Tokio, Self::Smol, Self::AsyncStd];
     pub(crate) const ADAPTERS: [Self; 3] = [Self::Tokio, Self::Smol, Self::AsyncStd];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Reflector => "reflector",
+            Self::ByHand => "by hand",
             Self::Tokio => "ipc-tokio",
             Self::Smol => "ipc-smol",
             Self::AsyncStd => "ipc-async-std",
@@ -102,11 +106,12 @@ pub(crate) fn serve(mut args: Vec<String>) -> Outcome {
     let load = Load::parse(args)?;
     match name.as_str() {
         "reflector" => reflect(&load.path().ok_or("the reflector listens on a path")?),
+        "by hand" => by_hand::serve(&load.path().ok_or("the server by hand listens on a path")?, load.is_sink()),
         "ipc-tokio" => {
             use tokio::runtime::Builder;
             let mut builder =
                 if load.threads > 1 { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-            let runtime = builder.worker_threads(load.threads).enable_all().build()?;
+            let runtime = builder.worker_threads(load.threads).enable_io().enable_time().build()?;
             runtime.block_on(load.serve(ipc_tokio::Tokio::from(runtime.handle().clone())))
         }
         "ipc-smol" => {

@@ -97,6 +97,12 @@ impl Load {
         self.listen.to_string().strip_prefix("unix:").map(Into::into)
     }
 
+    /// Whether it is to count only.
+    #[must_use]
+    pub fn is_sink(&self) -> bool {
+        self.role == "sink"
+    }
+
     /// Serves for ever.
     ///
     /// # Errors
