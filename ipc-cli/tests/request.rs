@@ -66,7 +66,7 @@ fn an_error_of_the_peer_is_told_on_stderr_with_its_code() {
         reply(&json!({"$reply": request["data"]["$request"], "error": error}))
     });
     let ended = place.run(&["request", &place.of("s"), "sum", "1"]).expect(5);
-    ended.says(&["requesting sum of unix:", "E_NO\\u{1b}", "not today", "help:", "\"data\":{\"n\":1}"]);
+    ended.says(&["requesting sum of unix:", "E_NO\\u{1b}", "not today", "help:", "data: {\"n\":1}"]);
     assert_eq!(ended.stdout, "");
     assert!(!ended.stderr.contains('\u{1b}'), "{}", ended.stderr);
 }

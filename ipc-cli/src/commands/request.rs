@@ -88,8 +88,9 @@ impl Request {
             Ok(result) => context.output.line(one_line(result.unwrap_or("null"))).await,
             Err(failure) => {
                 let code = if failure.code().is_empty() { String::new() } else { format!(" ({})", failure.code()) };
-                let whole = serde_json::to_string(failure).unwrap_or_default();
-                context.output.warn(format_args!("the whole error: {}", one_line(&whole)));
+                if let Some(data) = failure.data_json() {
+                    context.output.warn(format_args!("the error's data: {}", one_line(data)));
+                }
                 let said = format!("the peer says{code}: {}", failure.message());
                 Err(Failure::new(Exit::Remote, self.tried(&target), said)
                     .help("the request has arrived; it is for the peer to say what is wrong with it"))
