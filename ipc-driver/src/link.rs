@@ -139,6 +139,8 @@ struct State<Q: Queue> {
     order: CloseOrder,
     /// The task waits and wants to be woken when something is queued or ordered.
     parked: bool,
+    /// It is to look at something else, and has been told so while it ran.
+    nudged: bool,
     waker: Option<Waker>,
     /// Who waits for room in the queue.
     waiting: Wakers,
@@ -154,6 +156,7 @@ impl<Q: Queue> Default for Link<Q> {
             outbound: None,
             order: CloseOrder::Open,
             parked: false,
+            nudged: false,
             waker: None,
             waiting: Wakers::default(),
             counted: Linked::default(),
@@ -357,9 +360,12 @@ impl<Q: Queue> Link<Q> {
         waiting.wake();
     }
 
-    /// Wakes the task without an order, to let it look at something else.
+    /// Wakes the task without an order, to let it look at something else. If it runs, it does not go to sleep before it has
+    /// looked.
     pub(crate) fn nudge(&self) {
-        Self::wake(self.lock());
+        let mut state = self.lock();
+        state.nudged = !state.parked;
+        Self::wake(state);
     }
 
     fn wake(mut state: MutexGuard<'_, State<Q>>) {
@@ -466,7 +472,7 @@ impl<Q: Queue> Link<Q> {
         let mut state = self.lock();
         report(&mut state.report);
         let (writable, roomy) = self.take(&mut state, transmit);
-        let rests = !writable && state.order == seen;
+        let rests = !writable && state.order == seen && !state.nudged;
         if rests {
             Self::sleep(state, cx);
         } else {
@@ -490,7 +496,7 @@ impl<Q: Queue> Link<Q> {
     pub(crate) fn unpark(&self) -> CloseOrder {
         let spare = scratch::take_write_buffer();
         let mut state = self.lock();
-        state.parked = false;
+        (state.parked, state.nudged) = (false, false);
         let order = state.order;
         let unused = match (&mut state.outbound, spare) {
             (Some(outbound), Some(spare)) => outbound.give_buffer(spare),
@@ -503,10 +509,13 @@ impl<Q: Queue> Link<Q> {
         order
     }
 
-    /// For the task: goes to sleep, unless something was queued or ordered since `seen`; then `false`.
+    /// For the task: goes to sleep, unless something was queued or ordered since `seen`, or it was nudged; then `false`.
     pub(crate) fn park(&self, cx: &Context<'_>, seen: CloseOrder) -> bool {
-        let state = self.lock();
-        if state.order != seen || state.outbound.as_ref().is_some_and(Q::wants_transmit) {
+        let mut state = self.lock();
+        if std::mem::take(&mut state.nudged)
+            || state.order != seen
+            || state.outbound.as_ref().is_some_and(Q::wants_transmit)
+        {
             return false;
         }
         Self::sleep(state, cx);

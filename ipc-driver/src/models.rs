@@ -8,6 +8,7 @@ use crate::handlers::{Handlers, Seen};
 use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::slot::{Slot, Socket};
+use crate::sync::AtomicBool;
 use crate::wakers::Ticket;
 use crate::watch::{Watch, Watcher};
 use ipc_proto::bytes::Buf;
@@ -111,6 +112,36 @@ fn an_emit_alone_wakes_the_task() {
             if written > 0 { Poll::Ready(()) } else { ended.map(|_| ()) }
         }));
         emitter.join().unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_goes_to_sleep_misses_no_nudge_though_it_runs_when_that_comes() {
+    let settings = settings(1 << 20);
+    explore(move || {
+        let link = Arc::new(Link::new(outbound(&settings)));
+        let news = Arc::new(AtomicBool::new(false));
+        let teller = {
+            let (link, news) = (Arc::clone(&link), Arc::clone(&news));
+            thread::spawn(move || {
+                news.store(true, Ordering::Release);
+                link.nudge();
+            })
+        };
+        let mut transmit = Transmit::new();
+        block_on(poll_fn(|cx| {
+            let order = link.unpark();
+            loop {
+                if news.load(Ordering::Acquire) {
+                    return Poll::Ready(());
+                }
+                // As a connection does: the short way to sleep, then the long one.
+                if link.rest(cx, |_| {}, order, &mut transmit) || link.park(cx, order) {
+                    return Poll::Pending;
+                }
+            }
+        }));
+        teller.join().unwrap();
     });
 }
 

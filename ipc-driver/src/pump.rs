@@ -211,6 +211,7 @@ impl<R: Runtime> Pump<R> {
                     scratch::keep_spare(buffer);
                 }
                 if self.rest(cx, link, dispatch.tally()) {
+                    self.tried = false;
                     self.give_back();
                     return Poll::Pending;
                 }
@@ -472,6 +473,21 @@ impl<R: Runtime> Pump<R> {
     /// Writes what is queued. Ready once that is done: with `true` if nothing is left, and with `false` if this was not
     /// looked at again, because there will be another round anyway.
     fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        link: &Link,
+        tally: Tally,
+        another_round: bool,
+    ) -> Poll<io::Result<bool>> {
+        let outcome = self.poll_write_all(cx, link, tally, another_round);
+        if outcome.is_pending() && self.unflushed {
+            // What has left makes room for others, though the rest still waits.
+            self.poll_transmit(link, tally);
+        }
+        outcome
+    }
+
+    fn poll_write_all(
         &mut self,
         cx: &mut Context<'_>,
         link: &Link,

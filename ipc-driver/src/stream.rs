@@ -3,12 +3,13 @@
 //! A stream takes what no handler took. When it is full its connections stop decoding and soon stop reading, so the
 //! peer's sends slow down; nothing is dropped.
 
+use crate::wakers::{Ticket, Wakers};
 use futures_channel::mpsc;
 use futures_core::Stream;
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 
 /// A bounded stream of the events that no handler took, in order per connection.
@@ -41,11 +42,13 @@ pub(crate) struct Outlet<E> {
     sender: Mutex<Option<mpsc::Sender<E>>>,
     /// How many streams there have been. Counted under the lock, read without it.
     opened: AtomicUsize,
+    /// The connections that wait for room in a stream: another one may replace it.
+    waiting: Mutex<Wakers>,
 }
 
 impl<E> Default for Outlet<E> {
     fn default() -> Self {
-        Self { sender: Mutex::new(None), opened: AtomicUsize::new(0) }
+        Self { sender: Mutex::new(None), opened: AtomicUsize::new(0), waiting: Mutex::default() }
     }
 }
 
@@ -58,10 +61,16 @@ impl<E> Outlet<E> {
             current.replace(sender)
         };
         if let Some(mut replaced) = replaced {
-            // Its connections notice, and turn to the new one.
             replaced.close_channel();
+            // Its connections turn to the new one. The channel wakes its receiver only.
+            let waiting = self.lock_waiting().take();
+            waiting.wake();
         }
         Events { receiver }
+    }
+
+    fn lock_waiting(&self) -> MutexGuard<'_, Wakers> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn close(&self) {
@@ -82,7 +91,8 @@ impl<E> Outlet<E> {
 
     pub(crate) fn tap(&self) -> Tap<E> {
         let current = self.sender.lock().unwrap_or_else(PoisonError::into_inner);
-        Tap { sender: current.clone(), seen: self.opened.load(Ordering::Relaxed), backlog: VecDeque::new() }
+        let seen = self.opened.load(Ordering::Relaxed);
+        Tap { sender: current.clone(), seen, backlog: VecDeque::new(), ticket: Ticket::default() }
     }
 }
 
@@ -94,17 +104,16 @@ pub(crate) struct Tap<E> {
     seen: usize,
     /// Events on their way: lifecycle events, which are few, and at most one received event.
     backlog: VecDeque<E>,
+    /// Its place among those who wait for room.
+    ticket: Ticket,
 }
 
 impl<E> Tap<E> {
     /// Looks for a stream opened since. Cheap while there is one, and while there is none.
     #[inline]
     pub(crate) fn refresh(&mut self, outlet: &Outlet<E>) {
-        let stale = match &self.sender {
-            Some(sender) => sender.is_closed(),
-            None => self.seen != outlet.opened.load(Ordering::Acquire),
-        };
-        if stale {
+        let replaced = self.seen != outlet.opened.load(Ordering::Acquire);
+        if replaced || self.sender.as_ref().is_some_and(mpsc::Sender::is_closed) {
             self.renew(outlet);
         }
     }
@@ -143,8 +152,16 @@ impl<E> Tap<E> {
                 self.backlog.clear();
                 break;
             };
-            if ready!(sender.poll_ready(cx)).is_err() {
-                continue;
+            match sender.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(_closed)) => continue,
+                Poll::Pending => {
+                    outlet.lock_waiting().register(&mut self.ticket, cx);
+                    if self.seen == outlet.opened.load(Ordering::Acquire) {
+                        return Poll::Pending;
+                    }
+                    continue;
+                }
             }
             let Some(event) = self.backlog.pop_front() else { break };
             if sender.start_send(event).is_err() {
@@ -152,6 +169,10 @@ impl<E> Tap<E> {
                 // as those are that were in the stream.
                 self.sender = None;
             }
+        }
+        if self.ticket.is_some() {
+            let forgotten = outlet.lock_waiting().forget(&self.ticket);
+            drop(forgotten);
         }
         Poll::Ready(())
     }

@@ -9,6 +9,13 @@ use std::task::{Context, Waker};
 #[derive(Debug, Default)]
 pub(crate) struct Ticket(Option<u64>);
 
+impl Ticket {
+    /// Whether it has ever waited.
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
     waiting: BTreeMap<u64, Waker>,

@@ -214,9 +214,8 @@ impl Drop for End<'_> {
 /// Waits for `ready`, or until the client is told to end.
 async fn wait(shared: &Shared, mut ready: impl FnMut(&mut Context<'_>) -> Poll<()>) {
     poll_fn(|cx| {
-        let order = shared.link.order();
-        // Parked before the look, so that an end that comes after the look wakes us.
-        shared.link.park(cx, order);
+        // Parked before the look, so that an end that comes after the look wakes us. There is no queue that could keep us awake.
+        while !shared.link.park(cx, shared.link.unpark()) {}
         if shared.lock_core().is_closing() { Poll::Ready(()) } else { ready(cx) }
     })
     .await;

@@ -529,3 +529,165 @@ fn events_queued_behind_a_write_that_is_blocked_keep_no_task_awake() {
     runtime.run();
     assert_eq!(client.pending(), 0);
 }
+
+/// What the server's end of a wire takes before somebody reads.
+fn to_client(capacity: usize) -> Script {
+    Script::default().to_client(Wire::default().capacity(capacity))
+}
+
+#[test]
+fn a_peer_that_took_nothing_once_has_ten_seconds_again_when_it_has_taken_everything() {
+    let runtime = Fake::new(22);
+    let server = serve(&runtime, config().max_pending_bytes(2000));
+    let refused = Log::default();
+    let to = refused.clone();
+    server.on_event("n", move |peer, event| {
+        if let Err(error) = peer.emit_event(event) {
+            to.push(error.to_string());
+        }
+    });
+    server.on("quiet", |_, _: u64| {});
+    let mut end = dial(&runtime);
+    let peer = server.peers().remove(0);
+    let connection = end.connection().clone();
+    connection.set_script(to_client(500));
+    let all: String = (0..300).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    runtime.advance(SECOND * 11);
+    assert!(!refused.take().is_empty(), "it took nothing for ten seconds");
+    while peer.pending() > 1100 {
+        runtime.block_on(end.receive()).unwrap();
+        runtime.run();
+    }
+    assert!(peer.pending() > 0);
+    refused.take();
+    // It takes all the rest, and says something before the task looks.
+    connection.set_script(to_client(64 * 1024));
+    assert!(poll_once(end.send(frame("quiet", 1).as_bytes())).is_ready());
+    runtime.run();
+    assert_eq!(peer.pending(), 0);
+    runtime.advance(SECOND * 3600);
+    runtime.block_on(end.receive()).unwrap();
+    // Now a second is not too long.
+    connection.set_script(to_client(500));
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    runtime.advance(SECOND);
+    assert_eq!(refused.take(), [""; 0]);
+}
+
+#[test]
+fn a_part_that_is_written_ends_the_pause_in_reading_when_it_brings_the_queue_below_its_bound() {
+    let runtime = Fake::new(23);
+    let server = serve(&runtime, config().max_pending_bytes(1000));
+    let handled = Log::default();
+    let to = handled.clone();
+    server.on_event("n", move |peer, event| {
+        to.push(());
+        peer.emit_event(event)
+    });
+    let mut end = dial(&runtime);
+    end.connection().set_script(to_client(600));
+    let all: String = (100..900).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    runtime.run();
+    runtime.block_on(end.receive()).unwrap();
+    runtime.advance(SECOND * 9);
+    let waits = handled.len() * frame("n", 100).len() - end.connection().to_client().written;
+    assert!(waits > 1000, "{waits} bytes wait, fewer than may, and nothing is read");
+}
+
+#[test]
+fn a_part_that_is_written_makes_room_for_a_send_that_waits() {
+    let runtime = Fake::new(24);
+    let server = serve(&runtime, config().max_pending_bytes(1000));
+    let mut end = dial(&runtime);
+    end.connection().set_script(to_client(900));
+    let peer = server.peers().remove(0);
+    peer.emit("n", &"x".repeat(880)).unwrap();
+    runtime.run();
+    // The wire is full; now the queue is filled, behind what the task has taken.
+    peer.emit("n", &1).unwrap();
+    runtime.run();
+    while peer.emit("n", &1).is_ok() {}
+    let sent = Log::default();
+    let (to, sender) = (sent.clone(), peer.clone());
+    runtime.spawn(async move {
+        sender.send("n", &1).await.unwrap();
+        to.push(());
+    });
+    runtime.run();
+    assert_eq!(sent.len(), 0);
+    runtime.block_on(end.receive()).unwrap();
+    runtime.run();
+    assert_eq!(sent.len(), 1, "{} bytes are said to wait", peer.pending());
+}
+
+#[test]
+fn what_tls_has_taken_waits_no_more_and_makes_room() {
+    let (for_server, for_client) = crate::certs::pair();
+    let runtime = Fake::new(25);
+    runtime.network().set_script(narrow(1000));
+    let server = serve(&runtime, for_server.max_pending_bytes(4000));
+    let client = connect(&runtime, for_client.event_queue(1));
+    let _unread = client.events();
+    let peer = server.peers().remove(0);
+    let event = "x".repeat(500);
+    // Until the client reads no more.
+    for _ in 0..20 {
+        let _may_be_full = peer.emit("n", &event);
+        runtime.run();
+    }
+    while peer.emit("n", &event).is_ok() {}
+    let sent = Log::default();
+    let (to, sender) = (sent.clone(), peer.clone());
+    runtime.spawn(async move {
+        sender.send("n", &"x".repeat(1000)).await.unwrap();
+        to.push(());
+    });
+    runtime.advance(SECOND);
+    assert_eq!(sent.len(), 1, "{} bytes are said to wait", peer.pending());
+}
+
+#[test]
+fn what_tls_has_taken_does_not_stop_the_reading() {
+    let (for_server, for_client) = crate::certs::pair();
+    let runtime = Fake::new(26);
+    runtime.network().set_script(to_client(1000));
+    let server = serve(&runtime, for_server.max_pending_bytes(4000));
+    let handled = Log::default();
+    let to = handled.clone();
+    server.on("n", move |peer, n: u64| {
+        to.push(n);
+        peer.emit("m", &"x".repeat(500))
+    });
+    let client = connect(&runtime, for_client.event_queue(1));
+    let _unread = client.events();
+    for n in 0..60_u64 {
+        client.emit("n", &n).unwrap();
+    }
+    // Their 30 KB of answers fit into what TLS keeps.
+    runtime.advance(SECOND * 9);
+    assert_eq!(handled.len(), 60);
+}
+
+#[test]
+fn a_stream_that_replaces_a_full_one_gets_what_waits() {
+    let runtime = Fake::new(27);
+    let server = serve(&runtime, config().event_queue(1));
+    let old = server.events();
+    let mut end = dial(&runtime);
+    let all: String = (0..10).map(|n| frame("n", n)).collect();
+    runtime.block_on(end.send(all.as_bytes())).unwrap();
+    runtime.run();
+    let mut new = server.events();
+    let mut got = Vec::new();
+    while got.last() != Some(&9) {
+        runtime.run();
+        match poll_once(new.recv()) {
+            std::task::Poll::Ready(Some(ServerEvent::Message(_, message))) => got.push(message.data::<u64>().unwrap()),
+            other => panic!("{other:?} after {got:?}"),
+        }
+    }
+    assert!(got.len() >= 7 && got.is_sorted(), "{got:?}");
+    drop(old);
+}

@@ -163,7 +163,7 @@ fn traced(level: Level, config: impl Fn() -> Config) -> Vec<String> {
         entered: Mutex::default(),
         names: Mutex::default(),
     };
-    tracing::subscriber::with_default(recorder, || {
+    crate::journal::with(recorder, || {
         let runtime = Fake::new(4);
         let server = serve(&runtime, config());
         server.on("question", |peer, _: String| {
