@@ -37,6 +37,7 @@ mod metrics;
 mod models;
 mod named;
 pub mod net;
+mod patience;
 mod peer;
 mod printable;
 mod pump;

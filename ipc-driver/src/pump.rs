@@ -7,6 +7,7 @@
 use crate::counters::{Received as Report, Tally};
 use crate::error::ConnectionError;
 use crate::link::{CloseOrder, IDLE_BUFFER, Link};
+use crate::patience::Patience;
 use crate::runtime::{Runtime, Timer};
 use crate::scratch;
 use crate::transport::Transport;
@@ -73,24 +74,6 @@ const ROUNDS_IN_A_ROW: usize = 32;
 /// Slices given to one vectored write.
 const SLICES: usize = 16;
 
-/// How long a peer that takes none of our answers is not read. Two sides that answer each other would else wait for each
-/// other for good.
-const STANDSTILL: Duration = Duration::from_secs(10);
-
-/// The same, once that was so, as long as there is something to write.
-const NEXT_STANDSTILL: Duration = Duration::from_millis(100);
-
-/// What becomes of reading while our own answers fill the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Patience {
-    /// It pauses, should they.
-    Untried,
-    /// It pauses until then, unless the peer takes something.
-    Until(Instant),
-    /// It goes on, and answers for which there is no room are refused, until the peer takes something.
-    Over,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -127,8 +110,6 @@ pub(crate) struct Pump<R: Runtime> {
     /// Writing failed. What has arrived before is still read.
     broken: Option<io::Error>,
     patience: Patience,
-    /// The peer was found to take nothing, and there has been something to write since.
-    tried: bool,
     unflushed: bool,
     /// Something was counted that the link does not know.
     unreported: bool,
@@ -152,8 +133,7 @@ impl<R: Runtime> Pump<R> {
             eof: false,
             deferred: false,
             broken: None,
-            patience: Patience::Untried,
-            tried: false,
+            patience: Patience::default(),
             unflushed: false,
             unreported: false,
             sync,
@@ -186,7 +166,7 @@ impl<R: Runtime> Pump<R> {
     /// Whether nothing is half done, ordered, or a matter of time, and reading does not pause for the queue.
     fn is_quiet(&self, link: &Link) -> bool {
         let open = self.latest == CloseOrder::Open && self.phase == Phase::Open && self.broken.is_none();
-        let written = self.transmit.is_empty() && !self.unflushed && self.patience == Patience::Untried;
+        let written = self.transmit.is_empty() && !self.unflushed && self.patience.is_untried();
         open && written && !self.inbound.is_timed() && !link.is_congested()
     }
 
@@ -211,7 +191,7 @@ impl<R: Runtime> Pump<R> {
                     scratch::keep_spare(buffer);
                 }
                 if self.rest(cx, link, dispatch.tally()) {
-                    self.tried = false;
+                    self.patience.taken_all();
                     self.give_back();
                     return Poll::Pending;
                 }
@@ -225,7 +205,7 @@ impl<R: Runtime> Pump<R> {
                 match self.poll_write(cx, link, dispatch.tally(), read) {
                     Poll::Ready(Ok(false)) => {}
                     Poll::Ready(Ok(true)) => {
-                        self.tried = false;
+                        self.patience.taken_all();
                         if let Poll::Ready(why) = self.poll_end(cx, order) {
                             return Poll::Ready(why);
                         }
@@ -237,7 +217,7 @@ impl<R: Runtime> Pump<R> {
                     Poll::Pending => {}
                 }
             }
-            self.wait_for_taker(link.is_congested());
+            self.patience.look(link.is_congested(), || self.runtime.now());
             if let Poll::Ready(why) = self.poll_timer(cx, dispatch) {
                 return Poll::Ready(why);
             }
@@ -340,17 +320,7 @@ impl<R: Runtime> Pump<R> {
     }
 
     fn is_congested(&self, link: &Link) -> bool {
-        link.is_congested() && self.broken.is_none() && self.patience != Patience::Over
-    }
-
-    /// While our answers fill the queue, the peer has so long to take some.
-    fn wait_for_taker(&mut self, congested: bool) {
-        if !congested {
-            self.patience = Patience::Untried;
-        } else if self.patience == Patience::Untried {
-            let within = if self.tried { NEXT_STANDSTILL } else { STANDSTILL };
-            self.patience = Patience::Until(self.runtime.now() + within);
-        }
+        link.is_congested() && self.broken.is_none() && !self.patience.is_over()
     }
 
     /// Reads once and dispatches what came.
@@ -506,7 +476,7 @@ impl<R: Runtime> Pump<R> {
                 match written {
                     Ok(count) if count > 0 => {
                         self.transmit.advance(count);
-                        self.patience = Patience::Untried;
+                        self.patience.taken();
                         self.unflushed = true;
                     }
                     failed => write_failed(failed)?,
@@ -551,7 +521,7 @@ impl<R: Runtime> Pump<R> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, dispatch: &mut impl Dispatch) -> Poll<Why> {
-        let is_timed = self.inbound.is_timed() || self.phase != Phase::Open || self.patience != Patience::Untried;
+        let is_timed = self.inbound.is_timed() || self.phase != Phase::Open || !self.patience.is_untried();
         if is_timed { self.poll_deadline(cx, dispatch) } else { Poll::Pending }
     }
 
@@ -561,11 +531,7 @@ impl<R: Runtime> Pump<R> {
             Phase::Open => None,
             Phase::Draining { until } | Phase::Lingering { until } => Some(until),
         };
-        let patient = match self.patience {
-            Patience::Until(until) => Some(until),
-            Patience::Untried | Patience::Over => None,
-        };
-        [self.inbound.poll_timeout(), ending, patient].into_iter().flatten().min()
+        [self.inbound.poll_timeout(), ending, self.patience.poll_timeout()].into_iter().flatten().min()
     }
 
     /// Looks at the clock when the earliest deadline has come. The timer is left alone while it is set early enough.
@@ -581,9 +547,7 @@ impl<R: Runtime> Pump<R> {
             self.armed = None;
             self.timer.set(None);
             let now = self.runtime.now();
-            if matches!(self.patience, Patience::Until(until) if until <= now) {
-                (self.patience, self.tried) = (Patience::Over, true);
-            }
+            self.patience.handle_timeout(now);
             if let Some(report) = self.inbound.handle_timeout(now) {
                 dispatch.received(Received::Failed(report));
                 return Poll::Ready(Why::Protocol);

@@ -28,6 +28,7 @@ mod requests;
 mod shutdown;
 mod slow;
 mod soak;
+mod standstill;
 mod states;
 #[cfg(feature = "tls")]
 mod tls;
