@@ -8,11 +8,11 @@ use tokio::sync::watch;
 pub(crate) struct Interrupt(watch::Receiver<Option<Exit>>);
 
 impl Interrupt {
-    /// From now on the signals are ours.
+    /// From now on the signals are ours: as soon as this returns, whenever its task first runs.
     pub(crate) fn listen() -> Self {
         let (sender, receiver) = watch::channel(None);
+        let mut signals = Signals::new();
         tokio::spawn(async move {
-            let mut signals = Signals::new();
             let first = signals.next().await;
             sender.send_replace(Some(first));
             let second = signals.next().await;
@@ -56,19 +56,45 @@ impl Signals {
     }
 }
 
-#[cfg(not(unix))]
-struct Signals;
+#[cfg(windows)]
+struct Signals(Option<tokio::signal::windows::CtrlC>);
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 impl Signals {
     fn new() -> Self {
-        Self
+        Self(tokio::signal::windows::ctrl_c().ok())
     }
 
     async fn next(&mut self) -> Exit {
-        match tokio::signal::ctrl_c().await {
-            Ok(()) => Exit::Interrupted,
-            Err(_) => std::future::pending().await,
+        if let Some(interrupt) = &mut self.0 {
+            let _pressed = interrupt.recv().await;
+            return Exit::Interrupted;
         }
+        std::future::pending().await
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn are_caught() -> bool {
+        let status = std::fs::read_to_string("/proc/self/status").expect("a process has a status");
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).expect("it tells what is caught");
+        let caught = u64::from_str_radix(caught.trim(), 16).expect("a mask");
+        // SIGINT is 2, SIGTERM 15; the mask begins at 1.
+        caught >> 1 & 1 == 1 && caught >> 14 & 1 == 1
+    }
+
+    /// A signal between the first line shown and the first run of a task ended the program as if nobody had asked for it:
+    /// no exit code, and the socket file left behind.
+    #[test]
+    fn signals_are_caught_before_anything_else_is_done() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        assert!(!are_caught());
+        runtime.block_on(async {
+            let _interrupt = Interrupt::listen();
+            assert!(are_caught());
+        });
     }
 }
