@@ -11,6 +11,8 @@ mod chart;
 #[cfg(target_os = "linux")]
 mod clients;
 #[cfg(target_os = "linux")]
+mod datagrams;
+#[cfg(target_os = "linux")]
 mod hot;
 #[cfg(target_os = "linux")]
 mod instructions;

@@ -49,7 +49,7 @@ fn per_event(server: &Server, load: Echo) -> Outcome<f64> {
     let (first, _) = process::processors()?;
     process::bind(None, &[first])?;
     Echo { events: (load.events / 10).max(load.connections), ..load }.run(server.path())?;
-    let (_, processor) = server.during(|path| load.run(path))?;
+    let (_, processor) = server.during(|server| load.run(server.path()))?;
     Ok(processor.as_secs_f64() * 1e6 / load.events as f64)
 }
 

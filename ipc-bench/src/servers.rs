@@ -1,13 +1,13 @@
 //! Servers beside each other: the same load on each, taking turns, and medians of what it cost.
 
 use crate::chart::{Bars, bars};
+use crate::datagrams;
 use crate::load::{self, Echo};
 use crate::options::{Options, Outcome};
 use crate::process;
 use crate::subject::{Server, Subject};
 use serde_json::json;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::time::Duration;
 
 #[derive(Clone, Copy)]
@@ -22,6 +22,12 @@ enum Load {
     OneWay,
     Broadcast {
         connections: usize,
+    },
+    /// One datagram after the other, on one processor.
+    UdpRoundTrip,
+    UdpEcho {
+        peers: usize,
+        window: usize,
     },
 }
 
@@ -42,42 +48,49 @@ struct Figures {
 impl Scenario {
     fn role(&self) -> &'static str {
         match self.load {
-            Load::RoundTrip | Load::Echo { .. } => "echo",
+            Load::RoundTrip | Load::Echo { .. } | Load::UdpRoundTrip | Load::UdpEcho { .. } => "echo",
             Load::OneWay => "sink",
             Load::Broadcast { .. } => "publish",
         }
     }
 
+    fn is_udp(&self) -> bool {
+        matches!(self.load, Load::UdpRoundTrip | Load::UdpEcho { .. })
+    }
+
+    /// Client and server take turns on one processor.
+    fn is_shared(&self) -> bool {
+        matches!(self.load, Load::RoundTrip | Load::UdpRoundTrip)
+    }
+
     fn suits(&self, subject: Subject) -> bool {
         match subject {
             Subject::Reflector => self.role() == "echo",
-            Subject::ByHand => self.role() != "publish",
+            Subject::ByHand => self.role() != "publish" && !self.is_udp(),
             _ => true,
         }
     }
 
     fn run(&self, subject: Subject) -> Outcome<Figures> {
-        let server = Server::start(subject, self.role(), 1)?;
+        let server = if self.is_udp() { Server::over_udp(subject)? } else { Server::start(subject, self.role(), 1)? };
         let (first, last) = process::processors()?;
-        process::bind(None, &[if matches!(self.load, Load::RoundTrip) { last } else { first }])?;
+        process::bind(None, &[if self.is_shared() { last } else { first }])?;
         // Once to warm up.
-        self.load_on(server.path(), self.events / 10 + 1)?;
-        let (wall, processor) = server.during(|path| self.load_on(path, self.events))?;
+        self.load_on(&server, self.events / 10 + 1)?;
+        let (wall, processor) = server.during(|server| self.load_on(server, self.events))?;
         let per =
             self.events as u32 * if let Load::Broadcast { connections } = self.load { connections as u32 } else { 1 };
-        Ok(Figures {
-            processor: processor / per,
-            wall: if matches!(self.load, Load::RoundTrip) { wall } else { wall / per },
-        })
+        Ok(Figures { processor: processor / per, wall: if self.is_shared() { wall } else { wall / per } })
     }
 
     /// The time for all events; of round trips the median.
-    fn load_on(&self, path: &Path, events: usize) -> Outcome<Duration> {
+    fn load_on(&self, server: &Server, events: usize) -> Outcome<Duration> {
+        let path = server.path();
+        let middle = |times: Vec<Duration>| times[times.len() / 2];
         match self.load {
-            Load::RoundTrip => {
-                let times = load::round_trips(path, events, self.size)?;
-                Ok(times[times.len() / 2])
-            }
+            Load::RoundTrip => load::round_trips(path, events, self.size).map(middle),
+            Load::UdpRoundTrip => datagrams::round_trips(server.udp(), events, self.size).map(middle),
+            Load::UdpEcho { peers, window } => datagrams::echo(server.udp(), peers, window, events, self.size),
             Load::Echo { connections, window } => {
                 Echo { connections, window, events: events.max(connections), size: self.size, names: 1 }.run(path)
             }
@@ -112,6 +125,9 @@ fn scenarios(quick: bool) -> Vec<Scenario> {
     for (size, events) in [(64, 2_000_000), (1024, 500_000), (65_536, 20_000)] {
         add("one way", Load::OneWay, size, events);
     }
+    add("UDP, round trip", Load::UdpRoundTrip, 64, 30_000);
+    add("UDP, 64 in flight", Load::UdpEcho { peers: 1, window: 64 }, 64, 200_000);
+    add("UDP, 16 peers, 4 in flight each", Load::UdpEcho { peers: 16, window: 4 }, 64, 200_000);
     add("broadcast to 100", Load::Broadcast { connections: 100 }, 64, 10_000);
     add("broadcast to 1,000", Load::Broadcast { connections: 1000 }, 64, 1_000);
     all
@@ -169,10 +185,7 @@ pub(crate) fn main(args: Vec<String>) -> Outcome {
                 (!base.is_empty()).then(|| median(each.collect()))
             };
             let (ratio, by_hand) = (ratio_to(&runs[0]), ratio_to(&runs[1]));
-            let speed = match scenario.load {
-                Load::RoundTrip => format!("{wall:.1} µs"),
-                _ => format!("{:.0}/s", 1e6 / wall),
-            };
+            let speed = if scenario.is_shared() { format!("{wall:.1} µs") } else { format!("{:.0}/s", 1e6 / wall) };
             let shown: Vec<_> = [ratio, by_hand].into_iter().flatten().map(|ratio| format!("{ratio:.2}")).collect();
             if shown.is_empty() {
                 print!(" {processor:.3} {speed} |");

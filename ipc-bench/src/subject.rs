@@ -5,6 +5,7 @@ use crate::options::Outcome;
 use crate::process;
 use ipc_testkit::load::Load;
 use std::io::{Read, Write};
+use std::net::{SocketAddr, UdpSocket};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -42,6 +43,8 @@ impl Subject {
 pub(crate) struct Server {
     process: Child,
     path: PathBuf,
+    /// Where it is instead, if it was started over UDP.
+    udp: SocketAddr,
     _folder: tempfile::TempDir,
 }
 
@@ -55,18 +58,40 @@ impl Server {
     pub(crate) fn with_names(subject: Subject, role: &str, threads: usize, names: usize) -> Outcome<Self> {
         let folder = tempfile::Builder::new().prefix("ipc-bench-").tempdir()?;
         let path = folder.path().join("socket");
+        let listen = format!("unix:{}", path.display());
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        let process = Self::spawn(subject, &listen, role, threads, names)?;
+        let server = Self { process, path, udp: nowhere, _folder: folder };
+        server.ready(subject, threads, |server| UnixStream::connect(&server.path).is_ok())
+    }
+
+    /// An echo over UDP, on the last processor.
+    pub(crate) fn over_udp(subject: Subject) -> Outcome<Self> {
+        let folder = tempfile::Builder::new().prefix("ipc-bench-").tempdir()?;
+        // Free a moment ago.
+        let udp = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
+        let process = Self::spawn(subject, &format!("udp:{udp}"), "echo", 1, 1)?;
+        let server = Self { process, path: PathBuf::new(), udp, _folder: folder };
+        // While the port can be taken it is not there.
+        server.ready(subject, 1, |server| UdpSocket::bind(server.udp).is_err())
+    }
+
+    fn spawn(subject: Subject, listen: &str, role: &str, threads: usize, names: usize) -> Outcome<Child> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.args(["serve", subject.name(), "--listen"]).arg(format!("unix:{}", path.display()));
+        command.args(["serve", subject.name(), "--listen", listen]);
         command.args(["--role", role, "--runtime-threads", &threads.to_string(), "--names", &names.to_string()]);
         // Threads that async-std starts by itself.
-        command.env("ASYNC_STD_THREAD_COUNT", threads.to_string()).stdin(Stdio::null());
-        let mut server = Self { process: command.spawn()?, path, _folder: folder };
+        Ok(command.env("ASYNC_STD_THREAD_COUNT", threads.to_string()).stdin(Stdio::null()).spawn()?)
+    }
+
+    fn ready(mut self, subject: Subject, threads: usize, is_there: impl Fn(&Self) -> bool) -> Outcome<Self> {
+        let server = &mut self;
         for _ in 0..500 {
-            if UnixStream::connect(&server.path).is_ok() {
+            if is_there(server) {
                 let (first, last) = process::processors()?;
                 let cpus = if threads > 1 { vec![first, last] } else { vec![last] };
                 process::bind(Some(server.pid()), &cpus)?;
-                return Ok(server);
+                return Ok(self);
             }
             if let Some(status) = server.process.try_wait()? {
                 return Err(format!("{} ended: {status}", subject.name()).into());
@@ -80,14 +105,18 @@ impl Server {
         &self.path
     }
 
+    pub(crate) fn udp(&self) -> SocketAddr {
+        self.udp
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.process.id()
     }
 
     /// Runs a load and gives what it says, with the processor time that the server took.
-    pub(crate) fn during<T>(&self, load: impl FnOnce(&Path) -> Outcome<T>) -> Outcome<(T, Duration)> {
+    pub(crate) fn during<T>(&self, load: impl FnOnce(&Self) -> Outcome<T>) -> Outcome<(T, Duration)> {
         let before = process::processor_time(self.pid())?;
-        let outcome = load(&self.path)?;
+        let outcome = load(self)?;
         Ok((outcome, process::processor_time(self.pid())?.saturating_sub(before)))
     }
 }
@@ -105,6 +134,7 @@ pub(crate) fn serve(mut args: Vec<String>) -> Outcome {
     let name = if args.is_empty() { String::new() } else { args.remove(0) };
     let load = Load::parse(args)?;
     match name.as_str() {
+        "reflector" if load.udp().is_some() => reflect_datagrams(load.udp()),
         "reflector" => reflect(&load.path().ok_or("the reflector listens on a path")?),
         "by hand" => by_hand::serve(&load.path().ok_or("the server by hand listens on a path")?, load.is_sink()),
         "ipc-tokio" => {
@@ -124,6 +154,15 @@ pub(crate) fn serve(mut args: Vec<String>) -> Outcome {
         }
         "ipc-async-std" => async_std::task::block_on(load.serve(ipc_async_std::AsyncStd)),
         other => Err(format!("no server is called {other:?}").into()),
+    }
+}
+
+fn reflect_datagrams(at: Option<SocketAddr>) -> Outcome {
+    let socket = UdpSocket::bind(at.ok_or("an address")?)?;
+    let mut buffer = vec![0; 0xFFFF];
+    loop {
+        let (count, from) = socket.recv_from(&mut buffer)?;
+        socket.send_to(&buffer[..count], from)?;
     }
 }
 

@@ -145,6 +145,27 @@ pub trait DatagramSocket: Send + Unpin + 'static {
     /// Sends a datagram.
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<()>>;
 
+    /// How many datagrams [`poll_send_burst`](Self::poll_send_burst) takes at most. The default is 1: it is not called.
+    fn max_burst(&self) -> usize {
+        1
+    }
+
+    /// Sends datagrams that lie one after another in `bytes`, each of `length` bytes but for the last, which may be shorter,
+    /// with one call of the system. An error means that none was sent; they are sent one by one then, and if that works, so
+    /// are all others on this socket.
+    ///
+    /// [`net::send_burst`](crate::net::send_burst) has it for Linux.
+    fn poll_send_burst(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        length: u16,
+        to: SocketAddr,
+    ) -> Poll<io::Result<()>> {
+        let _ = (cx, bytes, length, to);
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
+    }
+
     /// Where it is bound, with the real port.
     ///
     /// # Errors

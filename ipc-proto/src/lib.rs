@@ -252,8 +252,8 @@ pub use counters::{
     RefusedEmits, ServerCounters,
 };
 pub use datagrams::{
-    Addressed, Arrival, Datagram, DatagramCounters, DatagramError, DatagramEvent, DatagramOutbound, DatagramTransmit,
-    Datagrams, MAX_DATAGRAM, PeerEvent, PeerRemoval,
+    Addressed, Arrival, Datagram, DatagramBurst, DatagramCounters, DatagramError, DatagramEvent, DatagramOutbound,
+    DatagramTransmit, Datagrams, MAX_DATAGRAM, PeerEvent, PeerRemoval,
 };
 pub use decoder::Decoder;
 pub use delimiter::{Delimiter, DelimiterError};

@@ -97,6 +97,17 @@ impl Load {
         self.listen.to_string().strip_prefix("unix:").map(Into::into)
     }
 
+    /// Where it is to receive, if that is over UDP at an address of this machine.
+    #[must_use]
+    pub fn udp(&self) -> Option<SocketAddr> {
+        match &self.listen {
+            Endpoint::Udp4 { host, port } | Endpoint::Udp6 { host, port } => {
+                host.parse().ok().map(|host: std::net::IpAddr| SocketAddr::from((host, *port)))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether it is to count only.
     #[must_use]
     pub fn is_sink(&self) -> bool {

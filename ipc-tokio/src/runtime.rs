@@ -119,28 +119,59 @@ impl Runtime for Tokio {
     fn bind(&self, addresses: &[SocketAddr], _settings: &Settings) -> io::Result<Datagrams> {
         let socket = net::bind_udp(addresses)?;
         let _entered = self.handle.enter();
-        Ok(Datagrams(UdpSocket::from_std(socket)?))
+        Ok(Datagrams {
+            #[cfg(target_os = "linux")]
+            max_burst: net::max_burst(&socket),
+            socket: UdpSocket::from_std(socket)?,
+        })
     }
 }
 
 /// A UDP socket.
 #[derive(Debug)]
-pub struct Datagrams(UdpSocket);
+pub struct Datagrams {
+    socket: UdpSocket,
+    #[cfg(target_os = "linux")]
+    max_burst: usize,
+}
 
 impl DatagramSocket for Datagrams {
     fn poll_recv(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<(usize, SocketAddr)>> {
         let mut buffer = ReadBuf::new(buffer);
-        let from = ready!(self.0.poll_recv_from(cx, &mut buffer))?;
+        let from = ready!(self.socket.poll_recv_from(cx, &mut buffer))?;
         Poll::Ready(Ok((buffer.filled().len(), from)))
     }
 
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<()>> {
         // It takes a datagram whole or not at all.
-        self.0.poll_send_to(cx, bytes, to).map_ok(drop)
+        self.socket.poll_send_to(cx, bytes, to).map_ok(drop)
+    }
+
+    #[cfg(target_os = "linux")]
+    fn max_burst(&self) -> usize {
+        self.max_burst
+    }
+
+    #[cfg(target_os = "linux")]
+    fn poll_send_burst(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        length: u16,
+        to: SocketAddr,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.socket.poll_send_ready(cx))?;
+            let send = || net::send_burst(&self.socket, bytes, length, to);
+            match self.socket.try_io(tokio::io::Interest::WRITABLE, send) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => return Poll::Ready(outcome),
+            }
+        }
     }
 
     fn local_address(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.socket.local_addr()
     }
 }
 

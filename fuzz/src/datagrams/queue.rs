@@ -26,10 +26,24 @@ pub(super) fn run(settings: &Settings, input: &mut Input<'_>) {
                 outbound.poll_transmit(&mut transmit);
                 let count = input.below(8);
                 for _ in 0..count {
-                    let Some((to, bytes)) = transmit.first() else { break };
-                    let (expected_to, expected) = waiting.pop_front().expect("nothing is sent twice");
-                    assert!(to == expected_to && bytes == expected, "in order, and as it was");
-                    transmit.advance();
+                    let first = transmit.first().map(|(to, bytes)| (to, bytes.to_vec()));
+                    let (most, longest) = (number % 5, 400);
+                    let Some(burst) = transmit.first_burst(most, longest) else { break };
+                    let sizes = if burst.count == 1 { burst.bytes.len() } else { burst.length };
+                    // (`chunks` has none of an empty datagram.)
+                    let mut datagrams: Vec<&[u8]> = burst.bytes.chunks(sizes.max(1)).collect();
+                    if burst.bytes.is_empty() {
+                        datagrams.push(b"");
+                    }
+                    assert!(datagrams.len() == burst.count && burst.count <= most.max(1));
+                    assert!(burst.bytes.len() <= MAX_DATAGRAM && (burst.count == 1 || burst.length <= longest));
+                    assert_eq!(first, Some((burst.to, datagrams[0].to_vec())));
+                    for bytes in datagrams {
+                        let (expected_to, expected) = waiting.pop_front().expect("nothing is sent twice");
+                        assert!(burst.to == expected_to && bytes == expected, "in order, and as it was");
+                    }
+                    let sent = burst.count;
+                    transmit.advance_by(sent);
                 }
             }
             1 if input.below(16) == 15 => {

@@ -80,6 +80,23 @@ pub async fn servers_speak_to_each_other_over_ipv4<R: Runtime>(stage: Stage<R>) 
     assert!(soon("shutdown", one.shutdown(Duration::from_secs(5))).await.is_empty());
 }
 
+/// Where the system can send several with one call, nobody at the other end may see it.
+pub async fn answers_to_one_peer_are_a_datagram_each_and_in_order<R: Runtime>(stage: Stage<R>) {
+    let server = udp4(&stage);
+    server.on_event("n", UdpPeer::emit_event);
+    server.start().await.expect("started");
+    // Runs of one length and changes of it, both ways; as much as the buffer of a socket surely takes.
+    let frames: Vec<_> = (80..140).map(|n| format!("{{\"type\":\"n\",\"data\":{}}}\u{c}", n / 3 * 7)).collect();
+    let socket = plain();
+    socket.send_to(frames.concat().as_bytes(), address(&server)).expect("sent");
+    for frame in &frames {
+        let (datagram, from) = received(&socket).await;
+        assert_eq!((String::from_utf8(datagram).expect("a text"), from), (frame.clone(), address(&server)));
+    }
+    let counters = server.counters();
+    assert_eq!((counters.sent, counters.sent_bytes), (60, frames.concat().len() as u64));
+}
+
 pub async fn servers_speak_to_each_other_over_ipv6<R: Runtime>(stage: Stage<R>) {
     let Some(one) = udp6(&stage, "::1").await else { return };
     let Some(two) = udp6(&stage, "::1").await else { return };

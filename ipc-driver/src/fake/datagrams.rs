@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 /// What becomes of datagrams on their way. By default all arrive at once, in order.
@@ -79,6 +79,9 @@ struct State {
     /// Nothing can be sent while this is set; who wants to, waits.
     held: bool,
     waiting: Vec<Waker>,
+    /// An error that sending several at once gives.
+    no_bursts: Option<i32>,
+    bursts: usize,
     sent: usize,
     lost: usize,
     ports: u16,
@@ -115,6 +118,16 @@ impl State {
         self.lost += usize::from(copies == 0);
     }
 
+    /// Ready when something can be sent to an address, or never can.
+    fn poll_sendable(&mut self, cx: &Context<'_>, to: SocketAddr) -> Poll<io::Result<()>> {
+        if self.held {
+            self.waiting.push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let refused = self.unreachable.get(&to).map(|&code| io::Error::from_raw_os_error(code));
+        Poll::Ready(refused.map_or(Ok(()), Err))
+    }
+
     fn chance(&mut self, percent: u8) -> bool {
         percent > 0 && self.rng.next_u64() % 100 < u64::from(percent)
     }
@@ -130,6 +143,8 @@ impl Ether {
             unreachable: HashMap::new(),
             held: false,
             waiting: Vec::new(),
+            no_bursts: None,
+            bursts: 0,
             sent: 0,
             lost: 0,
             ports: 49_152,
@@ -151,6 +166,17 @@ impl Ether {
     /// instance.
     pub fn fail_sends(&self, to: SocketAddr, os_error: i32) {
         lock(&self.state).unreachable.insert(to, os_error);
+    }
+
+    /// Lets sending several datagrams with one call fail with this error from now on: 5, `EIO`, for instance.
+    pub fn fail_bursts(&self, os_error: i32) {
+        lock(&self.state).no_bursts = Some(os_error);
+    }
+
+    /// How many calls have sent several datagrams, or were to.
+    #[must_use]
+    pub fn bursts(&self) -> usize {
+        lock(&self.state).bursts
     }
 
     /// Lets the socket at an address fail to receive with this error, once more for each call.
@@ -255,14 +281,29 @@ impl DatagramSocket for Datagrams {
 
     fn poll_send(&mut self, cx: &mut Context<'_>, bytes: &[u8], to: SocketAddr) -> Poll<io::Result<()>> {
         let mut state = lock(&self.ether.state);
-        if state.held {
-            state.waiting.push(cx.waker().clone());
-            return Poll::Pending;
-        }
-        if let Some(&code) = state.unreachable.get(&to) {
+        state.poll_sendable(cx, to).map_ok(|()| state.carry(self.address, to, bytes))
+    }
+
+    fn max_burst(&self) -> usize {
+        64
+    }
+
+    fn poll_send_burst(
+        &mut self,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+        length: u16,
+        to: SocketAddr,
+    ) -> Poll<io::Result<()>> {
+        let mut state = lock(&self.ether.state);
+        ready!(state.poll_sendable(cx, to))?;
+        state.bursts += 1;
+        if let Some(code) = state.no_bursts {
             return Poll::Ready(Err(io::Error::from_raw_os_error(code)));
         }
-        state.carry(self.address, to, bytes);
+        for datagram in bytes.chunks(usize::from(length)) {
+            state.carry(self.address, to, datagram);
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -28,6 +28,8 @@ pub use inherited::{Inherited, inherited};
 pub use listening::{Listening, listen};
 pub use tcp::{bind_tcp, tcp_socket};
 pub use udp::{bind_udp, is_report_of_sending};
+#[cfg(target_os = "linux")]
+pub use udp::{max_burst, send_burst};
 #[cfg(unix)]
 pub use unix::{bind_local, local_path};
 

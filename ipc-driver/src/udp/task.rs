@@ -16,7 +16,7 @@ use crate::slot::Socket;
 use crate::stream::Tap;
 use crate::unheard::Unheard;
 use bytes::{Buf, Bytes};
-use ipc_proto::{Arrival, DatagramEvent, DatagramTransmit, PeerEvent, ProtocolError, Unsent};
+use ipc_proto::{Arrival, DatagramBurst, DatagramEvent, DatagramTransmit, PeerEvent, ProtocolError, Unsent};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 
 /// Datagrams received before the answers to them are sent, and datagrams sent before the queue is looked at again.
 const BATCH: usize = 64;
+
+/// Datagrams of more bytes are sent one by one: few ways but loopback take longer ones in one packet, which those of a burst must fit.
+const BURST_LENGTH: usize = 1_400;
 
 /// After so many batches in a row other tasks have their turn.
 const BATCHES_IN_A_ROW: usize = 16;
@@ -48,6 +51,7 @@ pub(super) struct Exchange<R: Runtime> {
     /// A datagram whose rest could not be dispatched.
     deferred: Option<Deferred>,
     transmit: DatagramTransmit,
+    bursts: Bursts,
     timer: R::Timer,
     armed: Option<Instant>,
     /// Bytes received since other tasks had their turn.
@@ -70,6 +74,7 @@ impl<R: Runtime> Exchange<R> {
     pub(super) fn new(runtime: R, shared: Arc<Shared>, socket: R::Datagrams, place: Socket<Unsent>) -> Self {
         Self {
             timer: runtime.timer(),
+            bursts: Bursts { most: socket.max_burst(), one_by_one: 0 },
             socket: Some(socket),
             place,
             hearing: Hearing {
@@ -236,15 +241,27 @@ impl<R: Runtime> Exchange<R> {
             ) {
                 return Poll::Ready(());
             }
-            for _ in 0..BATCH {
-                let Some((to, bytes)) = self.transmit.first() else { break };
+            let mut sent = 0;
+            while sent < BATCH {
+                let Some(burst) = self.transmit.first_burst(self.bursts.most(), BURST_LENGTH) else { break };
                 let Some(socket) = &mut self.socket else { return Poll::Ready(()) };
-                match socket.poll_send(cx, bytes, to) {
-                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+                let DatagramBurst { to, bytes, length, count, .. } = burst;
+                let outcome = match u16::try_from(length) {
+                    Ok(length) if count > 1 => socket.poll_send_burst(cx, bytes, length, to),
+                    _ => socket.poll_send(cx, bytes, to),
+                };
+                match outcome {
+                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Poll::Ready(Err(error)) if count > 1 => {
+                        note!(self.hearing.shared.log, debug, %error, count, "not sent as a burst");
+                        self.bursts.failed(count);
+                    }
                     Poll::Ready(outcome) => {
                         let length = bytes.len();
-                        self.transmit.advance();
-                        self.sent(cx, to, outcome.map(|()| length));
+                        self.bursts.sent(count, outcome.is_ok());
+                        self.transmit.advance_by(count);
+                        sent += count;
+                        self.sent(cx, to, count, outcome.map(|()| length));
                     }
                     Poll::Pending => {
                         self.hearing.shared.link.poll_transmit(
@@ -262,11 +279,12 @@ impl<R: Runtime> Exchange<R> {
         Poll::Pending
     }
 
-    fn sent(&mut self, cx: &mut Context<'_>, to: SocketAddr, outcome: io::Result<usize>) {
+    /// So many datagrams, of so many bytes together, have left, or one could not be sent.
+    fn sent(&mut self, cx: &mut Context<'_>, to: SocketAddr, count: usize, outcome: io::Result<usize>) {
         let counted = &self.hearing.shared.counted;
         match outcome {
             Ok(length) => {
-                counted.sent.fetch_add(1, Ordering::Relaxed);
+                counted.sent.fetch_add(count as u64, Ordering::Relaxed);
                 counted.sent_bytes.fetch_add(length as u64, Ordering::Relaxed);
             }
             Err(source) => {
@@ -340,6 +358,33 @@ impl<R: Runtime> Drop for Exchange<R> {
             }
         }
         self.place.stopped.set(self.unsent);
+    }
+}
+
+/// How many datagrams leave with one call.
+struct Bursts {
+    /// What the socket takes; 1 once that has shown to be wrong.
+    most: usize,
+    /// A burst of so many failed. They are sent one by one, which shows whether that was to blame.
+    one_by_one: usize,
+}
+
+impl Bursts {
+    fn most(&self) -> usize {
+        if self.one_by_one > 0 { 1 } else { self.most }
+    }
+
+    fn failed(&mut self, count: usize) {
+        self.one_by_one = count;
+    }
+
+    fn sent(&mut self, count: usize, well: bool) {
+        if self.one_by_one > 0 {
+            self.one_by_one = self.one_by_one.saturating_sub(count);
+            if well {
+                self.most = 1;
+            }
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 pub use incoming::{Arrival, Datagram, DatagramEvent};
-pub use outgoing::{Addressed, DatagramOutbound, DatagramTransmit};
+pub use outgoing::{Addressed, DatagramBurst, DatagramOutbound, DatagramTransmit};
 
 use crate::{Decoder, EncodeError, Encoder, Message, Settings};
 use peers::{Peer, Peers};

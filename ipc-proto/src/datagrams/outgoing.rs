@@ -397,11 +397,40 @@ impl DatagramTransmit {
         Some((entry.to, self.bytes.get(entry.start..entry.start + entry.length)?))
     }
 
+    /// As many of the datagrams to be sent next as one call can send, where the system has such a call: at most `most`, all to
+    /// one address. If it is more than one, they are of one length, which is not above `longest`; only the last may be
+    /// shorter. A single datagram may be of any length.
+    ///
+    /// Send it, then [`advance_by`](Self::advance_by) its count.
+    #[must_use]
+    pub fn first_burst(&self, most: usize, longest: usize) -> Option<DatagramBurst<'_>> {
+        let (first, others) = self.left().split_first()?;
+        let Entry { to, start, length } = *first;
+        let (mut end, mut count) = (start + length, 1);
+        if most > 1 && (1..=longest).contains(&length) {
+            for entry in others.iter().take(most - 1) {
+                let next = entry.start + entry.length;
+                let joins = entry.to == to && entry.start == end && (1..=length).contains(&entry.length);
+                if !joins || next - start > MAX_DATAGRAM {
+                    break;
+                }
+                (end, count) = (next, count + 1);
+                if entry.length < length {
+                    break;
+                }
+            }
+        }
+        Some(DatagramBurst { to, bytes: self.bytes.get(start..end)?, length, count })
+    }
+
     /// The first datagram was sent, or is given up.
     pub fn advance(&mut self) {
-        if self.next < self.entries.len() {
-            self.next += 1;
-        }
+        self.advance_by(1);
+    }
+
+    /// So many of the first datagrams were sent, or are given up.
+    pub fn advance_by(&mut self, count: usize) {
+        self.next = self.next.saturating_add(count).min(self.entries.len());
         if self.is_empty() {
             self.recycle();
         }
@@ -429,6 +458,30 @@ impl DatagramTransmit {
 impl fmt::Debug for DatagramTransmit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DatagramTransmit").field("left", &self.left().len()).finish_non_exhaustive()
+    }
+}
+
+/// Datagrams that one call can send; see [`DatagramTransmit::first_burst`]. `Debug` shows sizes, never bytes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DatagramBurst<'a> {
+    /// Where all of them go.
+    pub to: SocketAddr,
+    /// Their bytes, one datagram after another.
+    pub bytes: &'a [u8],
+    /// How long each is, but for the last, which may be shorter.
+    pub length: usize,
+    /// How many they are, at least one.
+    pub count: usize,
+}
+
+impl fmt::Debug for DatagramBurst<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DatagramBurst")
+            .field("to", &self.to)
+            .field("length", &self.length)
+            .field("count", &self.count)
+            .finish_non_exhaustive()
     }
 }
 

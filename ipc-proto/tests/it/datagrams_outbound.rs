@@ -176,3 +176,66 @@ fn a_payload_that_panics_leaves_nothing_in_the_queue() {
     let texts: Vec<_> = drain(&mut udp).into_iter().map(|(_, text)| text).collect();
     assert_eq!(texts, ["{\"type\":\"a\",\"data\":1}\u{c}", "{\"type\":\"c\",\"data\":2}\u{c}"]);
 }
+
+/// What leaves with each call, as `to: length xcount = bytes`.
+fn bursts(outbound: &mut DatagramOutbound, most: usize, longest: usize) -> Vec<String> {
+    let mut transmit = DatagramTransmit::new();
+    outbound.poll_transmit(&mut transmit);
+    let mut left = Vec::new();
+    while let Some(burst) = transmit.first_burst(most, longest) {
+        let text = String::from_utf8_lossy(burst.bytes);
+        left.push(format!("{}: {}x{} = {text}", burst.to.port(), burst.length, burst.count));
+        let count = burst.count;
+        transmit.advance_by(count);
+    }
+    assert!(transmit.is_empty() && !outbound.poll_transmit(&mut transmit));
+    assert_eq!(outbound.pending(), 0);
+    left
+}
+
+#[test]
+fn what_goes_to_one_address_in_datagrams_of_one_length_may_leave_together() {
+    let mut outbound = outbound(Config::v9().raw_buffer(true));
+    let mut emit = |to, bytes: &str| outbound.to(peer(to)).emit_raw(bytes.as_bytes()).unwrap();
+    // A shorter one ends a burst and belongs to it; a longer one begins another.
+    for (to, bytes) in [(1, "aa"), (1, "bb"), (1, "c"), (1, "d"), (1, "eee"), (2, "ff"), (2, "gg"), (1, "hh")] {
+        emit(to, bytes);
+    }
+    assert_eq!(
+        bursts(&mut outbound, 64, 1000),
+        ["1: 2x3 = aabbc", "1: 1x1 = d", "1: 3x1 = eee", "2: 2x2 = ffgg", "1: 2x1 = hh"]
+    );
+}
+
+#[test]
+fn a_burst_has_its_bounds_and_an_empty_datagram_is_one_for_itself() {
+    let queue = |bytes: &[&str]| {
+        let mut outbound = outbound(Config::v9().raw_buffer(true));
+        for bytes in bytes {
+            outbound.to(peer(1)).emit_raw(bytes.as_bytes()).unwrap();
+        }
+        outbound
+    };
+    let many = ["aa", "bb", "cc", "dd", "ee"];
+    assert_eq!(bursts(&mut queue(&many), 2, 1000), ["1: 2x2 = aabb", "1: 2x2 = ccdd", "1: 2x1 = ee"]);
+    assert_eq!(bursts(&mut queue(&many[..2]), 64, 1), ["1: 2x1 = aa", "1: 2x1 = bb"], "too long for a burst");
+    assert_eq!(bursts(&mut queue(&many[..2]), 0, 1000), ["1: 2x1 = aa", "1: 2x1 = bb"], "one at least");
+    assert_eq!(bursts(&mut queue(&["", "", "a", ""]), 64, 1000), ["1: 0x1 = ", "1: 0x1 = ", "1: 1x1 = a", "1: 0x1 = "]);
+    // As many bytes as a datagram may have.
+    let long = "x".repeat(30_000);
+    let sizes: Vec<_> = bursts(&mut queue(&[&long, &long, &long]), 64, 40_000).iter().map(String::len).collect();
+    assert_eq!(sizes.len(), 2);
+    assert!(sizes[0] > 60_000 && sizes[1] < 31_000, "{sizes:?}");
+}
+
+#[test]
+fn a_broadcast_is_no_burst_and_more_than_there_are_cannot_be_sent() {
+    let mut outbound = outbound(Config::v9());
+    let frame = Frame::new(&settings(Config::v9()), "m", &1).unwrap();
+    assert_eq!(outbound.broadcast(&frame, &[peer(1), peer(1), peer(2)]).unwrap(), 3);
+    let mut transmit = DatagramTransmit::new();
+    outbound.poll_transmit(&mut transmit);
+    assert_eq!(transmit.first_burst(64, 1000).map(|burst| burst.count), Some(1));
+    transmit.advance_by(usize::MAX);
+    assert!(transmit.is_empty() && transmit.first_burst(64, 1000).is_none());
+}
