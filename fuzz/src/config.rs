@@ -278,6 +278,9 @@ fn names_an_option(error: &ConfigError) {
         ConfigError::Conflict { option, other, reason } => {
             assert!(is_option(option) && is_option(other) && option != other && !reason.is_empty(), "{error}");
         }
+        ConfigError::Missing { option, other, reason, .. } => {
+            assert!(is_option(option) && is_option(other) && option != other && !reason.is_empty(), "{error}");
+        }
         error => panic!("{error}"),
     }
     assert!(!error.to_string().contains(char::is_control), "{error}");
