@@ -8,7 +8,7 @@ use crate::latch::Latch;
 use crate::link::{CloseOrder, Link};
 use crate::requests::{Asker, Common, PendingRequest, Session};
 use crate::runtime::Remote;
-use crate::server::{Groups, Membership};
+use crate::server::{Crowd, Membership};
 use crate::wakers::Ticket;
 use ipc_proto::{EmitError, Frame, Outbound, PeerId, RequestCounters, Unsent};
 use std::fmt;
@@ -38,20 +38,14 @@ pub(crate) struct Inner {
 }
 
 impl Peer {
-    pub(crate) fn new(
-        id: PeerId,
-        remote: Remote,
-        outbound: Outbound,
-        common: Arc<Common>,
-        groups: Arc<Groups>,
-    ) -> Self {
+    pub(crate) fn new(id: PeerId, remote: Remote, outbound: Outbound, common: Arc<Common>, crowd: Arc<Crowd>) -> Self {
         Self {
             inner: Arc::new(Inner {
                 id,
                 remote,
                 link: Link::new(outbound),
                 claimed: Mutex::new(None),
-                membership: Membership::new(groups),
+                membership: Membership::new(crowd),
                 ended: Latch::default(),
                 session: Session::new(common),
                 kept: Extensions::default(),

@@ -39,11 +39,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         println!("logger | {line}");
         heard.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
     });
-    let room = server.clone();
     server.on("join", |peer, name: String| peer.join(name));
-    server.on("say", move |peer, text: String| {
+    server.on("say", |peer, text: String| {
         tracing::info!(target: "ipc", letters = text.len(), "somebody has something to say");
-        room.group("room").except(peer).emit("said", &text).map(drop)
+        peer.group("room").except(peer).emit("said", &text).map(drop)
     });
     server.start().await?;
 

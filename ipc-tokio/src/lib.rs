@@ -205,7 +205,8 @@
 //! # Groups
 //!
 //! [`Peer::join`] takes a peer into a group, [`Peer::leave`] takes it out, and so does the end of its connection.
-//! [`Server::group`] gives the [`Audience`] to emit to, [`Audience::except`] leaves out the sender, and [`Server::all`] is everybody.
+//! [`Peer::group`] in a handler, [`Server::group`] elsewhere, gives the [`Audience`] to emit to, [`Audience::except`] leaves out the
+//! sender, and [`Peer::all`] and [`Server::all`] are everybody.
 //!
 //! ```
 //! use ipc_tokio::{Client, Config, Server};
@@ -213,10 +214,9 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("chat"))?;
-//! let chat = server.clone();
 //! server.on("enter", |peer, room: String| peer.join(room));
-//! server.on("say", move |peer, (room, text): (String, String)| {
-//!     chat.group(&room).except(peer).emit("said", &text).map(drop)
+//! server.on("say", |peer, (room, text): (String, String)| {
+//!     peer.group(&room).except(peer).emit("said", &text).map(drop)
 //! });
 //! server.start().await?;
 //!

@@ -8,14 +8,12 @@ use ipc_driver::runtime::Runtime;
 pub async fn what_is_said_in_a_room_is_heard_there_by_the_others<R: Runtime>(stage: Stage<R>) {
     const EACH: usize = 3;
     let server = stage.server();
-    let chat = server.clone();
     server.on("enter", |peer, room: String| {
         peer.join(&room)?;
         peer.emit("entered", &room).map_err(ipc_driver::BoxError::from)
     });
-    server.on("say", move |peer, (room, text): (String, String)| {
-        chat.group(&room).except(peer).emit("said", &text).map(drop)
-    });
+    server
+        .on("say", |peer, (room, text): (String, String)| peer.group(&room).except(peer).emit("said", &text).map(drop));
     server.start().await.expect("started");
     let (sender, mut heard) = channel();
     let mut clients: Vec<(&str, Client<R>)> = Vec::new();

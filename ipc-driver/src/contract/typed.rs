@@ -6,7 +6,9 @@ use crate::error::BoxError;
 use crate::handlers::Outcome;
 use crate::requests::PendingRequest;
 use crate::runtime::Runtime;
-use crate::{Broadcast, Client, EmitError, Emitter, Event, FromEvent, HandlerId, Peer, Server, UdpPeer, UdpServer};
+use crate::{
+    Audience, Broadcast, Client, EmitError, Emitter, Event, FromEvent, HandlerId, Peer, Server, UdpPeer, UdpServer,
+};
 use std::sync::Arc;
 
 /// Reads the event and runs the handler; the error goes where those of other handlers go.
@@ -167,6 +169,26 @@ impl<R: Runtime> Server<R> {
     /// As [`broadcast`](Self::broadcast).
     pub fn broadcast_typed<C: Contract>(&self, event: &C) -> Result<Broadcast, EmitError> {
         self.broadcast(event.name(), &event.data())
+    }
+}
+
+impl Audience {
+    /// Queues an event of a contract for each of them, encoding it once, as [`emit`](Self::emit) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`emit`](Self::emit).
+    pub fn emit_typed<C: Contract>(&self, event: &C) -> Result<Broadcast, EmitError> {
+        self.emit(event.name(), &event.data())
+    }
+
+    /// Waits for each of them to have room for an event of a contract, as [`send`](Self::send) does. Cancel safe as that.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_typed<C: Contract>(&self, event: &C) -> Result<Broadcast, EmitError> {
+        self.send(event.name(), &event.data()).await
     }
 }
 

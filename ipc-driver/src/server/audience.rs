@@ -2,40 +2,40 @@
 //!
 //! Who is in a group is for `groups` to say, what becomes of the event for `broadcast`.
 
-use super::Shared;
 use super::broadcast::Broadcast;
+use super::crowd::Crowd;
 use crate::peer::Peer;
 use ipc_proto::{EmitError, Frame, Message, PeerId};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;
 
-/// Peers that an event goes to: [`Server::all`](crate::Server::all) or [`Server::group`](crate::Server::group).
+/// Peers that an event goes to: [`Peer::all`] or [`Peer::group`] in a handler, [`Server::all`](crate::Server::all) or
+/// [`Server::group`](crate::Server::group) elsewhere.
 ///
 /// It is a description, not a list: who they are is looked up whenever it is asked. Cheap to clone, and does not keep the
-/// server alive.
+/// server alive. Once that has ended, nobody is there.
 ///
 /// ```
 /// # fn example<R: ipc_driver::runtime::Runtime>(server: &ipc_driver::Server<R>) {
-/// let chat = server.clone();
 /// server.on("enter", |peer, room: String| peer.join(room));
-/// server.on("say", move |peer, (room, text): (String, String)| {
-///     chat.group(&room).except(peer).emit("said", &text).map(drop)
+/// server.on("say", |peer, (room, text): (String, String)| {
+///     peer.group(&room).except(peer).emit("said", &text).map(drop)
 /// });
 /// # }
 /// ```
 #[derive(Clone)]
 #[must_use = "an audience does nothing until something is emitted to it"]
 pub struct Audience {
-    shared: Arc<Shared>,
+    crowd: Arc<Crowd>,
     /// `None` for everybody.
     group: Option<Arc<str>>,
     except: Vec<PeerId>,
 }
 
 impl Audience {
-    pub(super) fn new(shared: &Arc<Shared>, group: Option<&str>) -> Self {
-        Self { shared: Arc::clone(shared), group: group.map(Arc::from), except: Vec::new() }
+    pub(super) fn new(crowd: &Arc<Crowd>, group: Option<&str>) -> Self {
+        Self { crowd: Arc::clone(crowd), group: group.map(Arc::from), except: Vec::new() }
     }
 
     /// The same without this one: all but the sender.
@@ -51,7 +51,7 @@ impl Audience {
     ///
     /// [`EmitError`] if it cannot be encoded: then nobody gets it. A peer that cannot take it is counted in the outcome.
     pub fn emit<T: Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<Broadcast, EmitError> {
-        Ok(self.emit_frame(&Frame::new(&self.shared.settings, name, data)?))
+        Ok(self.emit_frame(&Frame::new(&self.crowd.settings, name, data)?))
     }
 
     /// Queues a message for each of them, its payload not parsed.
@@ -60,7 +60,7 @@ impl Audience {
     ///
     /// As [`emit`](Self::emit).
     pub fn emit_message(&self, message: &Message) -> Result<Broadcast, EmitError> {
-        Ok(self.emit_frame(&Frame::from_message(&self.shared.settings, message)?))
+        Ok(self.emit_frame(&Frame::from_message(&self.crowd.settings, message)?))
     }
 
     /// Queues bytes for each of them, on a raw server.
@@ -69,7 +69,7 @@ impl Audience {
     ///
     /// [`EmitError::WrongMode`] on a framed server.
     pub fn emit_raw(&self, bytes: impl Into<bytes::Bytes>) -> Result<Broadcast, EmitError> {
-        Ok(self.emit_frame(&Frame::raw(&self.shared.settings, bytes)?))
+        Ok(self.emit_frame(&Frame::raw(&self.crowd.settings, bytes)?))
     }
 
     /// Queues an encoded frame for each of them.
@@ -87,7 +87,7 @@ impl Audience {
     ///
     /// As [`emit`](Self::emit).
     pub async fn send<T: Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<Broadcast, EmitError> {
-        let frame = Frame::new(&self.shared.settings, name, data)?;
+        let frame = Frame::new(&self.crowd.settings, name, data)?;
         Ok(self.send_frame(&frame).await)
     }
 
@@ -123,8 +123,8 @@ impl Audience {
 
     fn found(&self) -> Arc<[Peer]> {
         match &self.group {
-            Some(name) => self.shared.groups.members(name),
-            None => self.shared.peers.all(),
+            Some(name) => self.crowd.groups.members(name),
+            None => self.crowd.peers.all(),
         }
     }
 

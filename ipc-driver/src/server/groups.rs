@@ -3,6 +3,8 @@
 //! One table for a server, locked when somebody joins or leaves and for the look at who is in a group, never while something
 //! is sent. A group is there as long as somebody is in it. What is sent to groups is `audience`'s business.
 
+use super::audience::Audience;
+use super::crowd::Crowd;
 use crate::peer::Peer;
 use ipc_proto::PeerId;
 use std::collections::{BTreeMap, HashMap};
@@ -52,7 +54,7 @@ struct Members {
 /// The groups of one peer. Where both locks are taken, that of the table comes first.
 #[derive(Debug)]
 pub(crate) struct Membership {
-    groups: Arc<Groups>,
+    crowd: Arc<Crowd>,
     own: Mutex<Own>,
 }
 
@@ -91,8 +93,8 @@ impl Groups {
 }
 
 impl Membership {
-    pub(crate) fn new(groups: Arc<Groups>) -> Self {
-        Self { groups, own: Mutex::default() }
+    pub(crate) fn new(crowd: Arc<Crowd>) -> Self {
+        Self { crowd, own: Mutex::default() }
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {
@@ -103,7 +105,7 @@ impl Membership {
         if name.len() > MAX_GROUP_NAME {
             return Err(JoinError::NameTooLong { length: name.len(), limit: MAX_GROUP_NAME });
         }
-        let mut table = self.groups.lock();
+        let mut table = self.crowd.groups.lock();
         let mut own = self.own();
         if own.ended {
             return Err(JoinError::Closed);
@@ -111,8 +113,8 @@ impl Membership {
         if own.names.iter().any(|known| **known == *name) {
             return Ok(());
         }
-        if own.names.len() >= self.groups.limit {
-            return Err(JoinError::TooMany { limit: self.groups.limit });
+        if own.names.len() >= self.crowd.groups.limit {
+            return Err(JoinError::TooMany { limit: self.crowd.groups.limit });
         }
         // The name is there once, however many are in the group.
         let name = table.get_key_value(name).map_or_else(|| Arc::from(name), |(known, _)| Arc::clone(known));
@@ -127,7 +129,7 @@ impl Membership {
     }
 
     fn leave(&self, name: &str, peer: PeerId) -> bool {
-        let mut table = self.groups.lock();
+        let mut table = self.crowd.groups.lock();
         let mut own = self.own();
         let Some(place) = own.names.iter().position(|known| **known == *name).filter(|_| !own.ended) else {
             return false;
@@ -141,7 +143,7 @@ impl Membership {
 
     /// The connection has ended: takes the peer out of all groups, for good. It still knows which those were.
     fn end(&self, peer: PeerId) {
-        let mut table = self.groups.lock();
+        let mut table = self.crowd.groups.lock();
         let mut own = self.own();
         own.ended = true;
         let left: Vec<_> = own.names.iter().map(|name| remove(&mut table, name, peer)).collect();
@@ -165,7 +167,8 @@ fn remove(table: &mut HashMap<Arc<str>, Members>, name: &str, peer: PeerId) -> L
 impl Peer {
     /// Takes it into a group, until it [`leave`](Self::leave)s or its connection ends. Nothing happens if it is in already.
     ///
-    /// A group needs no making, and is gone when nobody is in it any more. [`Server::group`](crate::Server::group) reaches it.
+    /// A group needs no making, and is gone when nobody is in it any more. [`group`](Self::group) and
+    /// [`Server::group`](crate::Server::group) reach it.
     /// Names are your program's to choose. Should a peer choose them, it can be in no more than `maxGroups`, and its names are
     /// [`MAX_GROUP_NAME`] bytes long at most.
     ///
@@ -179,6 +182,18 @@ impl Peer {
     /// Takes it out of a group. `false` if it was not in.
     pub fn leave(&self, group: impl AsRef<str>) -> bool {
         self.inner.membership.leave(group.as_ref(), self.id())
+    }
+
+    /// Everybody who is connected to its server, itself included: [`Server::all`](crate::Server::all) for handlers.
+    /// `peer.all().except(peer)` is everybody else.
+    pub fn all(&self) -> Audience {
+        Audience::new(&self.inner.membership.crowd, None)
+    }
+
+    /// The peers of its server that have [joined](Self::join) a group, whether it has or not:
+    /// [`Server::group`](crate::Server::group) for handlers.
+    pub fn group(&self, name: impl AsRef<str>) -> Audience {
+        Audience::new(&self.inner.membership.crowd, Some(name.as_ref()))
     }
 
     /// The groups it is in, in the order of joining; once its connection has ended, those it was in then.

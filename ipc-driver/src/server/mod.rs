@@ -7,6 +7,7 @@ mod accept;
 mod audience;
 mod book;
 mod broadcast;
+mod crowd;
 mod given;
 mod groups;
 #[cfg(unix)]
@@ -30,7 +31,6 @@ use crate::stream::{Events, Outlet};
 use crate::tls::Acceptor;
 use crate::unheard::Unheard;
 use accept::Accepting;
-use book::Book;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use given::Gift;
@@ -47,7 +47,8 @@ use std::time::Duration;
 
 pub use audience::Audience;
 pub use broadcast::Broadcast;
-pub(crate) use groups::{Groups, Membership};
+pub(crate) use crowd::Crowd;
+pub(crate) use groups::Membership;
 pub use groups::{JoinError, MAX_GROUP_NAME};
 pub use refuse::{Verdict, same_user_or_root};
 
@@ -105,6 +106,10 @@ pub struct ShutdownReport {
 /// and closed.
 ///
 /// Register handlers before [`start`](Self::start), so that no event of a quick peer comes too early.
+///
+/// A handler reaches others by way of its peer, [`Peer::all`] and [`Peer::group`], or with an [`Audience`]; neither keeps the
+/// server alive. One that holds a clone of the server does, which would be a circle: such a server ends when it is told to, and
+/// not by being dropped.
 pub struct Server<R: Runtime> {
     shared: Arc<Shared>,
     /// Dropped with the last handle.
@@ -115,8 +120,7 @@ pub struct Server<R: Runtime> {
 pub(crate) struct Shared {
     settings: Settings,
     core: Mutex<ipc_proto::Server>,
-    peers: Book,
-    groups: Arc<Groups>,
+    crowd: Arc<Crowd>,
     handlers: Handlers<Peer, ServerEvent>,
     common: Arc<Common>,
     outlet: Outlet<ServerEvent>,
@@ -261,9 +265,8 @@ impl<R: Runtime> Server<R> {
         let shared = Arc::new(Shared {
             core: Mutex::new(ipc_proto::Server::new(settings.clone())),
             common: Common::new(runtime.clone(), settings.clone()),
-            groups: Arc::new(Groups::new(settings.config().max_groups)),
+            crowd: Crowd::new(&settings),
             settings,
-            peers: Book::default(),
             handlers: Handlers::default(),
             outlet: Outlet::default(),
             slot: Slot::new(endpoint),
@@ -363,7 +366,7 @@ impl<R: Runtime> Server<R> {
     /// deadline.
     pub async fn shutdown(&self, deadline: Duration) -> ShutdownReport {
         let socket = self.shared.slot.socket();
-        let guests = self.shared.peers.all();
+        let guests = self.shared.crowd.peers.all();
         let end = End { shared: &self.shared, deadline };
         if let Some(socket) = socket.as_ref().filter(|_| self.shared.gift.is_nothing()) {
             // First the socket, then the book: who has connected by now is still let in.
@@ -372,7 +375,7 @@ impl<R: Runtime> Server<R> {
             socket.stopped.wait().await;
         }
         self.shared.stop();
-        let now = self.shared.peers.all();
+        let now = self.shared.crowd.peers.all();
         drop(end);
         let last = guests.last().map(Peer::id);
         let newcomers = now.iter().filter(|peer| last.is_none_or(|last| peer.id() > last));
@@ -405,19 +408,19 @@ impl<R: Runtime> Server<R> {
     /// The connected peers, in order of connection.
     #[must_use]
     pub fn peers(&self) -> Vec<Peer> {
-        self.shared.peers.all().to_vec()
+        self.shared.crowd.peers.all().to_vec()
     }
 
     /// A connected peer by its number.
     #[must_use]
     pub fn peer(&self, id: PeerId) -> Option<Peer> {
-        self.shared.peers.get(id)
+        self.shared.crowd.peers.get(id)
     }
 
     /// How many peers are connected.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.peers.len()
+        self.shared.crowd.peers.len()
     }
 
     /// Whether nobody is connected.
@@ -433,7 +436,7 @@ impl<R: Runtime> Server<R> {
         let shared = &self.shared;
         let (ipc_proto::ServerCounters { accepted, ended, .. }, (mut traffic, peers)) = {
             let core = shared.lock_core();
-            (core.counters(), shared.peers.counted())
+            (core.counters(), shared.crowd.peers.counted())
         };
         for peer in &*peers {
             traffic += peer.counters();
@@ -478,29 +481,29 @@ impl<R: Runtime> Server<R> {
 
     /// Queues an encoded frame for every connected peer.
     pub fn broadcast_frame(&self, frame: &Frame) -> Broadcast {
-        Broadcast::emit(&*self.shared.peers.all(), frame)
+        Broadcast::emit(&*self.shared.crowd.peers.all(), frame)
     }
 
     /// Like [`broadcast_frame`](Self::broadcast_frame), but waits for every peer to have room: the slowest sets the
     /// pace. Cancel safe in that no event is torn; peers not yet served when the call is dropped do not get it.
     pub async fn send_to_all(&self, frame: &Frame) -> Broadcast {
-        Broadcast::send(&*self.shared.peers.all(), frame).await
+        Broadcast::send(&*self.shared.crowd.peers.all(), frame).await
     }
 
     /// Everybody who is connected, as an audience: `server.all().except(peer).emit(…)` is for all but one.
     pub fn all(&self) -> Audience {
-        Audience::new(&self.shared, None)
+        Audience::new(&self.shared.crowd, None)
     }
 
     /// The peers that have [joined](Peer::join) a group. It need not exist: then nobody is in it.
     pub fn group(&self, name: impl AsRef<str>) -> Audience {
-        Audience::new(&self.shared, Some(name.as_ref()))
+        Audience::new(&self.shared.crowd, Some(name.as_ref()))
     }
 
     /// The names of the groups that somebody is in, in no order.
     #[must_use]
     pub fn groups(&self) -> Vec<Arc<str>> {
-        self.shared.groups.names()
+        self.shared.crowd.groups.names()
     }
 
     handler_methods!(Peer);
@@ -566,7 +569,7 @@ impl Shared {
     }
 
     fn close_all(&self, order: CloseOrder) {
-        self.peers.all().iter().for_each(|peer| peer.order(order));
+        self.crowd.peers.all().iter().for_each(|peer| peer.order(order));
     }
 
     /// Starts or stops the core, and reports to handlers and stream if that made an event.

@@ -30,9 +30,9 @@ pub(super) fn admit<R: Runtime>(runtime: &R, stream: Transport<R::Stream>, remot
             Ok((id, connection)) => {
                 let _reported_by_the_peers_own_task = core.poll_event();
                 let (inbound, outbound) = connection.split();
-                let peer = Peer::new(id, remote, outbound, Arc::clone(&shared.common), Arc::clone(&shared.groups));
+                let peer = Peer::new(id, remote, outbound, Arc::clone(&shared.common), Arc::clone(&shared.crowd));
                 // Entered under the lock of the core, so that whoever sees the count also finds the peer.
-                shared.peers.insert(peer.clone());
+                shared.crowd.peers.insert(peer.clone());
                 (peer, inbound)
             }
             Err(reason) => {
@@ -185,7 +185,7 @@ impl<R: Runtime> ServerDispatch<R> {
         let counters = peer.counters();
         {
             let mut core = self.shared.lock_core();
-            self.shared.peers.remove(peer.id(), counters);
+            self.shared.crowd.peers.remove(peer.id(), counters);
             core.handle_disconnected(peer.id());
             let _reported_by_the_caller = core.poll_event();
         }

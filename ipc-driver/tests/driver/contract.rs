@@ -134,8 +134,11 @@ fn a_handler_of_one_variant_hears_that_one_with_its_payload() {
     let to = log.clone();
     client.on_variant(Chat::JOINED, move |who| to.push(who));
     server.broadcast_typed(&Chat::Joined("eve".into())).unwrap();
+    assert_eq!(server.all().emit_typed(&Chat::Joined("mia".into())).unwrap().queued, 1);
+    assert_eq!(server.group("room").emit_typed(&Chat::Joined("nobody".into())).unwrap().queued, 0);
+    assert_eq!(runtime.block_on(server.all().send_typed(&Chat::Joined("leo".into()))).unwrap().queued, 1);
     runtime.run();
-    assert_eq!(log.take(), ["eve"]);
+    assert_eq!(log.take(), ["eve", "mia", "leo"]);
 }
 
 #[test]

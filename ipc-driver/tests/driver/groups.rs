@@ -61,11 +61,9 @@ fn all_but_the_sender_are_reached_in_a_group_and_among_everybody() {
     let runtime = Fake::new(2);
     let server = serve(&runtime, config());
     let (clients, peers, heard) = crowd(&runtime, &server, 4);
-    let chat = server.clone();
     server.on("enter", |peer, room: String| peer.join(room));
-    server.on("say", move |peer, (room, n): (String, u64)| chat.group(&room).except(peer).emit("n", &n).map(drop));
-    let shout = server.clone();
-    server.on("shout", move |peer, n: u64| shout.all().except(peer).emit("n", &n).map(drop));
+    server.on("say", |peer, (room, n): (String, u64)| peer.group(&room).except(peer).emit("n", &n).map(drop));
+    server.on("shout", |peer, n: u64| peer.all().except(peer).emit("n", &n).map(drop));
     for client in &clients[..3] {
         client.emit("enter", "room").unwrap();
     }
@@ -218,4 +216,36 @@ fn messages_frames_and_bytes_go_to_a_group_too() {
     assert!(room.emit_raw("bytes").is_err(), "not on a framed server");
     runtime.run();
     assert_eq!(heard.take(), [(0, 1), (0, 2), (0, 2)]);
+}
+
+/// A handler that holds a clone of the server keeps it for ever; one that knows the others by its peer, or by an audience, does not.
+#[test]
+fn a_server_whose_handlers_reach_the_others_is_gone_when_it_is_dropped() {
+    let runtime = Fake::new(9);
+    let server = serve(&runtime, config());
+    let kept = Arc::new(());
+    let (in_handler, everybody) = (Arc::clone(&kept), server.all());
+    server.on("say", move |peer, n: u64| {
+        let _as_long_as_the_handler = &in_handler;
+        peer.join("room")?;
+        peer.group("room").except(peer).emit("n", &n).map_err(ipc_driver::BoxError::from)?;
+        everybody.emit("n", &n).map(drop).map_err(ipc_driver::BoxError::from)
+    });
+    let (clients, peers, heard) = crowd(&runtime, &server, 2);
+    for (client, n) in clients.iter().zip(1_u64..) {
+        client.emit("say", &n).unwrap();
+        runtime.run();
+    }
+    let mut all = heard.take();
+    all.sort_unstable();
+    assert_eq!(all, [(0, 1), (0, 2), (0, 2), (1, 1), (1, 2)]);
+    let room = peers[0].group("room");
+    assert_eq!((room.len(), peers[1].all().len()), (2, 2));
+
+    drop((server, clients));
+    runtime.advance(SECOND);
+    assert_eq!(Arc::strong_count(&kept), 1, "the handler has gone");
+    // Whoever still holds a peer or an audience finds nobody.
+    assert_eq!((room.len(), peers[1].all().len()), (0, 0));
+    assert_eq!(queued(room.emit("n", &3).unwrap()), 0);
 }
