@@ -146,6 +146,15 @@ impl Peer {
 
 impl UdpPeer {
     emit_typed!();
+
+    /// Queues an event of a contract for everybody whom its server knows, as [`broadcast`](Self::broadcast) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`broadcast`](Self::broadcast).
+    pub fn broadcast_typed<C: Contract>(&self, event: &C) -> Result<Broadcast, EmitError> {
+        self.broadcast(event.name(), &event.data())
+    }
 }
 
 impl<R: Runtime> Server<R> {

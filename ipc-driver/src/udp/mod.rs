@@ -41,6 +41,9 @@ use task::Exchange;
 /// A sender is remembered until `udpPeerExpiry` (60 s) after its last datagram; of more than `maxUdpPeers` (1024) the one
 /// heard longest ago is forgotten. While the event stream is full, or answers fill the queue, the socket is not read; what
 /// arrives meanwhile the operating system keeps, as far as it has room, and then drops.
+///
+/// A handler reaches everybody with [`UdpPeer::broadcast`]. One that holds a clone of the server keeps it alive, which would be a
+/// circle: such a server ends when it is told to, and not by being dropped.
 pub struct UdpServer<R: Runtime> {
     shared: Arc<Shared>,
     /// Dropped with the last handle.
@@ -49,17 +52,48 @@ pub struct UdpServer<R: Runtime> {
 }
 
 struct Shared {
-    settings: Settings,
-    family: IpFamily,
+    /// Apart, so that a peer that a handler keeps does not keep the handlers.
+    air: Arc<Air>,
     slot: Slot<Unsent>,
-    core: Mutex<Datagrams>,
-    link: Arc<Link<DatagramOutbound>>,
     handlers: Handlers<UdpPeer, UdpEvent>,
     outlet: Outlet<UdpEvent>,
     /// Where the socket is, or was last. The lock protects nothing else.
     address: Mutex<Option<SocketAddr>>,
     counted: Counted,
     log: Log,
+}
+
+/// Who is known, and what is to be sent: all that it takes to emit.
+struct Air {
+    settings: Settings,
+    family: IpFamily,
+    core: Mutex<Datagrams>,
+    link: Link<DatagramOutbound>,
+}
+
+impl Air {
+    fn lock_core(&self) -> MutexGuard<'_, Datagrams> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn peer(self: &Arc<Self>, address: SocketAddr) -> UdpPeer {
+        UdpPeer { address, air: Arc::clone(self) }
+    }
+
+    fn addresses(&self) -> Vec<SocketAddr> {
+        self.lock_core().peers().collect()
+    }
+
+    fn broadcast(&self, frame: &Frame) -> Result<Broadcast, EmitError> {
+        let addresses = self.addresses();
+        let mut queued = 0;
+        let emit = |outbound: &mut DatagramOutbound| {
+            queued = outbound.broadcast(frame, &addresses)?;
+            Ok(())
+        };
+        self.link.emit(emit).unwrap_or_else(|| self.link.refuse())?;
+        Ok(Broadcast { queued, full: addresses.len() - queued, ..Broadcast::default() })
+    }
 }
 
 /// What the task counts, without a lock.
@@ -147,11 +181,13 @@ impl<R: Runtime> UdpServer<R> {
         };
         let log = Log::new("udp", &endpoint, &settings);
         let shared = Arc::new(Shared {
-            core: Mutex::new(Datagrams::new(settings.clone())),
-            settings,
-            family,
+            air: Arc::new(Air {
+                core: Mutex::new(Datagrams::new(settings.clone())),
+                settings,
+                family,
+                link: Link::default(),
+            }),
             slot: Slot::new(endpoint),
-            link: Arc::default(),
             handlers: Handlers::default(),
             outlet: Outlet::default(),
             address: Mutex::default(),
@@ -178,7 +214,7 @@ impl<R: Runtime> UdpServer<R> {
             self.bind(&endpoint).await.map_err(|source| ServeError::Listen { endpoint: endpoint.clone(), source })?;
         let endpoint = endpoint.with_port(address.port());
         *shared.address.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
-        shared.link.reopen(DatagramOutbound::new(&shared.settings, shared.family));
+        shared.air.link.reopen(DatagramOutbound::new(&shared.air.settings, shared.air.family));
         let place = Socket::new(endpoint.clone());
         starting.done(place.clone());
         shared.log.at(&endpoint);
@@ -192,7 +228,7 @@ impl<R: Runtime> UdpServer<R> {
 
     async fn bind(&self, endpoint: &Endpoint) -> io::Result<(R::Datagrams, SocketAddr)> {
         let addresses = crate::dial::addresses(&self.runtime, endpoint).await?;
-        let socket = self.runtime.bind(&addresses, &self.shared.settings)?;
+        let socket = self.runtime.bind(&addresses, &self.shared.air.settings)?;
         let address = socket.local_address()?;
         Ok((socket, address))
     }
@@ -218,7 +254,7 @@ impl<R: Runtime> UdpServer<R> {
     /// What it was made with.
     #[must_use]
     pub fn settings(&self) -> &Settings {
-        &self.shared.settings
+        &self.shared.air.settings
     }
 
     /// Receives nothing any more, sends what is queued, within 5 s, and closes the socket (`ipc.server.stop()`). Returns at
@@ -248,7 +284,7 @@ impl<R: Runtime> UdpServer<R> {
     /// The ways to emit to an address, whoever is there: `server.peer(address).emit("hello", &1)`.
     #[must_use]
     pub fn peer(&self, address: SocketAddr) -> UdpPeer {
-        self.shared.peer(address)
+        self.shared.air.peer(address)
     }
 
     /// Queues an event for an address (`ipc.server.emit({address, port}, name, data)`): [`peer`](Self::peer) and
@@ -271,9 +307,9 @@ impl<R: Runtime> UdpServer<R> {
     /// Of the kind [`NotFound`](io::ErrorKind::NotFound) if it has none, with [`UnresolvedHost`](crate::UnresolvedHost)
     /// inside; [`InvalidInput`](io::ErrorKind::InvalidInput) for what is no host.
     pub async fn resolve(&self, host: &str, port: u16) -> io::Result<SocketAddr> {
-        let endpoint = match self.shared.family {
-            IpFamily::V4 => Endpoint::udp4(&self.shared.settings, Some(host), Some(port)),
-            IpFamily::V6 => Endpoint::udp6(&self.shared.settings, Some(host), Some(port)),
+        let endpoint = match self.shared.air.family {
+            IpFamily::V4 => Endpoint::udp4(&self.shared.air.settings, Some(host), Some(port)),
+            IpFamily::V6 => Endpoint::udp6(&self.shared.air.settings, Some(host), Some(port)),
         };
         let endpoint = endpoint.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let addresses = crate::dial::addresses(&self.runtime, &endpoint).await?;
@@ -283,13 +319,13 @@ impl<R: Runtime> UdpServer<R> {
     /// Who was heard lately, or was added, in no order to rely on.
     #[must_use]
     pub fn peers(&self) -> Vec<UdpPeer> {
-        self.shared.addresses().into_iter().map(|address| self.peer(address)).collect()
+        self.shared.air.addresses().into_iter().map(|address| self.peer(address)).collect()
     }
 
     /// How many peers are known.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.shared.lock_core().peer_count()
+        self.shared.air.lock_core().peer_count()
     }
 
     /// Whether no peer is known.
@@ -306,9 +342,9 @@ impl<R: Runtime> UdpServer<R> {
     /// [`DatagramError::TooManyPeers`] when `maxUdpPeers` were added already; [`DatagramError::Address`] for an address that
     /// this server cannot send to.
     pub fn add_peer(&self, address: SocketAddr) -> Result<(), DatagramError> {
-        DatagramOutbound::check(self.shared.family, address)?;
+        DatagramOutbound::check(self.shared.air.family, address)?;
         let now = self.runtime.now();
-        let removed = self.shared.lock_core().add_peer(now, address)?;
+        let removed = self.shared.air.lock_core().add_peer(now, address)?;
         if let Some(removed) = removed {
             let peer = self.peer(removed);
             self.shared.lifecycle(&UdpEvent::PeerRemoved { peer, reason: PeerRemoval::CrowdedOut });
@@ -318,7 +354,7 @@ impl<R: Runtime> UdpServer<R> {
 
     /// Forgets an address, heard or added, and says whether it was known. It is learnt again when it is heard again.
     pub fn remove_peer(&self, address: SocketAddr) -> bool {
-        self.shared.lock_core().remove_peer(address)
+        self.shared.air.lock_core().remove_peer(address)
     }
 
     /// Queues an event for everybody who is known (`ipc.server.broadcast(name, data)`). It is encoded once.
@@ -328,7 +364,7 @@ impl<R: Runtime> UdpServer<R> {
     /// [`EmitError`] if it cannot be encoded, is larger than a datagram, or there is no socket: then nobody gets it. Those
     /// for whom there is no room in the queue are counted in the outcome.
     pub fn broadcast<T: Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<Broadcast, EmitError> {
-        self.broadcast_frame(&Frame::new(&self.shared.settings, name, data)?)
+        self.broadcast_frame(&Frame::new(&self.shared.air.settings, name, data)?)
     }
 
     /// Queues bytes for everybody who is known to a raw server.
@@ -337,7 +373,7 @@ impl<R: Runtime> UdpServer<R> {
     ///
     /// As [`broadcast`](Self::broadcast); [`EmitError::WrongMode`] on a framed server.
     pub fn broadcast_raw(&self, bytes: impl Into<Bytes>) -> Result<Broadcast, EmitError> {
-        self.broadcast_frame(&Frame::raw(&self.shared.settings, bytes)?)
+        self.broadcast_frame(&Frame::raw(&self.shared.air.settings, bytes)?)
     }
 
     /// Queues an encoded frame for everybody who is known.
@@ -346,20 +382,13 @@ impl<R: Runtime> UdpServer<R> {
     ///
     /// As [`broadcast`](Self::broadcast).
     pub fn broadcast_frame(&self, frame: &Frame) -> Result<Broadcast, EmitError> {
-        let addresses = self.shared.addresses();
-        let mut queued = 0;
-        let emit = |outbound: &mut DatagramOutbound| {
-            queued = outbound.broadcast(frame, &addresses)?;
-            Ok(())
-        };
-        self.shared.link.emit(emit).unwrap_or_else(|| self.shared.link.refuse())?;
-        Ok(Broadcast { queued, full: addresses.len() - queued, ..Broadcast::default() })
+        self.shared.air.broadcast(frame)
     }
 
     /// Bytes queued and not yet taken by the operating system, and 64 more for each datagram: what `maxPendingBytes` bounds.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.shared.link.pending()
+        self.shared.air.link.pending()
     }
 
     /// What was counted since the server was made.
@@ -398,27 +427,19 @@ impl<R: Runtime> UdpServer<R> {
     /// stream.
     #[must_use]
     pub fn events(&self) -> Events<UdpEvent> {
-        self.shared.outlet.open(self.shared.settings.config().event_queue)
+        self.shared.outlet.open(self.shared.air.settings.config().event_queue)
     }
 }
 
 impl Shared {
-    fn lock_core(&self) -> MutexGuard<'_, Datagrams> {
-        self.core.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn peer(&self, address: SocketAddr) -> UdpPeer {
-        UdpPeer { address, link: Arc::clone(&self.link) }
-    }
-
     fn counters(&self) -> UdpCounters {
         let Counted { sent, sent_bytes, failed, unsent, unreachable } = &self.counted;
         let Linked { sent: mut queued, report: Tally { unhandled, handler_errors, rejected }, closed, waits } =
-            self.link.counters();
+            self.air.link.counters();
         queued.refused.closed += closed;
         queued.refused.full = queued.refused.full.saturating_sub(waits);
         UdpCounters {
-            received: self.lock_core().counters(),
+            received: self.air.lock_core().counters(),
             queued,
             waits,
             unhandled,
@@ -432,10 +453,6 @@ impl Shared {
         }
     }
 
-    fn addresses(&self) -> Vec<SocketAddr> {
-        self.lock_core().peers().collect()
-    }
-
     /// Reports an event that is not the task's.
     fn lifecycle(&self, event: &UdpEvent) {
         self.log.udp(event);
@@ -446,7 +463,7 @@ impl Shared {
     fn stop(&self, order: CloseOrder) {
         if let Some(socket) = self.slot.socket() {
             socket.stop.set(());
-            self.link.close(order);
+            self.air.link.close(order);
         }
     }
 }

@@ -1,9 +1,12 @@
 //! An address to send datagrams to, with the ways to emit.
 
+use super::Air;
+use crate::Broadcast;
 use crate::emit::emit_methods;
 use crate::link::Link;
 use crate::wakers::Ticket;
-use ipc_proto::{Addressed, DatagramOutbound, EmitError};
+use ipc_proto::{Addressed, DatagramOutbound, EmitError, Frame};
+use serde::Serialize;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +23,7 @@ use std::task::{Context, Poll};
 #[derive(Clone)]
 pub struct UdpPeer {
     pub(super) address: SocketAddr,
-    pub(super) link: Arc<Link<DatagramOutbound>>,
+    pub(super) air: Arc<Air>,
 }
 
 impl UdpPeer {
@@ -32,12 +35,22 @@ impl UdpPeer {
 
     emit_methods!();
 
+    /// Queues an event for everybody whom its server knows, itself included if that is so:
+    /// [`UdpServer::broadcast`](crate::UdpServer::broadcast) for handlers.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn broadcast<T: Serialize + ?Sized>(&self, name: &str, data: &T) -> Result<Broadcast, EmitError> {
+        self.air.broadcast(&Frame::new(&self.air.settings, name, data)?)
+    }
+
     fn link(&self) -> &Link<DatagramOutbound> {
-        &self.link
+        &self.air.link
     }
 
     fn emit_with(&self, emit: impl FnOnce(&mut Addressed<'_>) -> Result<(), EmitError>) -> Result<(), EmitError> {
-        self.link.emit(|outbound| emit(&mut outbound.to(self.address))).unwrap_or_else(|| self.link.refuse())
+        self.air.link.emit(|outbound| emit(&mut outbound.to(self.address))).unwrap_or_else(|| self.air.link.refuse())
     }
 
     fn poll_emit_with(
@@ -47,13 +60,13 @@ impl UdpPeer {
         emit: impl FnOnce(&mut Addressed<'_>) -> Result<(), EmitError>,
     ) -> Poll<Result<(), EmitError>> {
         let emit = |outbound: &mut DatagramOutbound| emit(&mut outbound.to(self.address));
-        self.link.poll_emit(cx, ticket, emit).map(|outcome| outcome.unwrap_or_else(|| self.link.refuse()))
+        self.air.link.poll_emit(cx, ticket, emit).map(|outcome| outcome.unwrap_or_else(|| self.air.link.refuse()))
     }
 }
 
 impl PartialEq for UdpPeer {
     fn eq(&self, other: &Self) -> bool {
-        self.address == other.address && Arc::ptr_eq(&self.link, &other.link)
+        self.address == other.address && Arc::ptr_eq(&self.air, &other.air)
     }
 }
 

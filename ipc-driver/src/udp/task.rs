@@ -112,7 +112,7 @@ impl<R: Runtime> Exchange<R> {
         self.taken = 0;
         for _ in 0..BATCHES_IN_A_ROW {
             self.hearing.now = self.runtime.now();
-            let order = shared.link.unpark();
+            let order = shared.air.link.unpark();
             if order == CloseOrder::Abort {
                 let _best_effort = self.poll_send(cx);
                 return Poll::Ready(());
@@ -124,8 +124,8 @@ impl<R: Runtime> Exchange<R> {
             }
             self.ordered = order;
             let open = order == CloseOrder::Open;
-            let received = open && shared.link.dispatch(|| self.poll_receive(cx)).is_ready();
-            let congested = shared.link.is_congested();
+            let received = open && shared.air.link.dispatch(|| self.poll_receive(cx)).is_ready();
+            let congested = shared.air.link.is_congested();
             if self.poll_send(cx).is_ready() && !open {
                 return Poll::Ready(());
             }
@@ -134,8 +134,8 @@ impl<R: Runtime> Exchange<R> {
                 return Poll::Ready(());
             }
             // Receiving that paused for the queue goes on when the queue has room: nobody else would wake us.
-            let resumes = congested && !shared.link.is_congested();
-            if !(received || due || resumes) && shared.link.park(cx, order) {
+            let resumes = congested && !shared.air.link.is_congested();
+            if !(received || due || resumes) && shared.air.link.park(cx, order) {
                 return Poll::Pending;
             }
             if self.taken >= BYTES_IN_A_ROW {
@@ -148,7 +148,7 @@ impl<R: Runtime> Exchange<R> {
 
     /// Closes the socket after so long at the latest.
     fn end_within(&mut self, within: Duration) {
-        self.hearing.shared.link.seal();
+        self.hearing.shared.air.link.seal();
         // Nothing is received any more; a pause that is over would only keep the timer expired.
         self.pause = None;
         let now = self.runtime.now();
@@ -159,7 +159,7 @@ impl<R: Runtime> Exchange<R> {
 
     /// Whether another event can be dispatched.
     fn poll_dispatch(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let ready = self.hearing.poll_ready(cx).is_ready() && !self.hearing.shared.link.is_congested();
+        let ready = self.hearing.poll_ready(cx).is_ready() && !self.hearing.shared.air.link.is_congested();
         if ready { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -198,7 +198,7 @@ impl<R: Runtime> Exchange<R> {
                 };
                 let input = &buffer[..count.min(buffer.len())];
                 self.taken += input.len();
-                let arrival = self.hearing.shared.lock_core().begin(self.runtime.now(), from);
+                let arrival = self.hearing.shared.air.lock_core().begin(self.runtime.now(), from);
                 if let Some((arrival, left)) = self.deliver(cx, arrival, input) {
                     let rest = Bytes::copy_from_slice(&input[input.len() - left..]);
                     self.deferred = Some(Deferred { arrival, rest });
@@ -215,7 +215,7 @@ impl<R: Runtime> Exchange<R> {
     /// Dispatches what is in a datagram. If there is no room for all of it, gives back the arrival, and how many bytes were
     /// not looked at.
     fn deliver(&mut self, cx: &mut Context<'_>, mut arrival: Arrival, mut input: &[u8]) -> Option<(Arrival, usize)> {
-        let peer = self.hearing.shared.peer(arrival.sender());
+        let peer = self.hearing.shared.air.peer(arrival.sender());
         loop {
             if self.poll_dispatch(cx).is_pending() {
                 return Some((arrival, input.len()));
@@ -223,7 +223,7 @@ impl<R: Runtime> Exchange<R> {
             let Some(event) = arrival.next(&mut input) else { break };
             self.hearing.received(&peer, event);
         }
-        let removed = self.hearing.shared.lock_core().end(arrival, input);
+        let removed = self.hearing.shared.air.lock_core().end(arrival, input);
         if let Some(event) = removed {
             self.hearing.peer_event(event);
         }
@@ -234,7 +234,7 @@ impl<R: Runtime> Exchange<R> {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         for _ in 0..BATCHES_IN_A_ROW {
             // Also tells the link what was sent, so that whoever waits for room is woken.
-            if !self.hearing.shared.link.poll_transmit(
+            if !self.hearing.shared.air.link.poll_transmit(
                 |report| *report = self.hearing.tally,
                 &mut CloseOrder::Open,
                 &mut self.transmit,
@@ -264,7 +264,7 @@ impl<R: Runtime> Exchange<R> {
                         self.sent(cx, to, count, outcome.map(|()| length));
                     }
                     Poll::Pending => {
-                        self.hearing.shared.link.poll_transmit(
+                        self.hearing.shared.air.link.poll_transmit(
                             |report| *report = self.hearing.tally,
                             &mut CloseOrder::Open,
                             &mut self.transmit,
@@ -289,7 +289,7 @@ impl<R: Runtime> Exchange<R> {
             }
             Err(source) => {
                 counted.failed.fetch_add(1, Ordering::Relaxed);
-                let peer = self.hearing.shared.peer(to);
+                let peer = self.hearing.shared.air.peer(to);
                 let error = ConnectionError::Send { to, source: Arc::new(source) };
                 // A queue full of datagrams for a cut network must not become as many events.
                 if self.hearing.poll_ready(cx).is_ready() {
@@ -306,7 +306,7 @@ impl<R: Runtime> Exchange<R> {
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         // Reports need room; when there is some, the stream wakes us.
         let room = self.hearing.poll_ready(cx).is_ready();
-        let silence = if room { self.hearing.shared.lock_core().poll_timeout() } else { None };
+        let silence = if room { self.hearing.shared.air.lock_core().poll_timeout() } else { None };
         let deadline = [silence, self.pause, self.until].into_iter().flatten().min();
         let Some(deadline) = deadline else { return Poll::Pending };
         if self.armed.is_none_or(|armed| deadline < armed) {
@@ -316,9 +316,9 @@ impl<R: Runtime> Exchange<R> {
         ready!(self.timer.poll_expired(cx));
         self.armed = None;
         self.timer.set(None);
-        self.hearing.shared.lock_core().handle_timeout(self.runtime.now());
+        self.hearing.shared.air.lock_core().handle_timeout(self.runtime.now());
         while self.hearing.poll_ready(cx).is_ready() {
-            let event = self.hearing.shared.lock_core().poll_event();
+            let event = self.hearing.shared.air.lock_core().poll_event();
             let Some(event) = event else { break };
             self.hearing.peer_event(event);
         }
@@ -331,10 +331,10 @@ impl<R: Runtime> Exchange<R> {
         drop(socket);
         let shared = &self.hearing.shared;
         if let Some(Deferred { arrival, rest }) = self.deferred.take() {
-            let _not_reported = shared.lock_core().end(arrival, &rest);
+            let _not_reported = shared.air.lock_core().end(arrival, &rest);
         }
         let transmit = std::mem::take(&mut self.transmit);
-        if let Some(unsent) = shared.link.finish(self.hearing.tally, |outbound| outbound.end(transmit)) {
+        if let Some(unsent) = shared.air.link.finish(self.hearing.tally, |outbound| outbound.end(transmit)) {
             self.unsent = unsent;
             shared.counted.unsent.fetch_add(self.unsent.messages as u64, Ordering::Relaxed);
         }
@@ -440,15 +440,15 @@ impl Hearing {
 
     fn peer_event(&mut self, event: PeerEvent) {
         match event {
-            PeerEvent::Added(address) => self.lifecycle(UdpEvent::PeerAdded(self.shared.peer(address))),
+            PeerEvent::Added(address) => self.lifecycle(UdpEvent::PeerAdded(self.shared.air.peer(address))),
             PeerEvent::Removed(address, reason) => {
-                let peer = self.shared.peer(address);
+                let peer = self.shared.air.peer(address);
                 self.lifecycle(UdpEvent::PeerRemoved { peer, reason });
             }
             PeerEvent::MessageTimeout { peer, after, .. } => {
                 let error = ProtocolError::MessageTimeout { after };
                 let error = ConnectionError::Protocol { error, frame: "".into(), fatal: false };
-                self.failed(Some(self.shared.peer(peer)), error);
+                self.failed(Some(self.shared.air.peer(peer)), error);
             }
             _ => {}
         }

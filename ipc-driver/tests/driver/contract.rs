@@ -1,6 +1,6 @@
 //! Contracts: who hears which event, and that none is lost.
 
-use crate::udp::{arrived, serve_udp, socket, tell};
+use crate::udp::{arrived, serve_udp, socket, tell, whereabouts};
 use crate::world::*;
 use ipc_driver::fake::Fake;
 use ipc_driver::{Contract, ContractError, DataError, Empty, ServerEvent};
@@ -173,5 +173,9 @@ fn contracts_are_spoken_over_udp_as_well() {
     assert_eq!(arrived(&runtime, &mut peer), [frame("joined", "ann")]);
     assert_eq!(log.take(), ["ann"]);
     assert_eq!(server.broadcast_typed(&Chat::Moved(1, 2)).unwrap().queued, 1);
-    assert_eq!(arrived(&runtime, &mut peer), ["{\"type\":\"moved\",\"data\":[1,2]}\u{c}"]);
+    assert_eq!(server.peer(whereabouts(&peer)).broadcast_typed(&Chat::Moved(3, 4)).unwrap().queued, 1);
+    assert_eq!(
+        arrived(&runtime, &mut peer),
+        ["{\"type\":\"moved\",\"data\":[1,2]}\u{c}", "{\"type\":\"moved\",\"data\":[3,4]}\u{c}"]
+    );
 }

@@ -241,6 +241,28 @@ fn raw_bytes_go_out_and_in_as_they_are_one_datagram_each() {
 }
 
 #[test]
+fn a_handler_broadcasts_by_its_peer_and_keeps_no_server_that_is_dropped() {
+    let runtime = Fake::new(3);
+    let server = serve_udp(&runtime, config());
+    let kept = std::sync::Arc::new(());
+    let in_handler = std::sync::Arc::clone(&kept);
+    server.on("say", move |peer, n: u64| {
+        let _as_long_as_the_handler = &in_handler;
+        peer.broadcast("said", &n).map(drop)
+    });
+    let (mut one, mut two) = (socket(&runtime), socket(&runtime));
+    tell(&runtime, &mut one, frame("hello", 0));
+    tell(&runtime, &mut two, frame("say", 7));
+    assert_eq!(arrived(&runtime, &mut one), [frame("said", 7)]);
+    assert_eq!(arrived(&runtime, &mut two), [frame("said", 7)], "the sender as well, as in node-ipc");
+    let peer = server.peer(whereabouts(&one));
+    drop(server);
+    runtime.advance(SECOND);
+    assert_eq!(std::sync::Arc::strong_count(&kept), 1, "the handler has gone");
+    assert!(matches!(peer.broadcast("said", &8), Err(EmitError::Closed)));
+}
+
+#[test]
 fn raw_datagrams_without_a_handler_go_to_the_stream() {
     let runtime = Fake::new(8);
     let server = serve_udp(&runtime, config().raw_buffer(true));
