@@ -2,8 +2,9 @@
 
 use ipc_proto::bytes::Buf;
 use ipc_proto::{
-    Client, ClientAction, Config, EmitError, Endpoint, Frame, Host, Inbound, Offline, OnMalformed, Outbound, Platform,
-    Received, RefuseReason, Server, Settings, SplitMix64, Transmit,
+    Client, ClientAction, Config, DatagramSendCounters, EmitError, Endpoint, Frame, Host, Inbound, InboundCounters,
+    Loss, Lost, MalformedCounters, Offline, OnMalformed, Outbound, OutboundCounters, Platform, Received, RefuseReason,
+    RefusedEmits, Server, Settings, SplitMix64, Transmit,
 };
 use std::time::{Duration, Instant};
 
@@ -248,4 +249,76 @@ fn a_server_counts_who_came_who_went_and_who_was_sent_away() {
     assert_eq!((counters.accepted, counters.ended, counters.full, counters.stopped), (2, 1, 2, 1));
     assert_eq!(server.refused(), 3);
     assert_eq!(counters.accepted - counters.ended, server.len() as u64);
+}
+
+/// Twice every number, but for high-water marks.
+fn doubled(value: &serde_json::Value, name: &str) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(members) => members.iter().map(|(name, value)| (name.clone(), doubled(value, name))).collect(),
+        Value::Number(_) if name == "pending_max" => value.clone(),
+        number => (2 * number.as_u64().expect("a counter")).into(),
+    }
+}
+
+fn adds<T: Copy + std::ops::AddAssign + serde::Serialize>(counters: T) {
+    let mut sum = counters;
+    sum += counters;
+    let [once, twice] = [counters, sum].map(|it| serde_json::to_value(it).expect("JSON"));
+    assert!(!once.to_string().contains(":0"), "every part is counted: {once}");
+    assert_eq!(twice, doubled(&once, ""));
+}
+
+#[test]
+fn sums_have_every_part() {
+    let mut refused = RefusedEmits::default();
+    (refused.full, refused.too_slow, refused.encode, refused.not_connected) = (1, 2, 4, 8);
+    (refused.closed, refused.wrong_mode, refused.too_large, refused.address) = (16, 32, 64, 128);
+    assert_eq!(refused.total(), 255);
+
+    let loss = |events| {
+        let mut loss = Loss::default();
+        (loss.events, loss.bytes) = (events, 100 * events);
+        loss
+    };
+    let mut lost = Lost::default();
+    (lost.unsent, lost.torn, lost.offline) = (loss(1), loss(2), loss(4));
+    (lost.dropped_oldest, lost.dropped_newest, lost.too_slow) = (loss(8), loss(16), loss(32));
+    assert_eq!((lost.total(), lost.to_slowness()), (loss(63), loss(56)));
+
+    let mut out = OutboundCounters::default();
+    (out.events, out.bytes, out.written, out.pending, out.pending_max) = (3, 50, 20, 7, 9);
+    (out.refused, out.lost) = (refused, lost);
+    adds(out);
+
+    let mut datagrams = DatagramSendCounters::default();
+    (datagrams.datagrams, datagrams.bytes, datagrams.pending, datagrams.pending_max) = (3, 50, 2, 700);
+    datagrams.refused = refused;
+    adds(datagrams);
+
+    let mut malformed = MalformedCounters::default();
+    (malformed.invalid_json, malformed.invalid_message, malformed.invalid_event) = (1, 2, 4);
+    (malformed.event_too_large, malformed.reserved_event, malformed.event_not_allowed) = (8, 16, 32);
+    (malformed.frame_too_large, malformed.message_timeout) = (64, 128);
+    assert_eq!(malformed.total(), 255);
+    assert_eq!(malformed.by_code().map(|(_, count)| count), [1, 2, 4, 8, 16, 32, 64, 128]);
+    let mut inbound = InboundCounters::default();
+    (inbound.bytes, inbound.frame_bytes, inbound.events, inbound.malformed, inbound.failed) = (9, 8, 7, malformed, 1);
+    adds(inbound);
+}
+
+#[test]
+fn of_two_high_water_marks_the_higher_is_kept() {
+    let with = |most| {
+        let mut datagrams = DatagramSendCounters::default();
+        let mut stream = OutboundCounters::default();
+        (datagrams.pending_max, stream.pending_max) = (most, most);
+        (datagrams, stream)
+    };
+    for (one, other) in [(5, 9), (9, 5)] {
+        let (mut datagrams, mut stream) = with(one);
+        datagrams += with(other).0;
+        stream += with(other).1;
+        assert_eq!((datagrams.pending_max, stream.pending_max), (9, 9));
+    }
 }
