@@ -48,6 +48,7 @@ pub(crate) const OPTIONS: [&str; 46] = [
     "slowConsumer",
     "maxEventNameLength",
     "messageTimeout",
+    "tcpKeepAlive",
     "allowReservedEvents",
     "allowedEvents",
     "offline",

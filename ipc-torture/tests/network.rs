@@ -1,9 +1,9 @@
 //! A network that is cut and mended under a TCP connection.
 //!
 //! What is promised: a cut is not noticed by itself. TCP sends again what was not confirmed, so that whatever was emitted arrives,
-//! in order, when the network is back; and a connection on which nothing is sent does not even know. There is no keepalive and no
-//! user timeout among the options: Linux gives up on what it cannot send after some 15 minutes (`net.ipv4.tcp_retries2`), and
-//! never on a connection that is idle. What does notice is `messageTimeout`, where a frame has begun and does not go on.
+//! in order, when the network is back; and a connection on which nothing is sent does not even know. Linux gives up on what it
+//! cannot send after some 15 minutes (`net.ipv4.tcp_retries2`), and on a connection that is idle only with `tcpKeepAlive`. What
+//! notices too is `messageTimeout`, where a frame has begun and does not go on.
 
 #![cfg(target_os = "linux")]
 
@@ -82,6 +82,24 @@ fn a_frame_that_does_not_go_on_is_cut_at_the_message_timeout_and_the_client_come
     wire.set_up_far(true);
     // The next that it sends is answered by a reset.
     client.await_count("disconnected", 1);
+    client.await_count("connected", 2);
+    server.await_count("connected", 2);
+}
+
+#[test]
+fn with_keep_alive_both_sides_of_an_idle_connection_notice_a_cut_and_the_client_comes_back() {
+    let Some(wire) = Wire::lay("a network that is cut in silence") else { return };
+    let place = Place::new(PROGRAM);
+    let (mut server, mut client) = pair(&place, &wire, &json!({"tcpKeepAlive": 1000}));
+    // Questions that are answered end nothing.
+    sleep(CUT + CUT);
+    assert_eq!((server.count("disconnected"), client.count("disconnected")), (0, 0));
+    wire.set_up_far(false);
+    let began = Instant::now();
+    server.await_count("disconnected", 1);
+    client.await_count("disconnected", 1);
+    println!("noticed after {:.1?}", began.elapsed());
+    wire.set_up_far(true);
     client.await_count("connected", 2);
     server.await_count("connected", 2);
 }

@@ -167,11 +167,14 @@ impl Listening {
     }
 
     /// As an adapter takes it.
-    pub(crate) fn nonblocking(self) -> io::Result<Self> {
+    pub(crate) fn prepared(self, settings: &Settings) -> io::Result<Self> {
         match &self {
             #[cfg(unix)]
             Self::Unix { socket, .. } => socket.set_nonblocking(true)?,
-            Self::Tcp(socket) => socket.set_nonblocking(true)?,
+            Self::Tcp(socket) => {
+                socket.set_nonblocking(true)?;
+                super::tcp::keep_alive(socket, settings)?;
+            }
         }
         Ok(self)
     }

@@ -2,9 +2,10 @@
 
 use super::{backlog, first_of};
 use ipc_proto::Settings;
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::time::Duration;
 
 /// Binds a TCP listener to the first of `addresses` that works. It is non-blocking.
 ///
@@ -20,11 +21,30 @@ pub fn bind_tcp(addresses: &[SocketAddr], settings: &Settings) -> io::Result<Tcp
         if settings.config().reuse_port {
             reuse_port(&socket)?;
         }
+        // What is accepted has it from the listener.
+        keep_alive(&socket, settings)?;
         socket.bind(&address.into())?;
         socket.listen(backlog(settings))?;
         socket.set_nonblocking(true)?;
         Ok(socket.into())
     })
+}
+
+/// Sets what the option `tcpKeepAlive` says on a socket, or on the listener that connections come from.
+pub(crate) fn keep_alive<'s>(socket: impl Into<SockRef<'s>>, settings: &Settings) -> io::Result<()> {
+    /// Questions that are asked before the other side is given up.
+    const QUESTIONS: u32 = 3;
+    let Some(idle) = settings.config().tcp_keep_alive else { return Ok(()) };
+    // The systems count in seconds.
+    let idle = idle.as_secs().max(1);
+    let keep_alive = TcpKeepalive::new().with_time(Duration::from_secs(idle));
+    #[cfg(not(any(target_os = "openbsd", target_os = "haiku", target_os = "solaris")))]
+    let interval = Duration::from_secs(idle.div_ceil(u64::from(QUESTIONS)));
+    #[cfg(not(any(target_os = "openbsd", target_os = "haiku", target_os = "solaris")))]
+    let keep_alive = keep_alive.with_interval(interval).with_retries(QUESTIONS);
+    // There is no `TCP_USER_TIMEOUT` with it, which would shorten the wait while something sent is not confirmed: it ends
+    // connections to peers as well that are there, and do not read for a while.
+    socket.into().set_tcp_keepalive(&keep_alive)
 }
 
 /// `SO_REUSEPORT`: the system shares connections out between all who listen on the port.
@@ -55,6 +75,7 @@ fn reuse_port(socket: &Socket) -> io::Result<()> {
 pub fn tcp_socket(address: SocketAddr, settings: &Settings) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
+    keep_alive(&socket, settings)?;
     let interface = &settings.config().interface;
     if interface.local_address.is_some() || interface.local_port.is_some() {
         let unspecified = match address {
@@ -68,4 +89,44 @@ pub fn tcp_socket(address: SocketAddr, settings: &Settings) -> io::Result<Socket
         socket.bind(&SocketAddr::new(ip, interface.local_port.unwrap_or(0)).into())?;
     }
     Ok(socket)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use crate::net::Listening;
+    use ipc_proto::Config;
+    use std::net::TcpStream;
+
+    fn found(socket: SockRef<'_>) -> Option<(Duration, Duration, u32)> {
+        let parts = (socket.tcp_keepalive_time(), socket.tcp_keepalive_interval(), socket.tcp_keepalive_retries());
+        socket.keepalive().unwrap().then(|| (parts.0.unwrap(), parts.1.unwrap(), parts.2.unwrap()))
+    }
+
+    #[test]
+    fn both_ends_and_given_listeners_ask_whether_the_other_is_there_if_told_to() {
+        let second = Duration::from_secs(1);
+        for (option, expected) in [(None, None), (Some(second * 60), Some((second * 60, second * 20, 3)))] {
+            let settings = crate::host::build(Config::new("asks").tcp_keep_alive(option)).unwrap();
+            let listener = bind_tcp(&["127.0.0.1:0".parse().unwrap()], &settings).unwrap();
+            let address = listener.local_addr().unwrap();
+            let client = tcp_socket(address, &settings).unwrap();
+            assert_eq!(found((&client).into()), expected);
+            listener.set_nonblocking(false).unwrap();
+            let _other = TcpStream::connect(address).unwrap();
+            let (accepted, _) = listener.accept().unwrap();
+            assert_eq!(found((&accepted).into()), expected, "from its listener");
+
+            let given = Listening::from(TcpListener::bind("127.0.0.1:0").unwrap()).prepared(&settings).unwrap();
+            let Listening::Tcp(given) = given else { panic!("{given:?}") };
+            assert_eq!(found((&given).into()), expected);
+        }
+    }
+
+    #[test]
+    fn a_part_of_a_second_is_no_time_to_ask_and_small_times_are_not_0() {
+        let settings = crate::host::build(Config::new("asks").tcp_keep_alive(Duration::from_millis(1_999))).unwrap();
+        let socket = tcp_socket("127.0.0.1:9".parse().unwrap(), &settings).unwrap();
+        assert_eq!(found((&socket).into()), Some((Duration::from_secs(1), Duration::from_secs(1), 3)));
+    }
 }

@@ -196,6 +196,6 @@ impl<R: Runtime> Server<R> {
     }
 
     fn adopt(&self, listening: Listening, endpoint: Endpoint) -> io::Result<R::Listener> {
-        self.runtime.adopt(listening.nonblocking()?, endpoint)
+        self.runtime.adopt(listening.prepared(&self.shared.settings)?, endpoint)
     }
 }

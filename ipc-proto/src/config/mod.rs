@@ -170,6 +170,10 @@ pub struct Config {
     /// How long a message may stay incomplete. Default `None`, guarded 30 s. Over UDP, where the
     /// rest may be lost, `None` stands for 5 s.
     pub message_timeout: Option<Duration>,
+    /// After so long without a byte either way the system asks the other side of a TCP connection whether it is still there; if
+    /// that does not answer for as long again, the connection has ended. 1 s to 32,767 s, in whole seconds. Default `None`: that
+    /// a machine has lost its power is never noticed while nothing is sent. Not an option of node-ipc.
+    pub tcp_keep_alive: Option<Duration>,
     /// Whether the guarded and assured parsers let the names of lifecycle events pass as names of
     /// wire events. Default `false`. (The other parsers always do.)
     pub allow_reserved_events: bool,

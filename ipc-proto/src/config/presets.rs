@@ -58,6 +58,7 @@ impl Config {
             slow_consumer: SlowConsumer::Refuse,
             max_event_name_length: 64 * KIB,
             message_timeout: None,
+            tcp_keep_alive: None,
             allow_reserved_events: false,
             allowed_events: None,
             offline: Offline::Refuse,

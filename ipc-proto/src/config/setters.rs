@@ -60,6 +60,7 @@ setters! {
     slow_consumer: SlowConsumer => same;
     max_event_name_length: usize => same;
     message_timeout: impl Into<Option<Duration>> => Into::into;
+    tcp_keep_alive: impl Into<Option<Duration>> => Into::into;
     allow_reserved_events: bool => same;
     offline: Offline => same;
     max_offline_bytes: usize => same;

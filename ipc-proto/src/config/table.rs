@@ -95,6 +95,7 @@ pub(super) static OPTIONS: &[Row<Config>] = rows! { Config;
     "slowConsumer" => slow_consumer: SLOW_CONSUMER;
     "maxEventNameLength" => max_event_name_length: COUNT;
     "messageTimeout" => message_timeout: OPTIONAL_MILLISECONDS;
+    "tcpKeepAlive" => tcp_keep_alive: OPTIONAL_MILLISECONDS;
     "allowReservedEvents" => allow_reserved_events: BOOL;
     "allowedEvents" => allowed_events: NAMES;
     "offline" => offline: OFFLINE;

@@ -3,6 +3,7 @@
 //! What depends on an address, such as TLS on a network, is `Settings::check`'s.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, SlowConsumer, TlsOptions};
@@ -12,6 +13,9 @@ use crate::{Backoff, Delimiter, Host, Platform, Rules, Settings};
 pub(crate) const LONGEST_TIMER: Duration = Duration::from_millis(i32::MAX as u64);
 /// The largest message: more than a string of Node can hold (512 MiB), and within every `isize`.
 const LARGEST_MESSAGE: usize = i32::MAX as usize;
+
+/// What every system takes, in seconds: Linux the most.
+const KEEP_ALIVE: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(32_767);
 
 /// Every permission bit that a socket file may have.
 const ALL_PERMISSIONS: u32 = 0o777;
@@ -105,6 +109,10 @@ impl Config {
         if self.message_timeout == Some(Duration::ZERO) {
             let allowed = "a number of milliseconds above 0, or false for no limit";
             return Err(ConfigError::invalid("messageTimeout", 0, allowed));
+        }
+        if let Some(time) = self.tcp_keep_alive.filter(|time| !KEEP_ALIVE.contains(time)) {
+            let allowed = "a number of milliseconds from 1000 to 32767000, or false";
+            return Err(ConfigError::invalid("tcpKeepAlive", time.as_millis(), allowed));
         }
         if self.udp_peer_expiry.is_zero() {
             let allowed = "a number of milliseconds above 0";

@@ -196,6 +196,12 @@ fn validation_names_the_option_and_the_range() {
         (Config::v9().max_udp_peers(0), "maxUdpPeers"),
         (Config::v9().accept_backlog(0), "acceptBacklog"),
         (Config::v9().message_timeout(Duration::ZERO), "messageTimeout"),
+        (
+            Config::v9().tcp_keep_alive(Duration::ZERO),
+            "option tcpKeepAlive cannot be 0; allowed is a number of milliseconds",
+        ),
+        (Config::v9().tcp_keep_alive(Duration::from_millis(999)), "tcpKeepAlive cannot be 999;"),
+        (Config::v9().tcp_keep_alive(Duration::from_millis(32_767_001)), "from 1000 to 32767000, or false"),
         (Config::v9().udp_peer_expiry(Duration::ZERO), "udpPeerExpiry"),
         (Config::v9().retry(Duration::from_secs(3_000_000)), "option retry cannot be 3000000000"),
         (Config::v9().id(""), "option id cannot be \"\""),
@@ -424,6 +430,7 @@ fn any_config() -> impl Strategy<Value = Config> {
         config.interface.local_address = numbers.3.map(|number| std::net::IpAddr::from(number.to_be_bytes()));
         config.retry = Duration::from_millis(times.0);
         config.message_timeout = times.1.map(Duration::from_micros);
+        config.tcp_keep_alive = times.1.map(|time| Duration::from_millis(1000 + time % 32_766_001));
         config.stop_retrying = match choices.0 {
             0 => StopRetrying::No,
             1 => StopRetrying::Yes,

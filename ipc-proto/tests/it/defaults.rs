@@ -23,7 +23,8 @@ const V14_FAST_DIFFERS: [(&str, &str); 5] = [
 ];
 
 /// Options that no version of node-ipc has.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
+    "tcpKeepAlive",
     "maxGroups",
     "slowConsumer",
     "backoff",
