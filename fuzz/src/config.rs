@@ -10,7 +10,7 @@ use crate::input::Input;
 use crate::json_text;
 
 /// Every option by its JSON name; compared with what is written by the crate.
-pub(crate) const OPTIONS: [&str; 46] = [
+pub(crate) const OPTIONS: [&str; 47] = [
     "appspace",
     "socketRoot",
     "id",
