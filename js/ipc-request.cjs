@@ -20,9 +20,24 @@ function onRequest(target, name, answer) {
             reply.error = {code: String(code ?? 'ERR_IPC_HANDLER'), message, data};
         }
         // Whoever has asked may be gone by now.
-        if (!socket || !socket.destroyed) emit(target, socket, '$reply', reply);
+        if (socket && socket.destroyed) return;
+        const send = (reply) => emit(target, socket, '$reply', reply);
+        try {
+            send(reply);
+        } catch (cause) {
+            // What is no JSON, a circle or a BigInt, or is too large here.
+            const error = {code: 'ERR_IPC_RESULT', message: `the result cannot be written: ${cause.message}`};
+            try {
+                send({$reply: token, error});
+            } catch (error) {
+                process.emitWarning(`the request ${JSON.stringify(name)} could not be answered: ${error.message}`);
+            }
+        }
     });
 }
+
+const disconnected = () =>
+    Object.assign(new Error('the connection ended before a reply came'), {code: 'ERR_IPC_DISCONNECTED'});
 
 const tables = new WeakMap();
 
@@ -45,8 +60,7 @@ function waiting(target) {
             error ? reject(Object.assign(new Error(error.message), {code: error.code, data: error.data})) : resolve(result));
     });
     const gone = (socket) => {
-        const error = Object.assign(new Error('the connection ended before a reply came'), {code: 'ERR_IPC_DISCONNECTED'});
-        for (const token of [...table.asked.keys()]) end(token, socket, ({reject}) => reject(error));
+        for (const token of [...table.asked.keys()]) end(token, socket, ({reject}) => reject(disconnected()));
     };
     target.on('disconnect', () => gone(undefined));
     target.on('socket.disconnected', gone);
@@ -56,7 +70,10 @@ function waiting(target) {
 // Asks for something, of the client `socket` where the target is a server: a promise of the result. It rejects with the
 // peer's error, and with a `code` of its own after `timeout` ms or when the connection ends.
 function request(target, name, params, {timeout = 10_000, socket} = {}) {
+    if (typeof name !== 'string') throw new TypeError('the name of a request must be a string');
     const table = waiting(target);
+    // What is emitted now would be lost in silence.
+    if ((socket || target.socket)?.destroyed) return Promise.reject(disconnected());
     const token = `${table.prefix}-${(table.next++).toString(16)}`;
     return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {

@@ -23,6 +23,14 @@ function answers(target) {
     onRequest(target, 'throws', () => {
         throw 'a string';
     });
+    onRequest(target, 'circle', () => {
+        const circle = {};
+        return (circle.of = circle);
+    });
+    onRequest(target, 'big', () => 10n);
+    onRequest(target, 'big data', () => {
+        throw Object.assign(new Error('too big'), {data: 10n});
+    });
     target.on('sum', (data) => say(`seen ${typeof data.$request} ${JSON.stringify(data.params)}`));
 }
 
@@ -48,6 +56,8 @@ if (role === 'server') {
             say(`all ${await told(Promise.all([3, 1, 2].map((n) => request(world, 'wait', n))))}`);
             say(`back ${await told(request(world, 'ask me back', [4, 5]))}`);
             say(`cut ${await told(request(world, 'cut', 1))}`);
+            say(`after ${await told(request(world, 'sum', [1], {timeout: 60_000}))}`);
+            say(`nameless ${await told(Promise.resolve().then(() => request(world)))}`);
             ipc.disconnect('world');
             say('done');
         });

@@ -48,6 +48,13 @@ async fn our_client(version: Version) {
     assert_eq!(failure.data::<Vec<u8>>().expect("its data"), [1, 0]);
     let error = soon("a reply", client.request::<u8>("throws", &())).await.expect_err("an error");
     assert_eq!(error.failure().expect("a failure").to_string(), "a string (ERR_IPC_HANDLER)");
+    // What cannot be written is an error as well, and ends nobody.
+    for name in ["circle", "big", "big data"] {
+        let error = soon("a reply", client.request::<u8>(name, &())).await.expect_err("no JSON");
+        let failure = error.failure().unwrap_or_else(|| panic!("{name}: {error}"));
+        assert_eq!(failure.code(), "ERR_IPC_RESULT", "{name}: {failure}");
+        assert!(failure.to_string().starts_with("the result cannot be written: "), "{name}: {failure}");
+    }
     // What it throws becomes an error, whatever it is.
     let error = soon("a reply", client.request::<u8>("sum", &1)).await.expect_err("an error");
     assert!(error.failure().is_some(), "{error}");
@@ -100,6 +107,9 @@ async fn our_server(version: Version) {
         ("all ", "[3,1,2]"),
         ("back ", "9"),
         ("cut ", "ERR_IPC_DISCONNECTED the connection ended before a reply came undefined"),
+        // At once, and not after a minute.
+        ("after ", "ERR_IPC_DISCONNECTED the connection ended before a reply came undefined"),
+        ("nameless ", "undefined the name of a request must be a string undefined"),
     ];
     for (start, said) in expected {
         let heard;
