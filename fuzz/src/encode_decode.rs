@@ -217,7 +217,7 @@ impl Sender<'_> {
         let is_valid = |text: Option<&str>| text.is_none_or(|text| serde_json::from_str::<IgnoredAny>(text).is_ok());
         match error {
             EmitError::Closed => assert!(self.closed),
-            EmitError::Full { pending: told, length, limit } => {
+            EmitError::Full { pending: told, length, limit, .. } => {
                 assert_eq!((*told, *limit), (pending, self.outbound.limit()));
                 assert!(pending > 0 && pending + length > *limit && !self.outbound.has_room(*length));
             }

@@ -126,7 +126,7 @@ fn an_unknown_name_and_a_payload_that_does_not_fit_are_told_apart() {
     );
     assert_eq!(
         decode("joined", Some("7")).unwrap_err(),
-        "the data of event \"joined\" does not fit the requested type: expected a string (line 1, column 1)"
+        "the data of event \"joined\" does not fit the requested type: expected a string, found a number (line 1, column 1)"
     );
     assert_eq!(
         decode("joined", None).unwrap_err(),

@@ -1,5 +1,6 @@
 //! What can go wrong, one small type per operation.
 
+use crate::client::EndReason;
 use ipc_proto::{Endpoint, Malformed, ProtocolError, RefuseReason, Unsent};
 use std::fmt;
 use std::io;
@@ -18,7 +19,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[non_exhaustive]
 pub enum ConnectionError {
     /// An attempt to connect failed.
-    #[error("cannot connect to {endpoint}: {source}")]
+    #[error("cannot connect to {endpoint}: {source}{}", advice(endpoint, source))]
     Connect {
         /// Where to.
         endpoint: Endpoint,
@@ -188,8 +189,17 @@ pub enum ConnectError {
     /// No async runtime was found.
     #[error("no async runtime here: {0}")]
     Runtime(#[source] io::Error),
-    /// The client gave up: `maxRetries`, `stopRetrying` or a `disconnect` ended it before it was connected.
-    #[error("gave up connecting to {endpoint}{}", last.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    /// The client has ended, or is about to: it was closed, or something else than `maxRetries` ended it. It does not connect
+    /// again.
+    #[error("the client of {endpoint} has ended, {}; make a new one to connect again", reason.words())]
+    Ended {
+        /// Where to.
+        endpoint: Endpoint,
+        /// Why.
+        reason: EndReason,
+    },
+    /// The client gave up: `maxRetries` or `stopRetrying` allowed no further attempt.
+    #[error("gave up connecting to {endpoint}{}", last.as_ref().map(|error| told(endpoint, error)).unwrap_or_default())]
     GaveUp {
         /// Where to.
         endpoint: Endpoint,
@@ -197,6 +207,24 @@ pub enum ConnectError {
         #[source]
         last: Option<Arc<io::Error>>,
     },
+}
+
+fn told(endpoint: &Endpoint, error: &io::Error) -> String {
+    format!(": {error}{}", advice(endpoint, error))
+}
+
+/// What to look at when a connection could not be made.
+fn advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
+    match (endpoint, error.kind()) {
+        (Endpoint::Local(_), io::ErrorKind::NotFound) => {
+            "; its server has not started, or has another socketRoot, appspace or id"
+        }
+        (Endpoint::Local(_), io::ErrorKind::PermissionDenied) => {
+            "; the server's socketMode and socketGroup say who may connect"
+        }
+        (Endpoint::Local(_), io::ErrorKind::ConnectionRefused) => "; the server that made this socket has gone",
+        _ => "",
+    }
 }
 
 /// A server did not start.

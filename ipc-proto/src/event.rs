@@ -238,18 +238,25 @@ impl FromEvent for Message {
 pub struct DataError {
     name: Box<str>,
     absent: bool,
+    /// The payload is that of a request.
+    request: bool,
     source: serde_json::Error,
 }
 
 impl DataError {
-    pub(crate) fn new(name: &str, absent: bool, source: serde_json::Error) -> Self {
-        Self { name: shortened(name), absent, source }
+    pub(crate) fn new(name: &str, data_json: Option<&str>, source: serde_json::Error) -> Self {
+        let request = data_json.is_some_and(crate::request::is_request);
+        Self { name: shortened(name), absent: data_json.is_none(), request, source }
     }
 
-    /// What was expected, as far as serde says: `expected a string`, ``missing field `id` ``. Nothing of the payload.
+    /// What was expected, as far as serde says, and what kind of value was found: `expected a string, found a number`,
+    /// ``missing field `id` ``. Nothing of the payload.
     #[must_use]
     pub fn expected(&self) -> Option<String> {
-        expectation(&self.source.to_string()).map(str::to_owned)
+        let text = self.source.to_string();
+        let expected = expectation(&text)?;
+        let found = found(&text).filter(|_| !self.absent);
+        Some(found.map_or_else(|| expected.to_owned(), |found| format!("{expected}, found {found}")))
     }
 
     /// Whether the event had no payload at all, which was read as `null`.
@@ -269,10 +276,11 @@ impl fmt::Display for Misfit<'_> {
         }
         match (absent, source.line()) {
             (true, _) => f.write_str(" (there is none, which was read as null)"),
-            // serde knows no place of what a type's own code refuses.
-            (false, 0) => Ok(()),
+            // serde knows no place of what a type's own code refuses, and none of a value as a whole.
+            (false, line) if line == 0 || source.column() == 0 => Ok(()),
             (false, line) => write!(f, " (line {line}, column {})", source.column()),
-        }
+        }?;
+        if self.0.request { f.write_str("; it came as a request, which `on_request` answers") } else { Ok(()) }
     }
 }
 
@@ -280,7 +288,11 @@ impl fmt::Display for Misfit<'_> {
 fn expectation(text: &str) -> Option<&str> {
     // serde_json ends every text with the place.
     let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
-    let own = ["missing field ", "duplicate field "];
+    // An array with more elements than the type has.
+    if text == "trailing characters" {
+        return Some("expected fewer elements");
+    }
+    let own = ["missing field ", "duplicate field ", "number out of range", "recursion limit exceeded"];
     if own.iter().any(|start| text.starts_with(start)) {
         return Some(text);
     }
@@ -291,13 +303,27 @@ fn expectation(text: &str) -> Option<&str> {
     Some(&text[at + 2..])
 }
 
+/// The kind of value that serde met, without the value.
+fn found(text: &str) -> Option<&'static str> {
+    let kind = text.strip_prefix("invalid type: ")?.split([' ', ',']).next()?;
+    Some(match kind {
+        "null" => "null",
+        "boolean" => "true or false",
+        "integer" | "floating" => "a number",
+        "string" => "a string",
+        "sequence" => "an array",
+        "map" => "an object",
+        _ => return None,
+    })
+}
+
 pub(crate) fn parse_data<T: DeserializeOwned>(name: &str, data_json: Option<&str>) -> Result<T, DataError> {
     let text = data_json.unwrap_or("null");
     let parsed = serde_json::from_str(text).or_else(|error| match without_lone_surrogates(text) {
         Cow::Owned(replaced) => serde_json::from_str(&replaced),
         Cow::Borrowed(_) => Err(error),
     });
-    parsed.map_err(|source| DataError::new(name, data_json.is_none(), source))
+    parsed.map_err(|source| DataError::new(name, data_json, source))
 }
 
 /// Whether JavaScript takes a value, given as JSON text, for true.

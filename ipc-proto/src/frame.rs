@@ -16,17 +16,19 @@ pub enum EmitError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
     /// The queue is full: the peer reads more slowly than we write (node-ipc 14's `ERR_IPC_BACKPRESSURE`). Wait for
-    /// room, drop the event, or raise `maxPendingBytes`.
+    /// room, drop the event, or raise the `option`.
     #[error(
-        "the outbound queue is full: {pending} bytes wait, this event has {length}, maxPendingBytes allows {limit}; wait for room or raise it"
+        "the outbound queue is full: {pending} bytes wait, this event has {length}, {option} allows {limit}; wait for room or raise it"
     )]
     Full {
         /// Bytes queued and not yet taken by the operating system.
         pending: usize,
         /// Bytes of the refused frame.
         length: usize,
-        /// `maxPendingBytes`, or `maxOfflineBytes` while offline.
+        /// What the option allows.
         limit: usize,
+        /// `maxPendingBytes`, or `maxOfflineBytes` of a client that is not connected.
+        option: &'static str,
     },
     /// The queue was full, and the policy [`SlowConsumer::Disconnect`](crate::SlowConsumer::Disconnect) has ended the
     /// connection for it.
@@ -42,7 +44,9 @@ pub enum EmitError {
         limit: usize,
     },
     /// There is no connection at the moment, and the offline policy is to refuse.
-    #[error("not connected: the offline policy `refuse` takes no events until the client is connected again")]
+    #[error(
+        "not connected: await `connect()` first, or set the option `offline` to \"buffer\" to have events wait for a connection"
+    )]
     NotConnected,
     /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
     /// or has stopped.

@@ -103,7 +103,7 @@ fn frame(settings: &Settings, number: usize, input: &mut Input<'_>) -> Option<Fr
 fn refused(error: &EmitError, closed: bool, queued: usize, most: usize) {
     match error {
         EmitError::Closed => assert!(closed),
-        EmitError::Full { pending, length, limit } => {
+        EmitError::Full { pending, length, limit, .. } => {
             assert_eq!((*pending, *limit), (queued, most));
             assert!(*pending > 0 && pending + length > *limit);
         }

@@ -30,7 +30,7 @@ pub async fn a_full_queue_refuses_an_emit_and_lets_a_send_wait<R: Runtime>(stage
         }
     })
     .await;
-    let EmitError::Full { pending, length, limit } = error else { panic!("{error}") };
+    let EmitError::Full { pending, length, limit, .. } = error else { panic!("{error}") };
     assert!(pending + length > limit && limit == 200_000, "{error}");
     let last = (emitted, &ballast);
     let mut sending = pin!(client.send("last", &last));

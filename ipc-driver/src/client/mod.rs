@@ -231,15 +231,24 @@ impl<R: Runtime> Client<R> {
     ///
     /// # Errors
     ///
-    /// [`ConnectError::GaveUp`] if the client came to its end before it was connected.
+    /// [`ConnectError::GaveUp`] if no attempt succeeded and none is left; [`ConnectError::Ended`] of a client that has ended
+    /// otherwise, or does while it waits. A client that has ended does not connect again, whether it was connected or not.
     pub async fn connect(&self) -> Result<(), ConnectError> {
         self.start();
         let shared = self.shared();
-        if shared.first.wait().await {
+        let has_ended = matches!(self.state(), ConnectionState::Closing | ConnectionState::Ended { .. });
+        if shared.first.wait().await && !has_ended {
             return Ok(());
         }
-        let last = shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        Err(ConnectError::GaveUp { endpoint: shared.endpoint.clone(), last })
+        let endpoint = shared.endpoint.clone();
+        match self.state() {
+            ConnectionState::Ended { reason: EndReason::GaveUp, .. } => {
+                let last = shared.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                Err(ConnectError::GaveUp { endpoint, last })
+            }
+            ConnectionState::Ended { reason, .. } => Err(ConnectError::Ended { endpoint, reason }),
+            _ => Err(ConnectError::Ended { endpoint, reason: EndReason::Closed }),
+        }
     }
 
     /// Looks host names up by `lookup` instead of the runtime's resolver, from the next attempt on (`interface.lookup` in

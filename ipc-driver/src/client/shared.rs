@@ -152,9 +152,10 @@ impl Shared {
     pub(super) fn end(&self, reason: EndReason) {
         self.link.close(CloseOrder::Abort);
         self.session.finish();
-        self.first.set(false);
         let unsent = self.lock_core().unsent();
         self.status.end(reason);
+        // Whoever waits for it looks at the reason.
+        self.first.set(false);
         self.ended.set(unsent);
         self.outlet.close();
         // They may hold an emitter, which holds them.

@@ -81,6 +81,17 @@ pub enum EndReason {
     Aborted,
 }
 
+impl EndReason {
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Closed => "as it was closed",
+            Self::GaveUp => "as maxRetries or stopRetrying allowed no further attempt",
+            Self::Protocol => "as the server broke the protocol",
+            Self::Aborted => "as a handler has panicked or its runtime has ended",
+        }
+    }
+}
+
 /// The states of a client, the latest only: [`Client::states`](crate::Client::states).
 ///
 /// A stream that begins with the state there is, and gives another one whenever it has changed since; who looks rarely misses

@@ -197,13 +197,18 @@ pub(super) fn refusal(reason: &CertificateError) -> String {
         CertificateError::NotValidYetContext { time, not_before } => {
             format!("the certificate is valid from {} on, and it is {} (NotValidYet)", date(*not_before), date(*time))
         }
+        // (With the dates at hand it is `ExpiredContext`.)
+        CertificateError::Expired => {
+            "the certificate is valid at no time: its last day lies before its first (Expired); make another one".into()
+        }
         reason => reason.to_string(),
     }
 }
 
-/// `DnsName("localhost")` without what TLS calls it.
+/// `DnsName("localhost")` and `IpAddress(127.0.0.1)` without what TLS calls them.
 fn plain_name(name: &str) -> &str {
-    name.split_once("(\"").and_then(|(_, rest)| rest.strip_suffix("\")")).unwrap_or(name)
+    let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.map_or(name, |inner| inner.trim_matches('"'))
 }
 
 /// A time as `2026-11-27 06:30:00 UTC`.
@@ -234,6 +239,13 @@ fn meaning(alert: AlertDescription) -> String {
     let meaning = match alert {
         AlertDescription::CertificateRequired => "it asks for a client certificate: set tls.private and tls.public",
         AlertDescription::UnknownCA => "it does not trust our certificate",
+        AlertDescription::BadCertificate => "it refuses our certificate, often because that is for another name",
+        AlertDescription::CertificateExpired => {
+            "to it our certificate has expired or is not valid yet: look at both clocks"
+        }
+        AlertDescription::CertificateRevoked => "to it our certificate has been revoked",
+        AlertDescription::CertificateUnknown | AlertDescription::UnsupportedCertificate => "it refuses our certificate",
+        AlertDescription::AccessDenied => "it knows our certificate and does not let it in",
         AlertDescription::ProtocolVersion => "it speaks no version of TLS that is spoken here, 1.2 or 1.3",
         other => return format!("alert {other:?}"),
     };
@@ -319,7 +331,7 @@ mod tests {
             refusal(&CertificateError::NotValidForNameContext { expected: expected.clone(), presented })
         };
         let text = told(&["DnsName(\"example.test\")", "IpAddress(127.0.0.1)"]);
-        assert!(text.contains("not for \"localhost\", but for example.test, IpAddress(127.0.0.1)"), "{text}");
+        assert!(text.contains("not for \"localhost\", but for example.test, 127.0.0.1"), "{text}");
         assert!(text.contains("tls.servername"), "{text}");
         assert!(told(&[]).contains("but for no name at all"));
     }

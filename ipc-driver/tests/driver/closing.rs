@@ -452,3 +452,43 @@ fn a_shutdown_that_is_dropped_at_once_has_ended_the_server_all_the_same() {
     assert!(!server.is_listening() && server.is_empty());
     assert!(!client.is_connected());
 }
+
+#[test]
+fn a_client_that_has_ended_says_so_when_it_is_to_connect() {
+    let runtime = Fake::new(21);
+    let server = serve(&runtime, config());
+    let says = |client: &FakeClient| runtime.block_on(client.connect()).unwrap_err().to_string();
+    let closed = "the client of tcp:127.0.0.1:8000 has ended, as it was closed; make a new one to connect again";
+
+    let connected = connect(&runtime, config());
+    assert!(runtime.block_on(connected.connect()).is_ok(), "again is no error");
+    runtime.block_on(connected.close()).unwrap();
+    assert_eq!(says(&connected), closed);
+
+    let disconnected = connect(&runtime, config());
+    disconnected.disconnect();
+    assert_eq!(says(&disconnected), closed);
+    runtime.run();
+    assert_eq!(says(&disconnected), closed);
+
+    let never = client(&runtime, config());
+    runtime.block_on(never.close()).unwrap();
+    assert_eq!(says(&never), closed);
+
+    // One that was connected, and later gave up.
+    let late = connect(&runtime, config().max_retries(0));
+    server.abort();
+    runtime.advance(SECOND);
+    assert!(late.is_destroyed());
+    assert!(says(&late).starts_with("gave up connecting to tcp:127.0.0.1:8000"), "{}", says(&late));
+
+    // And one that is closed while somebody waits for it.
+    let waiting = client(&runtime, config());
+    let (asked, log) = (waiting.clone(), Log::default());
+    let to = log.clone();
+    runtime.spawn(async move { to.push(asked.connect().await.unwrap_err().to_string()) });
+    runtime.run();
+    waiting.disconnect();
+    runtime.run();
+    assert_eq!(log.take(), [closed]);
+}

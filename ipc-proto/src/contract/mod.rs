@@ -141,7 +141,7 @@ fn decode<C: Contract>(name: &str, data_json: Option<&str>) -> Result<C, Contrac
     match parsed {
         Ok(Some(event)) => Ok(event),
         Ok(None) => Err(ContractError::unknown::<C>(name)),
-        Err(source) => Err(ContractError::Data(DataError::new(name, data_json.is_none(), source))),
+        Err(source) => Err(ContractError::Data(DataError::new(name, data_json, source))),
     }
 }
 

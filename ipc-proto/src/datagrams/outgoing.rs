@@ -245,7 +245,10 @@ impl DatagramOutbound {
                 self.end += length;
                 return Ok(());
             }
-            Ok(length) => EmitError::Full { pending, length: length + COST, limit: self.limit },
+            Ok(length) => {
+                let (length, limit) = (length + COST, self.limit);
+                EmitError::Full { pending, length, limit, option: "maxPendingBytes" }
+            }
             Err(error) => error.into(),
         };
         self.bytes.truncate(self.end);

@@ -57,7 +57,8 @@ impl Outbound {
     #[cold]
     pub(super) fn overflow(&mut self, length: usize) -> Result<bool, EmitError> {
         let (pending, limit) = (self.pending(), self.limit);
-        let full = EmitError::Full { pending, length, limit };
+        let option = if self.connected { "maxPendingBytes" } else { "maxOfflineBytes" };
+        let full = EmitError::Full { pending, length, limit, option };
         match self.policy {
             _ if self.patient => Err(full),
             SlowConsumer::DropOldest => self.make_room(length).then_some(true).ok_or(full),

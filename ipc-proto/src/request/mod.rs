@@ -11,6 +11,7 @@ mod wire;
 
 pub use failure::{Failure, JsonText};
 pub use options::RequestOptions;
+pub(crate) use wire::is_request;
 pub use wire::{IncomingRequest, MAX_TOKEN, REPLY_EVENT, Reply, ReplyBody, ReplyError, RequestBody};
 
 use serde::{Serialize, Serializer};

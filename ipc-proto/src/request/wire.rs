@@ -58,6 +58,11 @@ impl<'a> ReplyBody<'a, ()> {
     }
 }
 
+/// Whether the payload of an event is that of a request.
+pub(crate) fn is_request(data: &str) -> bool {
+    IncomingRequest::find("", data).is_some()
+}
+
 /// A request among the received events.
 #[derive(Clone, Debug)]
 pub struct IncomingRequest<'a> {

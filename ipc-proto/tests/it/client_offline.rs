@@ -122,7 +122,7 @@ fn buffer_holds_max_offline_bytes_and_always_one_event() {
     emit(&mut driven, 2).unwrap();
     let refusal = emit(&mut driven, 3).unwrap_err();
     assert!(
-        matches!(refusal, EmitError::Full { pending, length, limit } if (pending, length, limit) == (2 * one, one, 2 * one))
+        matches!(refusal, EmitError::Full { pending, length, limit, option: "maxOfflineBytes" } if (pending, length, limit) == (2 * one, one, 2 * one))
     );
     assert!(refusal.is_temporary());
     driven.connect();

@@ -99,7 +99,7 @@ fn the_queue_counts_every_datagram_and_an_empty_one_takes_any() {
     udp.to(peer(1)).emit_raw(b"12345678").unwrap();
     assert_eq!(udp.pending(), 64 + 72);
     let error = udp.to(peer(1)).emit_raw(b"1").unwrap_err();
-    assert!(matches!(error, EmitError::Full { pending: 136, length: 65, limit: 200 }), "{error:?}");
+    assert!(matches!(error, EmitError::Full { pending: 136, length: 65, limit: 200, .. }), "{error:?}");
     assert_eq!(drain(&mut udp), [(1, String::new()), (1, "12345678".into())]);
     udp.to(peer(1)).emit_raw(&[b'x'; 1000]).unwrap();
     assert!(matches!(udp.to(peer(1)).emit_raw(b""), Err(EmitError::Full { .. })));

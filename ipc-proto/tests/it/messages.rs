@@ -120,9 +120,13 @@ fn an_error_says_what_was_expected_and_nothing_of_the_payload() {
     }
     let person = |data: &str| event(&format!(r#"{{"type":"a","data":{data}}}"#)).data::<Person>().unwrap_err();
     for (data, expected) in [
-        (r#""secret, expected a secret""#, Some("expected struct Person")),
-        (r#"{"name":7}"#, Some("expected a string")),
-        (r#"{"name":["secret"]}"#, Some("expected a string")),
+        (r#""secret, expected a secret""#, Some("expected struct Person, found a string")),
+        (r#"{"name":7}"#, Some("expected a string, found a number")),
+        (r#"{"name":["secret"]}"#, Some("expected a string, found an array")),
+        (r#"{"name":null}"#, Some("expected a string, found null")),
+        (r#"{"name":{"secret":1}}"#, Some("expected a string, found an object")),
+        (r#"{"name":true}"#, Some("expected a string, found true or false")),
+        (r#"["x",null,"secret"]"#, Some("expected fewer elements")),
         (r#"{}"#, Some("missing field `name`")),
         (r#"{"secret":1}"#, Some("expected `name` or `kind`")),
         (r#"{"name":"x","kind":"secret`, expected secret"}"#, Some("expected `Cat` or `Dog`")),
@@ -131,6 +135,14 @@ fn an_error_says_what_was_expected_and_nothing_of_the_payload() {
         assert_eq!(error.expected().as_deref(), expected, "{data}");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
+    let error = event(r#"{"type":"a","data":300}"#).data::<u8>().unwrap_err();
+    assert_eq!(error.expected().as_deref(), Some("expected u8"));
+    let error = event(r#"{"type":"a","data":[1,2,3]}"#).data::<(u8, u8)>().unwrap_err();
+    assert!(error.to_string().ends_with("requested type: expected fewer elements (line 1, column 6)"), "{error}");
+    // Somebody asks, where an ordinary handler hears.
+    let error = event(r#"{"type":"a","data":{"$request":"t","params":"secret"}}"#).data::<String>().unwrap_err();
+    let told = "expected a string, found an object; it came as a request, which `on_request` answers";
+    assert!(error.to_string().ends_with(told), "{error}");
     let error = event(r#"{"type":"a","data":"secret"}"#).data::<Quoting>().unwrap_err();
     assert_eq!(error.expected(), None);
     assert!(!error.to_string().contains("secret"), "{error}");

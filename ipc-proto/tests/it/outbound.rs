@@ -58,7 +58,7 @@ fn a_full_queue_refuses_and_says_by_how_much() {
     assert!(out.has_room(frame_of(10)) && !out.has_room(frame_of(11)));
     let refusal = out.emit("m", &"x".repeat(11)).unwrap_err();
     assert!(refusal.is_temporary());
-    let EmitError::Full { pending, length, limit } = refusal else { panic!("{refusal}") };
+    let EmitError::Full { pending, length, limit, .. } = refusal else { panic!("{refusal}") };
     assert_eq!((pending, length, limit), (frame_of(10), frame_of(11), 2 * frame_of(10)));
     out.emit("m", &"y".repeat(10)).unwrap();
     assert_eq!(out.pending(), out.limit());
@@ -225,7 +225,7 @@ fn a_raw_connection_sends_bytes_as_they_are_and_no_events() {
     out.emit_raw(b"\x00\xff").unwrap();
     out.emit_raw(b"").unwrap();
     out.emit_raw(b"\x0c").unwrap();
-    assert!(matches!(out.emit_raw(b"12345678"), Err(EmitError::Full { pending: 3, length: 8, limit: 10 })));
+    assert!(matches!(out.emit_raw(b"12345678"), Err(EmitError::Full { pending: 3, length: 8, limit: 10, .. })));
     assert!(matches!(out.emit("m", &1), Err(EmitError::WrongMode { .. })));
     assert_eq!(written(&mut out), b"\x00\xff\x0c");
 }

@@ -69,7 +69,7 @@ fn full(policy: SlowConsumer) -> Outbound {
 fn refuse_is_the_default_and_takes_nothing() {
     assert_eq!(settings(Config::v9()).config().slow_consumer, SlowConsumer::Refuse);
     let mut outbound = full(SlowConsumer::Refuse);
-    assert!(matches!(emit(&mut outbound, 10), Err(EmitError::Full { pending: 300, length: 30, limit: 300 })));
+    assert!(matches!(emit(&mut outbound, 10), Err(EmitError::Full { pending: 300, length: 30, limit: 300, .. })));
     assert_eq!((outbound.counters().refused.full, outbound.counters().lost.total()), (1, Loss::default()));
     assert_eq!(numbers(&drain(&mut outbound, &mut Transmit::new())), (0..10).collect::<Vec<_>>());
 }
@@ -168,7 +168,7 @@ fn drop_newest_succeeds_and_drops() {
 fn disconnect_gives_the_connection_up_once() {
     let mut outbound = full(SlowConsumer::Disconnect);
     assert!(!outbound.has_overflowed());
-    assert!(matches!(emit(&mut outbound, 10), Err(EmitError::TooSlow { pending: 300, length: 30, limit: 300 })));
+    assert!(matches!(emit(&mut outbound, 10), Err(EmitError::TooSlow { pending: 300, length: 30, limit: 300, .. })));
     assert!(outbound.has_overflowed() && outbound.is_closed());
     assert!(matches!(emit(&mut outbound, 11), Err(EmitError::Closed)));
     let unsent = outbound.end(Transmit::new());
