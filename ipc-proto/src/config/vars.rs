@@ -165,6 +165,7 @@ mod tests {
             ("", "maxRetries", "MAX_RETRIES"),
             ("", "IPType", "IP_TYPE"),
             ("", "id", "ID"),
+            ("", "peerID", "PEER_ID"),
             ("", "maxUdpPeers", "MAX_UDP_PEERS"),
             ("", "logInColor", "LOG_IN_COLOR"),
             ("interface", "localAddress", "INTERFACE_LOCAL_ADDRESS"),

@@ -185,6 +185,18 @@ fn text_that_is_no_object_is_refused() {
 }
 
 #[test]
+fn the_ends_of_a_range_belong_to_it() {
+    let largest = Config::v9().max_message_size(i32::MAX as usize);
+    let longest = Config::v9().retry(Duration::from_millis(i32::MAX as u64));
+    let shortest = Config::v9().tcp_keep_alive(Duration::from_secs(1));
+    let latest = Config::v9().tcp_keep_alive(Duration::from_secs(32_767));
+    for config in [largest, longest, shortest, latest, Config::v9().max_message_size(1)] {
+        config.build(&host()).unwrap();
+    }
+    assert!(Config::v9().max_message_size(i32::MAX as usize + 1).build(&host()).is_err());
+}
+
+#[test]
 fn validation_names_the_option_and_the_range() {
     let cases = [
         (Config::v9().max_message_size(0), "option maxMessageSize cannot be 0; allowed is a whole number from 1"),
@@ -353,6 +365,9 @@ fn private_keys_stay_out_of_debug_and_errors() {
     let config = Config::v9().tls(TlsOptions::new().key(pem).cert("-----CERT").ca("-----CA"));
     let shown = format!("{config:?} {:?}", config.clone().build(&host()).unwrap());
     assert!(!shown.contains("secret") && !shown.contains("-----"), "{shown}");
+    for part in ["Config", "Settings", "id: \"", "socket_root: ", "platform: Linux"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
     let error = refusal(&json!({"tls": {"key": [pem]}}));
     assert!(!error.contains("secret"), "{error}");
     let error = refusal(&json!({"tls": {"ca": {"pem": pem}}}));
@@ -363,8 +378,9 @@ fn private_keys_stay_out_of_debug_and_errors() {
 fn one_file_or_many_may_be_trusted() {
     let one = read(&json!({"tls": {"trustedConnections": "a.pem", "ca": "x"}}));
     assert_eq!(one.tls, Some(TlsOptions::new().trusted_connection("a.pem").ca("x")));
-    let many = read(&json!({"tls": {"trustedConnections": ["a.pem", "b.pem"], "serverName": "s"}}));
-    let tls = TlsOptions::new().trusted_connection("a.pem").trusted_connection("b.pem");
+    let many =
+        read(&json!({"tls": {"trustedConnections": ["a.pem", "b.pem"], "serverName": "s", "dhparam": "dh.pem"}}));
+    let tls = TlsOptions::new().trusted_connection("a.pem").trusted_connection("b.pem").dhparam("dh.pem");
     assert_eq!(many.tls, Some(tls.server_name("s")));
 }
 

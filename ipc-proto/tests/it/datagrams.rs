@@ -273,7 +273,7 @@ fn a_datagram_that_is_not_drained_is_discarded_and_counted() {
     assert!(matches!(received.next(), Some(DatagramEvent::Peer(_))));
     assert!(matches!(received.next(), Some(DatagramEvent::Event(_))));
     drop(received);
-    assert_eq!(udp.counters().discarded, 2);
+    assert_eq!((udp.counters().discarded, udp.counters().unfinished_dropped), (2, 0));
     assert_eq!(udp.unfinished_bytes(), 4, "the stream of that sender stays in step");
     let rest = b"pe\":\"m\",\"data\":4}\x0c";
     assert_eq!(receive(&mut udp, now, peer(1), rest), ["m=4"]);
@@ -282,7 +282,14 @@ fn a_datagram_that_is_not_drained_is_discarded_and_counted() {
     let mut received = udp.handle_datagram(now, peer(1), b"junk\x0cjunk\x0c");
     while !matches!(received.next(), Some(DatagramEvent::Malformed(_))) {}
     drop(received);
-    assert_eq!((udp.counters().discarded, udp.peer_count()), (1, 0));
+    assert_eq!((udp.counters().discarded, udp.counters().unfinished_dropped, udp.peer_count()), (1, 0, 0));
+
+    // What is behind the whole messages is dropped as well, where the sender is.
+    let mut udp = datagrams(Config::v14_fast());
+    let mut received = udp.handle_datagram(now, peer(1), b"junk\x0cjunk\x0cju");
+    while !matches!(received.next(), Some(DatagramEvent::Malformed(_))) {}
+    drop(received);
+    assert_eq!((udp.counters().discarded, udp.counters().unfinished_dropped), (1, 1));
 
     let mut udp = datagrams(Config::v9().raw_buffer(true));
     drop(udp.handle_datagram(now, peer(1), b"bytes"));

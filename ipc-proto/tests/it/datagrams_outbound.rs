@@ -116,8 +116,10 @@ fn what_is_being_sent_counts_until_it_is_sent() {
     assert!(matches!(udp.to(peer(1)).emit_raw(b"4"), Err(EmitError::Full { pending: 195, .. })));
     transmit.advance();
     assert!(udp.poll_transmit(&mut transmit));
-    assert_eq!(udp.pending(), 130);
+    assert_eq!((udp.pending(), udp.counters().pending), (130, 2));
+    assert_eq!(format!("{transmit:?}"), "DatagramTransmit { left: 2, .. }");
     udp.to(peer(1)).emit_raw(b"4").unwrap();
+    assert_eq!((udp.counters().pending, udp.counters().datagrams), (3, 4));
     assert!(!udp.wants_transmit(), "not before the others are sent");
     let unsent = udp.end(transmit);
     assert_eq!((unsent.messages, unsent.bytes), (3, 3));
