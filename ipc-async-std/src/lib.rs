@@ -17,6 +17,14 @@
 //!
 //! # Sixty seconds
 //!
+//! In `Cargo.toml`, beside a clone of the repository that is called `ipc`:
+//!
+//! ```toml
+//! [dependencies]
+//! ipc-async-std = { path = "../ipc/ipc-async-std" }
+//! async-std = { version = "1", features = ["attributes"] }
+//! ```
+//!
 //! A server. `Config::new("world")` makes it the service `world`, found at `/tmp/app.world`:
 //!
 //! ```no_run
@@ -58,9 +66,29 @@
 //! }
 //! ```
 //!
+//! With an attribute `main` is `async`, as in programs on `ipc-tokio`; timers are the runtime's, and Ctrl-C comes by the crate
+//! [async-signal](https://docs.rs/async-signal):
+//!
+//! ```no_run
+//! use ipc_async_std::{Client, Config};
+//! use std::time::Duration;
+//!
+//! #[async_std::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let client = Client::connect_to("world", Config::new("hello")).await?;
+//!     for number in 0..3 {
+//!         client.emit("message", &format!("hello {number}"))?;
+//!         async_std::task::sleep(Duration::from_secs(1)).await;
+//!     }
+//!     client.close().await?;
+//!     Ok(())
+//! }
+//! ```
+//!
 //! # Handlers, or a stream of events
 //!
-//! A handler is a closure for one event name. It runs inline, on the task that reads the connection, and must not block. What no
+//! A handler is a closure for one event name. It runs inline, on the task that reads the connection, and must not block. What it
+//! takes owns its data, `String` and not `&str`: else the compiler says "implementation of `Deserialize` is not general enough". What no
 //! handler takes comes to the stream, in order, and so does the lifecycle of connections; a full stream slows its peers down
 //! and drops nothing.
 //!
@@ -158,11 +186,109 @@ pub use ipc_driver::api::*;
 pub use ipc_driver::rustls;
 pub use runtime::AsyncStd;
 
-/// A reconnecting client on async-std.
+/// A reconnecting client, on async-std.
+///
+/// ```
+/// use ipc_async_std::{Client, Config, Server};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async_std::task::block_on(async {
+/// let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("world"))?;
+/// server.on_request("double", |_peer, number: u32| Ok::<_, String>(2 * number));
+/// server.start().await?;
+///
+/// let client = Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("hello"))?;
+/// client.on_error(|error| eprintln!("{error}"));
+/// client.connect().await?; // tries until the server is there
+/// client.emit("message", "hello")?;
+/// assert_eq!(client.request::<u32>("double", &21).await?, 42);
+/// client.close().await?; // sends what is queued first
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+///
+#[doc = include_str!("handles/client.md")]
 pub type Client = ipc_driver::Client<AsyncStd>;
-/// A server on async-std.
+/// A server, on async-std.
+///
+/// ```
+/// use ipc_async_std::{Client, ClientEvent, Config, Server};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async_std::task::block_on(async {
+/// let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("world"))?; // 0: the system chooses a port
+/// server.on_error(|peer, error| eprintln!("peer {}: {error}", peer.id()));
+/// server.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+/// server.start().await?;
+/// println!("listening at {}", server.local_endpoint());
+///
+/// let client = Client::connect_to_net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("hello")).await?;
+/// let mut events = client.events();
+/// client.emit("message", "hello")?;
+/// while let Some(event) = events.recv().await {
+///     let ClientEvent::Message(message) = event else { continue };
+///     assert_eq!(message.data::<String>()?, "hello world!");
+///     break;
+/// }
+/// let report = server.shutdown(std::time::Duration::from_secs(5)).await;
+/// assert_eq!((report.clean, report.cut), (1, 0));
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+///
+#[doc = include_str!("handles/server.md")]
 pub type Server = ipc_driver::Server<AsyncStd>;
 /// A UDP socket that speaks events, on async-std.
+///
+/// ```
+/// use ipc_async_std::{Config, UdpEvent, UdpServer};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async_std::task::block_on(async {
+/// let world = UdpServer::udp4(Some("127.0.0.1"), Some(0), Config::new("world"))?;
+/// world.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+/// world.start().await?;
+///
+/// let hello = UdpServer::udp4(Some("127.0.0.1"), Some(0), Config::new("hello"))?;
+/// let mut events = hello.events();
+/// hello.start().await?;
+/// hello.emit_to(world.local_address().ok_or("it is started")?, "message", "hello")?;
+/// while let Some(event) = events.recv().await {
+///     let UdpEvent::Message(peer, message) = event else { continue };
+///     assert_eq!(message.data::<String>()?, "hello world!");
+///     assert_eq!(Some(peer.address()), world.local_address());
+///     break;
+/// }
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+///
+#[doc = include_str!("handles/udp_server.md")]
 pub type UdpServer = ipc_driver::UdpServer<AsyncStd>;
 /// An instance with its configuration, clients and server, on async-std.
+///
+/// ```
+/// use ipc_async_std::{Config, Ipc};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # async_std::task::block_on(async {
+/// let ipc = Ipc::new(Config::new("world").max_retries(3));
+/// let server = ipc.serve_net(Some("127.0.0.1"), Some(0))?;
+/// server.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+/// server.start().await?;
+///
+/// let client = ipc.connect_to_net("world", Some("127.0.0.1"), server.local_endpoint().port())?;
+/// client.connect().await?;
+/// assert!(ipc.of("world").is_some_and(|client| client.is_connected()));
+/// client.emit("message", "hello")?;
+/// client.close().await?;
+/// # Ok(())
+/// # })
+/// # }
+/// ```
+///
+#[doc = include_str!("handles/ipc.md")]
 pub type Ipc = ipc_driver::Ipc<AsyncStd>;

@@ -24,6 +24,16 @@
 //!
 //! # Sixty seconds
 //!
+//! In `Cargo.toml`, beside a clone of the repository that is called `ipc`:
+//!
+//! ```toml
+//! [dependencies]
+//! ipc-tokio = { path = "../ipc/ipc-tokio" }
+//! tokio = { version = "1", features = ["macros", "rt-multi-thread", "signal", "sync", "time"] }
+//! ```
+//!
+//! Examples that derive serde's traits or name `serde_json` need these crates too.
+//!
 //! A server. `Config::new("world")` makes it the service `world`, found at `/tmp/app.world`:
 //!
 //! ```no_run
@@ -80,7 +90,8 @@
 //! [`connect`](Client::connect), or a quick peer's first event may come too early.
 //!
 //! What a handler takes is up to its last argument: any type serde can read, [`Message`] for the event as it came, or,
-//! with [`on_event`](Server::on_event), an [`Event`] that still lies in the read buffer. What it returns may be nothing or
+//! with [`on_event`](Server::on_event), an [`Event`] that still lies in the read buffer. The type owns its data, `String` and not `&str`: else
+//! the compiler says "implementation of `Deserialize` is not general enough". What it returns may be nothing or
 //! a `Result`; an error goes to [`on_error`](Server::on_error), and so does a payload that is not what the handler takes.
 //! Return an error rather than panic: a panic ends the task of the connection.
 //!
@@ -427,13 +438,107 @@ pub use ipc_driver::api::*;
 pub use ipc_driver::rustls;
 pub use runtime::Tokio;
 
-/// A reconnecting client on Tokio.
+/// A reconnecting client, on Tokio.
+///
+/// ```
+/// use ipc_tokio::{Client, Config, Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("world"))?;
+/// server.on_request("double", |_peer, number: u32| Ok::<_, String>(2 * number));
+/// server.start().await?;
+///
+/// let client = Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("hello"))?;
+/// client.on_error(|error| eprintln!("{error}"));
+/// client.connect().await?; // tries until the server is there
+/// client.emit("message", "hello")?;
+/// assert_eq!(client.request::<u32>("double", &21).await?, 42);
+/// client.close().await?; // sends what is queued first
+/// # Ok(())
+/// # }
+/// ```
+///
+#[doc = include_str!("handles/client.md")]
 pub type Client = ipc_driver::Client<Tokio>;
-/// A server on Tokio.
+/// A server, on Tokio.
+///
+/// ```
+/// use ipc_tokio::{Client, ClientEvent, Config, Server};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = Server::net(Some("127.0.0.1"), Some(0), Config::new("world"))?; // 0: the system chooses a port
+/// server.on_error(|peer, error| eprintln!("peer {}: {error}", peer.id()));
+/// server.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+/// server.start().await?;
+/// println!("listening at {}", server.local_endpoint());
+///
+/// let client = Client::connect_to_net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("hello")).await?;
+/// let mut events = client.events();
+/// client.emit("message", "hello")?;
+/// while let Some(event) = events.recv().await {
+///     let ClientEvent::Message(message) = event else { continue };
+///     assert_eq!(message.data::<String>()?, "hello world!");
+///     break;
+/// }
+/// let report = server.shutdown(std::time::Duration::from_secs(5)).await;
+/// assert_eq!((report.clean, report.cut), (1, 0));
+/// # Ok(())
+/// # }
+/// ```
+///
+#[doc = include_str!("handles/server.md")]
 pub type Server = ipc_driver::Server<Tokio>;
 /// A UDP socket that speaks events, on Tokio.
+///
+/// ```
+/// use ipc_tokio::{Config, UdpEvent, UdpServer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let world = UdpServer::udp4(Some("127.0.0.1"), Some(0), Config::new("world"))?;
+/// world.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+/// world.start().await?;
+///
+/// let hello = UdpServer::udp4(Some("127.0.0.1"), Some(0), Config::new("hello"))?;
+/// let mut events = hello.events();
+/// hello.start().await?;
+/// hello.emit_to(world.local_address().ok_or("it is started")?, "message", "hello")?;
+/// while let Some(event) = events.recv().await {
+///     let UdpEvent::Message(peer, message) = event else { continue };
+///     assert_eq!(message.data::<String>()?, "hello world!");
+///     assert_eq!(Some(peer.address()), world.local_address());
+///     break;
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+#[doc = include_str!("handles/udp_server.md")]
 pub type UdpServer = ipc_driver::UdpServer<Tokio>;
 /// An instance with its configuration, clients and server, on Tokio.
+///
+/// ```
+/// use ipc_tokio::{Config, Ipc};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let ipc = Ipc::new(Config::new("world").max_retries(3));
+/// let server = ipc.serve_net(Some("127.0.0.1"), Some(0))?;
+/// server.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+/// server.start().await?;
+///
+/// let client = ipc.connect_to_net("world", Some("127.0.0.1"), server.local_endpoint().port())?;
+/// client.connect().await?;
+/// assert!(ipc.of("world").is_some_and(|client| client.is_connected()));
+/// client.emit("message", "hello")?;
+/// client.close().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+#[doc = include_str!("handles/ipc.md")]
 pub type Ipc = ipc_driver::Ipc<Tokio>;
 
 /// The examples of the project's README, compiled as they stand there.

@@ -48,6 +48,9 @@ use crate::{Backoff, Encoding};
 /// # Ok::<(), ipc_proto::ConfigError>(())
 /// ```
 ///
+/// The adapters re-export this type, so a program on one of them needs no `ipc-proto`: with `ipc-tokio` the examples of this page
+/// begin with `use ipc_tokio::Config;`.
+///
 /// A field's documentation gives its JSON name where that is not the camelCase of the field, its
 /// unit and its default, "guarded" standing for both [`Config::v14_guarded`] and
 /// [`Config::v14_assured`]. In JSON, times are milliseconds, and where a field is an `Option`,
@@ -104,6 +107,9 @@ pub struct Config {
     ///
     /// `false` means what the README of node-ipc says, no limit. In 9.2.1, 12.0.0 and 14.0.0 it
     /// stops after the first attempt, as 0 does.
+    ///
+    /// Each connection refills them. With TLS 1.3 that goes for a client whose certificate the server refuses as well: it is
+    /// connected before it is refused, so this does not end it.
     pub max_retries: Option<u32>,
     /// A second switch over reconnecting. Default [`StopRetrying::No`].
     pub stop_retrying: StopRetrying,

@@ -2,7 +2,7 @@
 //! scripts, and every source file compared with the ones that were read before the first run. Starts no peer.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -67,6 +67,8 @@ fn newer_node(root: &Path, own: bool) -> Result<PathBuf, Missing> {
 
 /// One folder to install: what npm is given, and what must come out.
 struct Package {
+    /// What it is, for whoever waits for it, and how much room it takes.
+    title: String,
     manifest: PathBuf,
     lock: PathBuf,
     /// Lines of `sha256sum`, relative to `node_modules`; none for Node and TypeScript, which their integrity hashes cover.
@@ -78,6 +80,7 @@ impl Package {
         let locks = folder().join("locks");
         let audit = locks.join(format!("audited-{version}.sha256"));
         Ok(Self {
+            title: format!("node-ipc {version} (some MB)"),
             manifest: locks.join(format!("package-{version}.json")),
             lock: locks.join(format!("package-lock-{version}.json")),
             audit: fs::read_to_string(&audit).map_err(|error| unreadable(&audit, &error))?,
@@ -87,6 +90,7 @@ impl Package {
     fn node() -> Result<Self, Missing> {
         let locks = folder().join("locks");
         Ok(Self {
+            title: format!("Node 22, as the one here is too old for node-ipc {} (185 MB)", Version::V14_0_0),
             manifest: locks.join("package-node22.json"),
             lock: locks.join("package-lock-node22.json"),
             audit: String::new(),
@@ -96,6 +100,7 @@ impl Package {
     fn typescript() -> Result<Self, Missing> {
         let locks = folder().join("locks");
         Ok(Self {
+            title: "the compiler of TypeScript (23 MB)".to_owned(),
             manifest: locks.join("package-typescript.json"),
             lock: locks.join("package-lock-typescript.json"),
             audit: String::new(),
@@ -121,6 +126,8 @@ impl Package {
         if done() {
             return Ok(());
         }
+        // Written to the real stderr: the test harness hides what tests print.
+        let _ = writeln!(io::stderr(), "*** npm installs {}, once, into {} ***", self.title, target.display());
         // Made aside and moved into place whole, so that nobody ever sees half of it.
         let aside = beside(target, &format!("new-{}", std::process::id()));
         let made = self.make(&aside, &mark).and_then(|()| {

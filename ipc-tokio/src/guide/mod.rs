@@ -1,4 +1,5 @@
-//! Pages about one subject each, where the [front page](crate) has only what everybody needs. There is no code here.
+//! Pages about one subject each, where the [front page](crate) has only what everybody needs. The module has no items,
+//! only documentation.
 
 pub mod listeners;
 pub mod local_sockets;

@@ -53,7 +53,7 @@
 //! # }
 //! ```
 //!
-//! [`Client::set_tls`] and [`Server::set_tls`] take ready-made configurations of [`rustls`] instead, also while a handle lives:
+//! [`Client::set_tls`] and [`Server::set_tls`] take ready-made configurations of `rustls` instead, also while a handle lives:
 //! that is how a server gets a new certificate without a pause. [`Peer::remote`] tells the version of TLS and the
 //! certificates that a client has shown, in DER: to know one again compare its bytes with those of a certificate that you
 //! have; to read the name in it takes a parser of X.509, such as the crate `x509-parser`.
@@ -62,7 +62,10 @@
 //! `handshakeTimeout`, and when more than `maxConnections` (but from 128 to 1024) are under way the oldest is cut. One that fails
 //! is a [`ServerEvent::Refused`] and a warning in the log; one that talks in clear to a TLS port, or the reverse, is told what is
 //! wrong on both sides. With TLS 1.3 a server looks at a client's certificate when the client is connected already: one that is
-//! refused sees `connect`, an error that says why, `disconnect`, and tries again, as in node-ipc.
+//! refused sees `connect`, an error that says why, `disconnect`, and tries again, as in node-ipc. Each of these attempts counts as a
+//! connection, which refills the retries, so [`max_retries`](field@Config::max_retries) does not end it: look at the error in
+//! [`on_error`](Client::on_error) and call [`disconnect`](Emitter::disconnect) of an [`Emitter`]. `docs/tls.md` in the repository has the
+//! program.
 //!
 //! A peer may end its stream without TLS's farewell, as Node often does: a message cut short is noticed by its missing end.
 //! Raw bytes have none: there, say in your own protocol where something ends.

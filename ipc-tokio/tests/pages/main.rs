@@ -3,10 +3,12 @@
 #![cfg(unix)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "programs, not a library")]
 
+mod dependencies;
 mod program;
 
 use ipc_testkit::node::{NodeIpc, Version, or_skip};
 use program::{Folder, Program, ROLE};
+use std::path::Path;
 
 /// The programs of the page. Each is a whole `main`, in a module of its own.
 macro_rules! programs {
@@ -102,7 +104,7 @@ fn step_3_tls_with_certificates_of_both_sides() {
     let client = Program::rust("secure_client", &folder);
     client.says("message says \"hello world!\"");
     client.ends_well();
-    server.says("got \"hello\" over Some(V1_3) from Some(127.0.0.1:");
+    server.says("got \"hello\" over V1_3 from 127.0.0.1:");
 
     for node in node_ipc("step 3 of the tutorial") {
         folder.add_node_ipc(&node);
@@ -116,6 +118,20 @@ fn step_3_tls_with_certificates_of_both_sides() {
     let careful = Program::rust("secure_client", &folder);
     careful.says("the peer's certificate is refused");
     careful.ends_badly();
+    server.says(": the peer refused the TLS handshake: it refuses our certificate (alert CertificateUnknown)");
+    server.interrupt();
+
+    // And a server that does not know the client, which is connected each time, so that `maxRetries` does not end it.
+    folder.replace("client.json", "[\"client.pub\"]", "[\"server.pub\"]");
+    folder.replace("server.json", "[\"client.pub\"]", "[\"server.pub\"]");
+    server.ends_well();
+    let server = Program::rust("secure_server", &folder);
+    server.says("listening at tcp:localhost:");
+    let stranger = Program::rust("secure_client", &folder);
+    for _ in 0..5 {
+        stranger.says("the connection broke: the peer refused the TLS handshake: ");
+        server.says(": the peer's certificate is refused: ");
+    }
 }
 
 #[test]
@@ -165,9 +181,25 @@ fn the_service_of_the_page_about_operations_takes_the_socket_of_systemd() {
 }
 
 #[test]
+fn every_adapter_describes_its_handles_alike() {
+    let handles = |adapter| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(adapter).join("src/handles");
+    let mut compared = 0;
+    for entry in std::fs::read_dir(handles("ipc-tokio")).expect("the folder").flatten() {
+        let text = std::fs::read_to_string(entry.path()).expect("a table");
+        for adapter in ["ipc-smol", "ipc-async-std"] {
+            let other = handles(adapter).join(entry.file_name());
+            let same = std::fs::read_to_string(&other).is_ok_and(|other| other == text);
+            assert!(same, "{} is not that of ipc-tokio", other.display());
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 8);
+}
+
+#[test]
 fn what_a_page_shows_is_all_that_it_compiles() {
     // Lines that begin with `# ` are compiled and hidden from the book, but not from a reader of the file.
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut pages: Vec<_> =
         std::fs::read_dir(root.join("docs")).expect("pages").flatten().map(|it| it.path()).collect();
     pages.push(root.join("README.md"));
