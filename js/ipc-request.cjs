@@ -4,6 +4,15 @@
 'use strict';
 const {randomBytes} = require('node:crypto');
 
+// A text for whatever was thrown, which may be anything.
+function textOf(thrown) {
+    try {
+        return String(thrown instanceof Error ? thrown.message : thrown);
+    } catch {
+        return 'what was thrown cannot be written';
+    }
+}
+
 const emit = (target, socket, name, data) => (socket ? target.emit(socket, name, data) : target.emit(name, data));
 
 // Answers requests of a name with what `answer(params, socket)` returns, or its promise; what it throws is the error. Events of
@@ -16,8 +25,8 @@ function onRequest(target, name, answer) {
         try {
             reply.result = await answer(data.params, socket);
         } catch (error) {
-            const {code, message, data} = error instanceof Error ? error : {message: String(error)};
-            reply.error = {code: String(code ?? 'ERR_IPC_HANDLER'), message, data};
+            const {code, data} = error instanceof Error ? error : {};
+            reply.error = {code: textOf(code ?? 'ERR_IPC_HANDLER'), message: textOf(error), data};
         }
         // Whoever has asked may be gone by now.
         if (socket && socket.destroyed) return;
@@ -26,11 +35,11 @@ function onRequest(target, name, answer) {
             send(reply);
         } catch (cause) {
             // What is no JSON, a circle or a BigInt, or is too large here.
-            const error = {code: 'ERR_IPC_RESULT', message: `the result cannot be written: ${cause.message}`};
+            const error = {code: 'ERR_IPC_RESULT', message: `the result cannot be written: ${textOf(cause)}`};
             try {
                 send({$reply: token, error});
             } catch (error) {
-                process.emitWarning(`the request ${JSON.stringify(name)} could not be answered: ${error.message}`);
+                process.emitWarning(`the request ${JSON.stringify(name)} could not be answered: ${textOf(error)}`);
             }
         }
     });
@@ -82,7 +91,14 @@ function request(target, name, params, {timeout = 10_000, socket} = {}) {
             reject(Object.assign(error, {code: 'ERR_IPC_TIMEOUT'}));
         }, timeout);
         table.asked.set(token, {resolve, reject, timer, socket});
-        emit(target, socket, name, {$request: token, params});
+        try {
+            emit(target, socket, name, {$request: token, params});
+        } catch (error) {
+            // No JSON, or there is no connection yet.
+            clearTimeout(timer);
+            table.asked.delete(token);
+            reject(error);
+        }
     });
 }
 

@@ -12,6 +12,18 @@ fn socket(server: SocketAddr) -> Outcome<UdpSocket> {
     Ok(socket)
 }
 
+/// Whether a server is there.
+pub(crate) fn answers(server: SocketAddr) -> bool {
+    let ask = || {
+        let socket = socket(server)?;
+        socket.set_read_timeout(Some(Duration::from_millis(50)))?;
+        let frame = frame("message", 64);
+        socket.send(&frame)?;
+        expect(&socket, &mut [0; 1024], frame.len())
+    };
+    ask().is_ok()
+}
+
 /// The times of round trips, in order of length.
 pub(crate) fn round_trips(server: SocketAddr, events: usize, size: usize) -> Outcome<Vec<Duration>> {
     let (socket, frame) = (socket(server)?, frame("message", size));

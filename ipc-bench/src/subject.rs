@@ -1,8 +1,8 @@
 //! Who is measured: servers as processes of this program.
 
-use crate::by_hand;
 use crate::options::Outcome;
 use crate::process;
+use crate::{by_hand, datagrams};
 use ipc_testkit::load::Load;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, UdpSocket};
@@ -72,8 +72,7 @@ impl Server {
         let udp = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
         let process = Self::spawn(subject, &format!("udp:{udp}"), "echo", 1, 1)?;
         let server = Self { process, path: PathBuf::new(), udp, _folder: folder };
-        // While the port can be taken it is not there.
-        server.ready(subject, 1, |server| UdpSocket::bind(server.udp).is_err())
+        server.ready(subject, 1, |server| datagrams::answers(server.udp))
     }
 
     fn spawn(subject: Subject, listen: &str, role: &str, threads: usize, names: usize) -> Outcome<Child> {

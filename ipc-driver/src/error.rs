@@ -222,7 +222,7 @@ fn advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
         (Endpoint::Local(_), io::ErrorKind::PermissionDenied) => {
             "; the server's socketMode and socketGroup say who may connect"
         }
-        (Endpoint::Local(_), io::ErrorKind::ConnectionRefused) => "; the server that made this socket has gone",
+        (Endpoint::Local(_), io::ErrorKind::ConnectionRefused) => "; nobody listens there any more",
         _ => "",
     }
 }

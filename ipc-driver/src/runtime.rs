@@ -151,10 +151,10 @@ pub trait DatagramSocket: Send + Unpin + 'static {
     }
 
     /// Sends datagrams that lie one after another in `bytes`, each of `length` bytes but for the last, which may be shorter,
-    /// with one call of the system. An error means that none was sent; they are sent one by one then, and if that works, so
-    /// are all others on this socket.
+    /// with one call of the system. An error means that none was sent; they are sent one by one then, and if that works, only
+    /// shorter ones are sent like this again, and in the end none.
     ///
-    /// [`net::send_burst`](crate::net::send_burst) has it for Linux.
+    /// `net::send_burst` has it for Linux.
     fn poll_send_burst(
         &mut self,
         cx: &mut Context<'_>,

@@ -8,6 +8,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 
 use crate::error::{ProtocolError, shortened};
 use crate::json::{JsonKind, Scanner, key_is, without_lone_surrogates};
@@ -253,10 +254,9 @@ impl DataError {
     /// ``missing field `id` ``. Nothing of the payload.
     #[must_use]
     pub fn expected(&self) -> Option<String> {
-        let text = self.source.to_string();
-        let expected = expectation(&text)?;
-        let found = found(&text).filter(|_| !self.absent);
-        Some(found.map_or_else(|| expected.to_owned(), |found| format!("{expected}, found {found}")))
+        let expected = expectation(&self.source)?;
+        let found = found(&self.source.to_string()).filter(|_| !self.absent);
+        Some(found.map_or_else(|| expected.clone(), |found| format!("{expected}, found {found}")))
     }
 
     /// Whether the event had no payload at all, which was read as `null`.
@@ -284,23 +284,41 @@ impl fmt::Display for Misfit<'_> {
     }
 }
 
-/// What serde says of the type that was asked for, out of a text that may quote the payload before it.
-fn expectation(text: &str) -> Option<&str> {
-    // serde_json ends every text with the place.
-    let text = text.rsplit_once(" at line ").map_or(text, |(text, _)| text);
-    // An array with more elements than the type has.
-    if text == "trailing characters" {
-        return Some("expected fewer elements");
+/// An error's text without the place that serde_json adds to it where it knows one.
+fn without_place(error: &serde_json::Error) -> String {
+    let mut text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    if error.line() > 0 && text.ends_with(&place) {
+        text.truncate(text.len() - place.len());
     }
-    let own = ["missing field ", "duplicate field ", "number out of range", "recursion limit exceeded"];
-    if own.iter().any(|start| text.starts_with(start)) {
-        return Some(text);
+    text
+}
+
+/// What serde says of the type that was asked for, out of a text that may quote the payload.
+fn expectation(error: &serde_json::Error) -> Option<String> {
+    let text = without_place(error);
+    if error.classify() != Category::Data {
+        // Words of serde_json's own, about JSON that is well-formed; a type's own code cannot have said them.
+        return match &*text {
+            // An array with more elements than the type has.
+            "trailing characters" => Some("expected fewer elements".into()),
+            "number out of range" | "recursion limit exceeded" => Some(text),
+            _ => None,
+        };
+    }
+    let field = ["missing field `", "duplicate field `"].iter().find_map(|start| text.strip_prefix(start));
+    if let Some(name) = field {
+        let is_name = |name: &str| name.chars().all(|char| char.is_alphanumeric() || "_-.$".contains(char));
+        return name.strip_suffix('`').is_some_and(is_name).then_some(text);
     }
     let quoting = ["invalid type: ", "invalid value: ", "invalid length ", "unknown variant `", "unknown field `"];
     let quotes = quoting.iter().any(|start| text.starts_with(start));
+    // These two end without saying what was expected, which is nothing.
+    let nothing = [", there are no variants", ", there are no fields"].iter().any(|end| text.ends_with(end));
     // What is expected comes last, so that no payload stands behind the last of these words.
-    let at = text.rfind(", expected ").filter(|_| quotes)?;
-    Some(&text[at + 2..])
+    let at = text.rfind(", expected ").filter(|_| quotes && !nothing)?;
+    let expected = &text[at + 2..];
+    (!expected.contains(char::is_control)).then(|| expected.to_owned())
 }
 
 /// The kind of value that serde met, without the value.

@@ -25,7 +25,7 @@ pub enum EmitError {
         pending: usize,
         /// Bytes of the refused frame.
         length: usize,
-        /// What the option allows.
+        /// What the option allows; twice that in a handler that answers its own peer.
         limit: usize,
         /// `maxPendingBytes`, or `maxOfflineBytes` of a client that is not connected.
         option: &'static str,
@@ -45,7 +45,7 @@ pub enum EmitError {
     },
     /// There is no connection at the moment, and the offline policy is to refuse.
     #[error(
-        "not connected: await `connect()` first, or set the option `offline` to \"buffer\" to have events wait for a connection"
+        "not connected: emit once `connect()` has returned, and not while the connection is lost, or set the option `offline` to \"buffer\" to have events wait"
     )]
     NotConnected,
     /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started

@@ -211,7 +211,7 @@ impl Listen for Listener {
             Socket::Pipe(pipe) => pipe.poll_accept(cx),
             Socket::Tcp(socket) => {
                 let (stream, address) = ready!(socket.poll_accept(cx))?;
-                let _best_effort = stream.set_nodelay(true);
+                net::prepare_accepted(&*socket, &stream);
                 Poll::Ready(Ok((Stream::Tcp(stream), Remote::at(address))))
             }
         }

@@ -31,6 +31,14 @@ function answers(target) {
     onRequest(target, 'big data', () => {
         throw Object.assign(new Error('too big'), {data: 10n});
     });
+    onRequest(target, 'odd result', () => ({
+        toJSON() {
+            throw null;
+        },
+    }));
+    onRequest(target, 'odd error', () => {
+        throw Object.create(null);
+    });
     target.on('sum', (data) => say(`seen ${typeof data.$request} ${JSON.stringify(data.params)}`));
 }
 
@@ -55,6 +63,8 @@ if (role === 'server') {
             say(`never ${await told(request(world, 'never', 1, {timeout: 50}))}`);
             say(`all ${await told(Promise.all([3, 1, 2].map((n) => request(world, 'wait', n))))}`);
             say(`back ${await told(request(world, 'ask me back', [4, 5]))}`);
+            const circle = {};
+            say(`circular ${(await told(request(world, 'sum', (circle.of = circle), {timeout: 60_000}))).slice(0, 42)}`);
             say(`cut ${await told(request(world, 'cut', 1))}`);
             say(`after ${await told(request(world, 'sum', [1], {timeout: 60_000}))}`);
             say(`nameless ${await told(Promise.resolve().then(() => request(world)))}`);

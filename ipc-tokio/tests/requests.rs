@@ -49,12 +49,14 @@ async fn our_client(version: Version) {
     let error = soon("a reply", client.request::<u8>("throws", &())).await.expect_err("an error");
     assert_eq!(error.failure().expect("a failure").to_string(), "a string (ERR_IPC_HANDLER)");
     // What cannot be written is an error as well, and ends nobody.
-    for name in ["circle", "big", "big data"] {
+    for name in ["circle", "big", "big data", "odd result"] {
         let error = soon("a reply", client.request::<u8>(name, &())).await.expect_err("no JSON");
         let failure = error.failure().unwrap_or_else(|| panic!("{name}: {error}"));
         assert_eq!(failure.code(), "ERR_IPC_RESULT", "{name}: {failure}");
         assert!(failure.to_string().starts_with("the result cannot be written: "), "{name}: {failure}");
     }
+    let error = soon("a reply", client.request::<u8>("odd error", &())).await.expect_err("an error");
+    assert_eq!(error.failure().expect("a failure").to_string(), "what was thrown cannot be written (ERR_IPC_HANDLER)");
     // What it throws becomes an error, whatever it is.
     let error = soon("a reply", client.request::<u8>("sum", &1)).await.expect_err("an error");
     assert!(error.failure().is_some(), "{error}");
@@ -106,6 +108,7 @@ async fn our_server(version: Version) {
         ("never ", "ERR_IPC_TIMEOUT no reply to request \"never\" within 50 ms undefined"),
         ("all ", "[3,1,2]"),
         ("back ", "9"),
+        ("circular ", "undefined Converting circular structure to"),
         ("cut ", "ERR_IPC_DISCONNECTED the connection ended before a reply came undefined"),
         // At once, and not after a minute.
         ("after ", "ERR_IPC_DISCONNECTED the connection ended before a reply came undefined"),

@@ -69,6 +69,7 @@ impl Listen for Listener {
             Socket::Pipe(pipe) => pipe.poll_accept(cx).map_ok(|(pipe, remote)| (Stream::pipe(pipe), remote)),
             Socket::Tcp(socket) => {
                 let (stream, address) = ready!(poll_io(socket, Way::Read, cx, TcpListener::accept))?;
+                net::prepare_accepted(socket.get_ref(), &stream);
                 Poll::Ready(Stream::tcp(stream).map(|stream| (stream, Remote::at(address))))
             }
         }

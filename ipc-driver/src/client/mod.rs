@@ -224,7 +224,8 @@ impl<R: Runtime> Client<R> {
         }
     }
 
-    /// Starts connecting and waits for the first connection. Attempts follow one another as `retry` and `maxRetries`
+    /// Starts connecting and waits for the first connection; later calls return at once, also while the client reconnects
+    /// ([`states`](Self::states) tells of that). Attempts follow one another as `retry` and `maxRetries`
     /// say, by default for ever: put a time limit around it if you want one.
     ///
     /// Cancel safe: the client goes on connecting.

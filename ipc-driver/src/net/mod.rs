@@ -26,7 +26,7 @@ pub use file::SocketFile;
 #[cfg(unix)]
 pub use inherited::{Inherited, inherited};
 pub use listening::{Listening, listen};
-pub use tcp::{bind_tcp, tcp_socket};
+pub use tcp::{bind_tcp, prepare_accepted, tcp_socket};
 pub use udp::{bind_udp, is_report_of_sending};
 #[cfg(target_os = "linux")]
 pub use udp::{max_burst, send_burst};

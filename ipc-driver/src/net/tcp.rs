@@ -21,7 +21,7 @@ pub fn bind_tcp(addresses: &[SocketAddr], settings: &Settings) -> io::Result<Tcp
         if settings.config().reuse_port {
             reuse_port(&socket)?;
         }
-        // What is accepted has it from the listener.
+        // What is accepted has it from the listener: `prepare_accepted`.
         keep_alive(&socket, settings)?;
         socket.bind(&address.into())?;
         socket.listen(backlog(settings))?;
@@ -32,19 +32,44 @@ pub fn bind_tcp(addresses: &[SocketAddr], settings: &Settings) -> io::Result<Tcp
 
 /// Sets what the option `tcpKeepAlive` says on a socket, or on the listener that connections come from.
 pub(crate) fn keep_alive<'s>(socket: impl Into<SockRef<'s>>, settings: &Settings) -> io::Result<()> {
-    /// Questions that are asked before the other side is given up.
-    const QUESTIONS: u32 = 3;
     let Some(idle) = settings.config().tcp_keep_alive else { return Ok(()) };
     // The systems count in seconds.
     let idle = idle.as_secs().max(1);
     let keep_alive = TcpKeepalive::new().with_time(Duration::from_secs(idle));
-    #[cfg(not(any(target_os = "openbsd", target_os = "haiku", target_os = "solaris")))]
-    let interval = Duration::from_secs(idle.div_ceil(u64::from(QUESTIONS)));
-    #[cfg(not(any(target_os = "openbsd", target_os = "haiku", target_os = "solaris")))]
-    let keep_alive = keep_alive.with_interval(interval).with_retries(QUESTIONS);
+    // Elsewhere the system asks as often as it does.
+    #[cfg(any(
+        windows,
+        target_vendor = "apple",
+        target_os = "linux",
+        target_os = "android",
+        target_os = "freebsd",
+        target_os = "netbsd",
+        target_os = "dragonfly"
+    ))]
+    let keep_alive = {
+        /// Questions that are asked before the other side is given up.
+        const QUESTIONS: u32 = 3;
+        let interval = Duration::from_secs(idle.div_ceil(u64::from(QUESTIONS)));
+        keep_alive.with_interval(interval).with_retries(QUESTIONS)
+    };
     // There is no `TCP_USER_TIMEOUT` with it, which would shorten the wait while something sent is not confirmed: it ends
     // connections to peers as well that are there, and do not read for a while.
     socket.into().set_tcp_keepalive(&keep_alive)
+}
+
+/// Prepares a connection that `listener` has accepted: what is sent leaves at once (`TCP_NODELAY`), and what the option
+/// `tcpKeepAlive` has set on the listener holds for the connection, also on systems of Apple, where that does not come by itself.
+/// As far as the system lets it.
+pub fn prepare_accepted<'s>(listener: impl Into<SockRef<'s>>, accepted: impl Into<SockRef<'s>>) {
+    let (listener, accepted) = (listener.into(), accepted.into());
+    // Answers leave in one write anyway; waiting for more would only delay them.
+    let _best_effort = accepted.set_tcp_nodelay(true);
+    #[cfg(target_vendor = "apple")]
+    if let (Ok(true), Ok(time)) = (listener.keepalive(), listener.tcp_keepalive_time()) {
+        let _best_effort = accepted.set_tcp_keepalive(&TcpKeepalive::new().with_time(time));
+    }
+    #[cfg(not(target_vendor = "apple"))]
+    let _has_given_it_what_it_has = listener;
 }
 
 /// `SO_REUSEPORT`: the system shares connections out between all who listen on the port.

@@ -28,8 +28,12 @@ use std::time::{Duration, Instant};
 /// Datagrams received before the answers to them are sent, and datagrams sent before the queue is looked at again.
 const BATCH: usize = 64;
 
-/// Datagrams of more bytes are sent one by one: few ways but loopback take longer ones in one packet, which those of a burst must fit.
-const BURST_LENGTH: usize = 1_400;
+/// Datagrams of more bytes are sent one by one: those of a burst must fit into a packet of the way, and all ways of IPv6 take this
+/// much.
+const BURST_LENGTH: usize = 1_200;
+
+/// Datagrams of fewer bytes are not what a burst has failed for.
+const SHORTEST_BURST: usize = 64;
 
 /// After so many batches in a row other tasks have their turn.
 const BATCHES_IN_A_ROW: usize = 16;
@@ -74,7 +78,7 @@ impl<R: Runtime> Exchange<R> {
     pub(super) fn new(runtime: R, shared: Arc<Shared>, socket: R::Datagrams, place: Socket<Unsent>) -> Self {
         Self {
             timer: runtime.timer(),
-            bursts: Bursts { most: socket.max_burst(), one_by_one: 0 },
+            bursts: Bursts::new(socket.max_burst()),
             socket: Some(socket),
             place,
             hearing: Hearing {
@@ -243,7 +247,7 @@ impl<R: Runtime> Exchange<R> {
             }
             let mut sent = 0;
             while sent < BATCH {
-                let Some(burst) = self.transmit.first_burst(self.bursts.most(), BURST_LENGTH) else { break };
+                let Some(burst) = self.transmit.first_burst(self.bursts.most(), self.bursts.longest) else { break };
                 let Some(socket) = &mut self.socket else { return Poll::Ready(()) };
                 let DatagramBurst { to, bytes, length, count, .. } = burst;
                 let outcome = match u16::try_from(length) {
@@ -254,7 +258,7 @@ impl<R: Runtime> Exchange<R> {
                     Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                     Poll::Ready(Err(error)) if count > 1 => {
                         note!(self.hearing.shared.log, debug, %error, count, "not sent as a burst");
-                        self.bursts.failed(count);
+                        self.bursts.failed(count, length);
                     }
                     Poll::Ready(outcome) => {
                         let length = bytes.len();
@@ -363,25 +367,37 @@ impl<R: Runtime> Drop for Exchange<R> {
 
 /// How many datagrams leave with one call.
 struct Bursts {
-    /// What the socket takes; 1 once that has shown to be wrong.
+    /// What the socket takes; 1 once it has shown that it takes none.
     most: usize,
-    /// A burst of so many failed. They are sent one by one, which shows whether that was to blame.
-    one_by_one: usize,
+    /// How long each may be.
+    longest: usize,
+    /// A burst of so many, each of such a length, failed. They are sent one by one, which shows whether that was to blame.
+    one_by_one: (usize, usize),
 }
 
 impl Bursts {
-    fn most(&self) -> usize {
-        if self.one_by_one > 0 { 1 } else { self.most }
+    fn new(most: usize) -> Self {
+        Self { most, longest: BURST_LENGTH, one_by_one: (0, 0) }
     }
 
-    fn failed(&mut self, count: usize) {
-        self.one_by_one = count;
+    fn most(&self) -> usize {
+        if self.one_by_one.0 > 0 { 1 } else { self.most }
+    }
+
+    fn failed(&mut self, count: usize, length: usize) {
+        self.one_by_one = (count, length);
     }
 
     fn sent(&mut self, count: usize, well: bool) {
-        if self.one_by_one > 0 {
-            self.one_by_one = self.one_by_one.saturating_sub(count);
-            if well {
+        let (left, length) = self.one_by_one;
+        if left == 0 {
+            return;
+        }
+        self.one_by_one.0 = left.saturating_sub(count);
+        if well {
+            // Too long for the packets of that way, most likely; what is short fits every way.
+            self.longest = self.longest.min(length / 2);
+            if self.longest < SHORTEST_BURST {
                 self.most = 1;
             }
         }

@@ -135,6 +135,47 @@ fn an_error_says_what_was_expected_and_nothing_of_the_payload() {
         assert_eq!(error.expected().as_deref(), expected, "{data}");
         assert!(!error.to_string().contains("secret"), "{error}");
     }
+    // Types whose own errors begin like serde's, and texts of the payload that are made to look like them.
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(try_from = "i64")]
+    struct Pin;
+    impl TryFrom<i64> for Pin {
+        type Error = String;
+        fn try_from(value: i64) -> Result<Self, String> {
+            match value {
+                1 => Err(format!("number out of range: {value} secret")),
+                2 => Err("missing field `secret and more` secret".into()),
+                3 => Err("number out of range".into()),
+                _ => Err("trailing characters secret".into()),
+            }
+        }
+    }
+    for number in 1..=4 {
+        let error = event(&format!(r#"{{"type":"a","data":{number}}}"#)).data::<Pin>().unwrap_err();
+        assert_eq!(error.expected(), None, "{error}");
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(tag = "t")]
+    #[allow(dead_code, reason = "parsed only")]
+    enum Tagged {
+        A { n: u8, kind: Option<Kind> },
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    #[derive(Debug, serde::Deserialize)]
+    enum Never {}
+    let tagged = |data: &str| event(&format!(r#"{{"type":"a","data":{data}}}"#)).data::<Tagged>().unwrap_err();
+    assert_eq!(
+        tagged(r#"{"t":"A","n":"x, expected secret at line "}"#).expected().as_deref(),
+        Some("expected u8, found a string")
+    );
+    let forged = tagged(r#"{"t":"A","n":1,"kind":"x`, expected \nsecret at line "}"#);
+    assert_eq!(forged.expected().as_deref(), Some("expected `Cat` or `Dog`"));
+    let error = event(r#"{"type":"a","data":{"x, expected secret":1}}"#).data::<Nothing>().unwrap_err();
+    assert_eq!(error.expected(), None, "{error}");
+    let error = event(r#"{"type":"a","data":"x, expected secret"}"#).data::<Never>().unwrap_err();
+    assert_eq!(error.expected(), None, "{error}");
     let error = event(r#"{"type":"a","data":300}"#).data::<u8>().unwrap_err();
     assert_eq!(error.expected().as_deref(), Some("expected u8"));
     let error = event(r#"{"type":"a","data":[1,2,3]}"#).data::<(u8, u8)>().unwrap_err();
