@@ -35,7 +35,13 @@ impl Target {
         }
         let settings = ipc_tokio::build(adjust(options.config(tls)?))
             .map_err(|error| Failure::usage(format!("the options: {error}")))?;
-        let wrong = |error: EndpointError| Failure::usage(format!("address {text}: {error}"));
+        let wrong = |error: EndpointError| {
+            let wrong = Failure::usage(format!("address {text}: {error}"));
+            match rest.is_empty() {
+                true => wrong.help(format!("write what is meant behind it, for instance {scheme}:world")),
+                false => wrong,
+            }
+        };
         let endpoint = match scheme {
             "unix" if rest.contains('/') => Endpoint::at_path(&settings, rest),
             "unix" => Endpoint::local(&settings, Some(rest)),
@@ -56,6 +62,11 @@ impl Target {
             }
         };
         Ok(Self { endpoint: endpoint.map_err(wrong)?, settings, tls })
+    }
+
+    /// Whether it is TCP without TLS.
+    pub(crate) fn is_clear_tcp(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Tcp { .. }) && !self.tls
     }
 
     /// As it is shown: with `tls:` where it is TLS.
@@ -80,18 +91,59 @@ fn ipc_pipe(name: &str) -> String {
 fn split(text: &str) -> Outcome<(&str, &str)> {
     let known = |scheme: &str| matches!(scheme, "unix" | "tcp" | "tls" | "udp" | "udp4" | "udp6" | "pipe" | "abstract");
     match text.split_once(':') {
-        Some((scheme, rest)) if known(scheme) => Ok((scheme, rest)),
+        Some((scheme, rest)) if known(scheme) => match (scheme, rest.strip_prefix("//")) {
+            // As in a URL.
+            (scheme, Some(rest)) if scheme != "unix" => Err(Failure::usage(format!("address {text}: it is no URL"))
+                .help(format!("did you mean {scheme}:{}?", without_path(rest)))),
+            _ => Ok((scheme, rest)),
+        },
+        None if time(text).is_some() => Err(no_address(text)),
         _ if text.starts_with(['/', '.']) => Ok(("unix", text)),
         None if !text.is_empty() => Ok(("unix", text)),
         _ => {
             let wrong = Failure::usage(format!("address {text:?}: it begins with no known transport"));
-            let port = text.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            let (scheme, rest) = match text.split_once("://") {
+                Some((scheme, rest)) if matches!(scheme, "https" | "wss") => ("tls", without_path(rest)),
+                Some((_, rest)) => ("tcp", without_path(rest)),
+                None => ("tcp", text),
+            };
+            let port = rest.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
             Err(match port {
-                Some(_) => wrong.help(format!("did you mean tcp:{text}?")),
+                Some(_) => wrong.help(format!("did you mean {scheme}:{rest}?")),
                 None => wrong.help("write unix:world, unix:/path, tcp:host:port, tls:host:port or udp:host:port"),
             })
         }
     }
+}
+
+/// What a URL has between its scheme and its path.
+fn without_path(rest: &str) -> &str {
+    rest.split_once('/').map_or(rest, |(host, _)| host)
+}
+
+/// The seconds that are probably meant by a text such as `1`, `1.5`, `5s` or `500ms`.
+pub(crate) fn time(text: &str) -> Option<f64> {
+    let (number, of_a_second) = match (text.strip_suffix("ms"), text.strip_suffix('s')) {
+        (Some(number), _) => (number, 1000.0),
+        (None, Some(number)) => (number, 1.0),
+        (None, None) => (text, 1.0),
+    };
+    let digits = number.starts_with(|first: char| first.is_ascii_digit())
+        && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    Some(number.parse::<f64>().ok().filter(|_| digits)? / of_a_second)
+}
+
+/// Who writes a number wants a time or a port.
+fn no_address(text: &str) -> Failure {
+    let mut help = String::new();
+    if text.parse::<u16>().is_ok() {
+        help.push_str(&format!("for a port write tcp:{text}\n"));
+    }
+    if let Some(seconds) = time(text) {
+        help.push_str(&format!("for a time write --wait={seconds}\n"));
+    }
+    help.push_str(&format!("for a service of this name write unix:{text}"));
+    Failure::usage(format!("address {text}: an address is expected, as unix:world or tcp:host:port")).help(help)
 }
 
 /// `host:port`, `[v6]:port`, `port`, `host`, or nothing: what is left out is for the options to say.
@@ -142,6 +194,8 @@ mod tests {
             ("/run/x", "unix:/run/x"),
             ("./x:y", "unix:./x:y"),
             ("unix:sub/x", "unix:sub/x"),
+            ("unix:5", "unix:/tmp/app.5"),
+            ("news", "unix:/tmp/app.news"),
         ] {
             assert_eq!(parse(text).as_deref(), Ok(meant), "{text}");
         }
@@ -177,6 +231,14 @@ mod tests {
         for (text, expected) in [
             ("localhost:8000", "did you mean tcp:localhost:8000?"),
             ("http://x", "unix:world"),
+            ("http://localhost:8000", "did you mean tcp:localhost:8000?"),
+            ("https://localhost:8000/a/b", "did you mean tls:localhost:8000?"),
+            ("tcp://localhost:8000", "did you mean tcp:localhost:8000?"),
+            ("1", "an address is expected"),
+            ("1", "for a time write --wait=1\n"),
+            ("8000", "for a port write tcp:8000"),
+            ("5s", "for a time write --wait=5\n"),
+            ("500ms", "for a time write --wait=0.5\n"),
             ("", "unix:world"),
             ("tcp:host:port", "a number from 0 to 65535"),
             ("tcp:host:+80", "a number from 0 to 65535"),
@@ -184,6 +246,7 @@ mod tests {
             ("tcp:[::1", "not closed"),
             ("pipe:x", "Windows"),
             ("unix:", "empty"),
+            ("unix:", "for instance unix:world"),
             (&format!("unix:/{}", "x".repeat(200)), "107"),
         ] {
             let error = parse(text).expect_err(text);

@@ -1,10 +1,11 @@
 //! Connecting, the same for every command that is a client: at once or not at all, unless it is told to wait.
 
 use crate::Context;
-use crate::address::Target;
+use crate::address::{Target, time};
 use crate::exit::{Exit, Failure, Outcome};
 use clap::Args;
-use ipc_tokio::{Client, ClientEvent, ConnectError, ConnectionError, Endpoint, Events, StopRetrying};
+use ipc_tokio::{Client, ClientEvent, ConnectError, ConnectionError, Events, StopRetrying};
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::time::Duration;
 
@@ -26,11 +27,29 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number).map_err(|_| String::from("it must be a number of seconds from 0"))
 }
 
+/// What is wrong with `--wait 1`: a time of its own stands behind `=`, and so the 1 would be taken for an address or for data.
+pub(crate) fn wait_apart(args: impl Iterator<Item = OsString>) -> Option<Failure> {
+    let mut args = args.take_while(|arg| arg != "--");
+    args.find(|arg| arg == "--wait")?;
+    let next = args.next()?.into_string().ok()?;
+    let seconds = time(&next)?;
+    let text = format!("--wait {next}: an address or another argument is expected there, and a time stands behind `=`");
+    Some(Failure::usage(text).help(format!("for a time write --wait={seconds}; else give --wait another place")))
+}
+
 /// A connected client and what it hears.
 pub(crate) struct Connected {
     pub(crate) client: Client,
     pub(crate) events: Events<ClientEvent>,
     pub(crate) name: String,
+}
+
+impl Connected {
+    /// What may be the matter with a server that has closed the connection and never said anything.
+    pub(crate) fn silence(&self) -> Option<String> {
+        let rest = self.name.strip_prefix("tcp:")?;
+        Some(format!("nothing came from {}; if that port is of TLS, use tls:{rest}", self.name))
+    }
 }
 
 impl Connecting {
@@ -83,8 +102,9 @@ impl Connecting {
             Ok(Err(failure)) => return Err(failure),
             Err(_) => {
                 let waited = format!("nobody was there within {} s", limit.as_secs_f64());
-                return Err(Failure::new(Exit::TimedOut, format!("connecting to {name}"), waited)
-                    .help(advice(&target.endpoint, None)));
+                return Err(
+                    Failure::new(Exit::TimedOut, format!("connecting to {name}"), waited).help(advice(target, None))
+                );
             }
         }
         client.set_stop_retrying(if reconnect { StopRetrying::No } else { StopRetrying::Yes });
@@ -104,22 +124,34 @@ fn unreachable(name: &str, target: &Target, last: Option<&ConnectionError>) -> F
         (None, None) => String::from("the connection ended at once"),
     };
     let kind = io.map(std::io::Error::kind);
-    Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened).help(advice(&target.endpoint, kind))
+    Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened).help(advice(target, kind))
 }
 
 /// What to do when nobody can be connected to.
-fn advice(endpoint: &Endpoint, kind: Option<ErrorKind>) -> String {
+fn advice(target: &Target, kind: Option<ErrorKind>) -> String {
     let doctor = "`ipc doctor ADDRESS` looks closer";
-    let path = endpoint.local_address().map(ipc_tokio::LocalAddress::as_str);
+    let path = target.endpoint.local_address().map(ipc_tokio::LocalAddress::as_str);
+    let file = path.and_then(|path| std::fs::metadata(path).ok());
     match (kind, path) {
         (Some(ErrorKind::NotFound), Some(path)) => {
             let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
+            // Without the option, sockets are where node-ipc 14 has them.
+            let elsewhere = match target.settings.config().socket_root {
+                None => "node-ipc 14 listens there, node-ipc 9 to 12 in /tmp/ (without the preset, or --preset v9)",
+                Some(_) => "node-ipc 9 to 12 listens in /tmp/, node-ipc 14 elsewhere (--preset v14-fast)",
+            };
             format!(
-                "start the server, or look for it: node-ipc 9 to 12 listens in /tmp/, node-ipc 14 elsewhere (--preset v14-fast)\n\
+                "start the server, or look for it: {elsewhere}\n\
                  `ipc ls {folder}/` shows which sockets there are; --wait goes on trying"
             )
         }
-        (Some(ErrorKind::ConnectionRefused), Some(path)) if std::fs::metadata(path).is_ok_and(|it| it.is_file()) => {
+        (Some(ErrorKind::ConnectionRefused), Some(path)) if file.as_ref().is_some_and(std::fs::Metadata::is_dir) => {
+            format!(
+                "that is a directory: the id of a service (unix:world) or the path of a socket is expected\n\
+                 `ipc ls {path}` shows which sockets are in it"
+            )
+        }
+        (Some(ErrorKind::ConnectionRefused), Some(_)) if file.is_some_and(|it| it.is_file()) => {
             format!("that is no socket, but another kind of file; is the path right? {doctor}")
         }
         (Some(ErrorKind::ConnectionRefused), Some(_)) => {
@@ -140,13 +172,35 @@ fn advice(endpoint: &Endpoint, kind: Option<ErrorKind>) -> String {
 
 /// The connection has ended before what was to be done on it was done.
 pub(crate) fn lost(tried: impl std::fmt::Display, why: Option<&str>) -> Failure {
-    Failure::new(Exit::Lost, tried, why.unwrap_or("the server closed the connection"))
-        .help("look into the server's log; `ipc tap` shows what passes between a client and a server")
+    let why = why.unwrap_or("the server closed the connection");
+    let help = match why.contains("the peer speaks TLS") {
+        true => "write tls: instead of tcp:; --ca names what to trust",
+        false => "look into the server's log; `ipc tap` shows what passes between a client and a server",
+    };
+    Failure::new(Exit::Lost, tried, why).help(help)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_that_stands_apart_from_its_flag_is_told() {
+        let told = |line: &str| wait_apart(line.split(' ').map(OsString::from)).map(|failure| failure.show());
+        for (line, write) in [
+            ("send --wait 1 unix:world x", "write --wait=1;"),
+            ("sub unix:world --wait 5s", "write --wait=5;"),
+            ("send unix:world x --wait 0.5", "write --wait=0.5;"),
+        ] {
+            let error = told(line).expect(line);
+            assert!(error.contains("an address") && error.contains(write), "{error}");
+        }
+        for line in
+            ["send --wait unix:world x 1", "send --wait=1 unix:world x", "sub unix:world --wait", "send -- --wait 1"]
+        {
+            assert_eq!(told(line), None, "{line}");
+        }
+    }
 
     #[test]
     fn seconds_are_numbers_from_0() {

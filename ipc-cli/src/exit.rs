@@ -47,6 +47,8 @@ Exit codes:
 pub(crate) struct Failure {
     exit: Option<Exit>,
     text: String,
+    /// More of what happened, line by line.
+    detail: String,
     help: Option<String>,
 }
 
@@ -55,21 +57,28 @@ pub(crate) type Outcome<T = ()> = Result<T, Failure>;
 impl Failure {
     /// What was tried and what happened.
     pub(crate) fn new(exit: Exit, tried: impl Display, happened: impl Display) -> Self {
-        Self { exit: Some(exit), text: format!("{tried}: {happened}"), help: None }
+        Self { exit: Some(exit), text: format!("{tried}: {happened}"), detail: String::new(), help: None }
     }
 
     pub(crate) fn usage(text: impl Display) -> Self {
-        Self { exit: Some(Exit::Usage), text: text.to_string(), help: None }
+        Self { exit: Some(Exit::Usage), text: text.to_string(), detail: String::new(), help: None }
     }
 
     /// An end with a code and without words: they are said already, or there is nothing to say.
     pub(crate) fn silent(exit: Exit) -> Self {
-        Self { exit: Some(exit), text: String::new(), help: None }
+        Self { exit: Some(exit), text: String::new(), detail: String::new(), help: None }
     }
 
     /// Whoever read our stdout has enough.
     pub(crate) fn nobody_reads() -> Self {
-        Self { exit: None, text: String::new(), help: None }
+        Self { exit: None, text: String::new(), detail: String::new(), help: None }
+    }
+
+    /// What belongs to the text and has lines of its own, as an excerpt of a file has.
+    #[must_use]
+    pub(crate) fn detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
     }
 
     /// What the user can do about it.
@@ -85,6 +94,10 @@ impl Failure {
             return String::new();
         }
         let mut shown = format!("ipc: {}", printable(&self.text));
+        for line in self.detail.lines() {
+            shown.push_str("\n  ");
+            shown.push_str(&printable(line));
+        }
         if let Some(help) = &self.help {
             for line in help.lines() {
                 shown.push_str("\n  help: ");
@@ -92,6 +105,11 @@ impl Failure {
             }
         }
         shown
+    }
+
+    /// Whether it is the connection that was lost.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.exit == Some(Exit::Lost)
     }
 
     pub(crate) fn code(&self) -> ExitCode {

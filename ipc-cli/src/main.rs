@@ -25,7 +25,8 @@ mod signal;
 #[cfg(unix)]
 mod sockets;
 
-use clap::{Parser, error::ErrorKind};
+use clap::Parser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use commands::{Cli, Command};
 use exit::{Exit, Failure, Outcome};
 use options::{Common, Options};
@@ -42,7 +43,13 @@ pub(crate) struct Context {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = Cli::try_parse();
+    if !parsed.as_ref().is_err_and(has_the_last_word) {
+        if let Some(failure) = client::wait_apart(std::env::args_os().skip(1)) {
+            return end(&failure);
+        }
+    }
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
@@ -61,6 +68,12 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => end(&failure),
     }
+}
+
+/// Whether there is nothing to add to what is said of a command line: help was asked for, or the command has no `--wait`.
+fn has_the_last_word(error: &clap::Error) -> bool {
+    let has_no_wait = matches!(error.get(ContextKind::InvalidArg), Some(ContextValue::String(arg)) if arg == "--wait");
+    has_no_wait || matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
 }
 
 /// Help goes to stdout if it was asked for; what was wrong goes to stderr.
@@ -83,9 +96,19 @@ fn end(failure: &Failure) -> ExitCode {
 }
 
 async fn run(command: Command, common: Common) -> Outcome {
-    let output = Output::new(common.format, common.color.map_or_else(color, Ok)?, common.quiet);
+    let configured = command.needs_options();
+    let color = match common.color {
+        Some(color) => color,
+        None if configured => color()?,
+        None => Color::Auto,
+    };
+    let output = Output::new(common.format, color, common.quiet);
     log(common.verbose);
-    let context = Context { options: Options::gather(&common)?, output, interrupt: Interrupt::listen() };
+    let options = if configured { Options::gather(&common)? } else { Options::none() };
+    if let Some(root) = options.root_without_slash() {
+        output.warn(format_args!("socketRoot {root} is put before the name as it is: did you mean {root}/ ?"));
+    }
+    let context = Context { options, output, interrupt: Interrupt::listen() };
     let outcome = tokio::select! {
         outcome = command.run(context.clone()) => outcome,
         () = context.too_late() => Err(Failure::silent(context.interrupt.told().await)),

@@ -9,7 +9,9 @@ use crate::output::{Output, Traffic, What, Who};
 use crate::payload;
 use clap::Args;
 use ipc_proto::{EncodeError, IncomingRequest, JsonText, REPLY_EVENT, ReplyBody};
-use ipc_tokio::{ConnectionError, EmitError, Message, Remote, ServeError, Server, ServerEvent, UdpEvent, UdpServer};
+use ipc_tokio::{
+    ConnectionError, EmitError, Endpoint, Message, Remote, ServeError, Server, ServerEvent, UdpEvent, UdpServer,
+};
 use std::collections::HashMap;
 use std::time::SystemTime;
 
@@ -300,13 +302,19 @@ pub(crate) fn remote(remote: &Remote) -> String {
 /// A server that does not start.
 pub(crate) fn not_serving(name: &str, error: &ServeError) -> Failure {
     match error {
-        ServeError::Listen { source, .. } => {
+        ServeError::Listen { endpoint, source } => {
+            if let Some(failure) = of_another(name, endpoint, source) {
+                return failure;
+            }
             let advice = match source.kind() {
                 std::io::ErrorKind::AddrInUse => {
                     "another server is there: stop it, or choose another address. `ipc doctor ADDRESS` says who it is"
                 }
                 std::io::ErrorKind::PermissionDenied => {
                     "choose a place that you may write to (--socket-root), or a port from 1024"
+                }
+                std::io::ErrorKind::AddrNotAvailable => {
+                    "that is no address of this machine: take one of its own, 127.0.0.1 for this machine alone, or 0.0.0.0 for all that it has"
                 }
                 std::io::ErrorKind::NotFound => "is the directory there, or the host name right?",
                 _ => "`ipc doctor ADDRESS` looks closer",
@@ -317,4 +325,26 @@ pub(crate) fn not_serving(name: &str, error: &ServeError) -> Failure {
             .help("a TLS server needs --cert FILE and --key FILE, in PEM"),
         other => Failure::usage(format!("cannot listen at {name}: {other}")),
     }
+}
+
+/// A socket of another user, which only that user may remove: to take it over is no way out.
+#[cfg(unix)]
+fn of_another(name: &str, endpoint: &Endpoint, source: &std::io::Error) -> Option<Failure> {
+    use std::io::ErrorKind::{AddrInUse, PermissionDenied};
+    let path = endpoint.local_address().filter(|address| !address.is_abstract())?.as_str();
+    let user = crate::sockets::another_user(path.as_ref())?;
+    if !matches!(source.kind(), AddrInUse | PermissionDenied) {
+        return None;
+    }
+    let happened = format!("{path} is in use, and belongs to the user {user}");
+    let failure = Failure::new(Exit::Unreachable, format!("cannot listen at {name}"), happened);
+    Some(
+        failure
+            .help("choose another id or path, or another directory (--socket-root); `ipc doctor ADDRESS` looks closer"),
+    )
+}
+
+#[cfg(not(unix))]
+fn of_another(_name: &str, _endpoint: &Endpoint, _source: &std::io::Error) -> Option<Failure> {
+    None
 }

@@ -28,7 +28,9 @@ impl Man {
             })?,
         };
         let mut page = Vec::new();
-        let rendered = clap_mangen::Man::new(command).render(&mut page);
+        // By itself it would name the command alone, as a program of its own.
+        let source = concat!("ipc ", env!("CARGO_PKG_VERSION"));
+        let rendered = clap_mangen::Man::new(command).source(source).render(&mut page);
         rendered.map_err(|error| Failure::new(Exit::Failed, "making the manual page", error))?;
         context.output.text(String::from_utf8_lossy(&page).into_owned()).await
     }

@@ -77,6 +77,11 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether it has a use for options. What has none works though the configuration is broken.
+    pub(crate) fn needs_options(&self) -> bool {
+        !matches!(self, Self::Completions(_) | Self::Man(_))
+    }
+
     pub(crate) async fn run(self, context: Context) -> Outcome {
         match self {
             Self::Listen(command) => command.run(context).await,

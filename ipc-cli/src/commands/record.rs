@@ -18,7 +18,7 @@ use std::time::SystemTime;
 ///
 /// Either what passes between clients and a server, as `ipc tap` sees it (--listen and --to), or what a server sends to a client (--from).
 /// The file has one line of JSON for each event, as the commands write them to stdout, with the time in microseconds; only you may
-/// read it. Ends with SIGINT, or when the server of --from closes the connection.
+/// read it. Ends with SIGINT, after --count events, or when the server of --from closes the connection.
 #[derive(Args, Debug)]
 #[command(override_usage = "\
 ipc record [OPTIONS] <FILE> --from <ADDRESS>
@@ -27,6 +27,7 @@ ipc record [OPTIONS] <FILE> --from <ADDRESS>
 Examples:
   ipc record day.ndjson --listen unix:/tmp/app.tap --to unix:world
   ipc record news.ndjson --from unix:world
+  ipc record ten.ndjson --from unix:world -n 10
   ipc replay day.ndjson unix:world   what the clients had sent, once more")]
 pub(crate) struct Record {
     /// The file to make
@@ -40,6 +41,9 @@ pub(crate) struct Record {
     /// The real server
     #[arg(long, value_name = "ADDRESS", requires = "listen")]
     to: Option<String>,
+    /// End after that many events recorded
+    #[arg(long, short = 'n', value_name = "N")]
+    count: Option<u64>,
     /// Replace the file if there is one
     #[arg(long)]
     overwrite: bool,
@@ -53,10 +57,16 @@ impl Record {
             (Some(listen), Some(to)) => Some(pair(listen, to, &context.options)?),
             _ => None,
         };
-        let recording = Recording::create(&self.file, self.overwrite)?;
+        if self.count == Some(0) {
+            return Err(Failure::usage("--count 0 records nothing; leave it out to go on for ever"));
+        }
+        let recording = Recording::create(&self.file, self.overwrite, self.count)?;
         let bar = progress(&context, &recording);
         let outcome = match addresses {
-            Some((listen, to)) => proxy::run(&context, listen, to, Sink::Recorded(Arc::clone(&recording))).await,
+            Some((listen, to)) => tokio::select! {
+                outcome = proxy::run(&context, listen, to, Sink::Recorded(Arc::clone(&recording))) => outcome,
+                () = recorded_and_passed_on(&recording) => Ok(()),
+            },
             None => self.client(&context, &recording).await,
         };
         bar.finish_and_clear();
@@ -91,7 +101,12 @@ impl Record {
                     Some(ClientEvent::Destroyed) | None => {
                         return match last_error {
                             Some(error) => Err(lost(format_args!("recording {}", connected.name), Some(&error))),
-                            None => Ok(()),
+                            None => {
+                                if let (0, Some(silence)) = (recording.events(), connected.silence()) {
+                                    context.output.note(silence);
+                                }
+                                Ok(())
+                            }
                         };
                     }
                     Some(_) => continue,
@@ -102,11 +117,18 @@ impl Record {
         };
         let outcome = tokio::select! {
             outcome = recorded => outcome,
+            () = recording.full() => Ok(()),
             _ = context.interrupt.told() => Ok(()),
         };
         let _nothing_unsent = connected.client.close_within(LEAVE_WITHIN).await;
         outcome
     }
+}
+
+/// What is recorded stands in the file before it is passed on: the last event has a moment to go its way.
+async fn recorded_and_passed_on(recording: &Recording) {
+    recording.full().await;
+    tokio::time::sleep(LEAVE_WITHIN).await;
 }
 
 /// Counts on a terminal.

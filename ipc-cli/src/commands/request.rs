@@ -10,7 +10,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::payload;
 use clap::Args;
 use ipc_proto::{JsonText, Reply, RequestBody, Requests};
-use ipc_tokio::{ClientEvent, Message, UdpEvent};
+use ipc_tokio::{ClientEvent, ConnectionError, Message, UdpEvent};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
@@ -107,6 +107,7 @@ impl Request {
     ) -> Outcome<Reply> {
         let sent = connected.client.send_message(message).await;
         sent.map_err(|error| not_sent(message, &connected.name, &error))?;
+        let mut broken = None;
         loop {
             match connected.events.recv().await {
                 Some(ClientEvent::Message(message)) => {
@@ -114,12 +115,11 @@ impl Request {
                         return Ok(reply);
                     }
                 }
+                Some(ClientEvent::Error(error @ ConnectionError::Io(_))) => broken = Some(error.to_string()),
                 Some(ClientEvent::Error(error)) => context.output.warn(error),
                 Some(ClientEvent::Destroyed) | None => {
-                    return Err(lost(
-                        format_args!("waiting for the answer to {} of {}", self.name, connected.name),
-                        None,
-                    ));
+                    let tried = format!("waiting for the answer to {} of {}", self.name, connected.name);
+                    return Err(lost(tried, broken.as_deref()));
                 }
                 Some(_) => {}
             }

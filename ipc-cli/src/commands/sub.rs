@@ -68,6 +68,7 @@ impl Sub {
         let mut left = self.count;
         let mut deadline = self.deadline();
         let mut last_error = None;
+        let mut silence = connected.silence();
         while left != Some(0) {
             let event = match deadline {
                 None => connected.events.recv().await,
@@ -81,6 +82,9 @@ impl Sub {
                     }
                 },
             };
+            if matches!(event, Some(ClientEvent::Message(_) | ClientEvent::Data(_) | ClientEvent::Error(_))) {
+                silence = None;
+            }
             let what = match &event {
                 Some(ClientEvent::Message(message)) if wanted(&self.filter, message.name()) => {
                     let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
@@ -107,12 +111,16 @@ impl Sub {
                 }
                 Some(ClientEvent::Disconnected { retry_in: Some(wait), .. }) => {
                     context.output.note(format_args!("connection lost; trying again in {} ms", wait.as_millis()));
+                    tell(context, silence.take());
                     continue;
                 }
                 Some(ClientEvent::Destroyed) | None => {
                     return match last_error {
                         Some(error) => Err(lost(format_args!("listening to {}", connected.name), Some(&error))),
-                        None => Ok(()),
+                        None => {
+                            tell(context, silence.take());
+                            Ok(())
+                        }
                     };
                 }
                 Some(_) => continue,
@@ -128,5 +136,11 @@ impl Sub {
     fn deadline(&self) -> Option<tokio::time::Instant> {
         // One that is too far away to be counted is none.
         tokio::time::Instant::now().checked_add(self.timeout?)
+    }
+}
+
+fn tell(context: &Context, silence: Option<String>) {
+    if let Some(silence) = silence {
+        context.output.note(silence);
     }
 }

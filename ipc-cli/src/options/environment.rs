@@ -13,6 +13,18 @@ const PREFIX: &str = "IPC_";
 /// Variables of this program that are no options of node-ipc.
 const OURS: [&str; 3] = ["IPC_CONFIG", "IPC_PRESET", "IPC_COLOR"];
 
+/// Flags whose name is no variable, and what does the same.
+const FLAGS: [(&str, &str); 8] = [
+    ("IPC_CA", "IPC_TLS_CA"),
+    ("IPC_CERT", "IPC_TLS_CERT"),
+    ("IPC_KEY", "IPC_TLS_KEY"),
+    ("IPC_SERVER_NAME", "IPC_TLS_SERVERNAME"),
+    ("IPC_DANGER_ACCEPT_ANY_CERTIFICATE", "IPC_TLS_REJECT_UNAUTHORIZED"),
+    ("IPC_FORMAT", "--format"),
+    ("IPC_QUIET", "--quiet"),
+    ("IPC_VERBOSE", "--verbose"),
+];
+
 pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Outcome<Layer> {
     let names = names();
     let mut layer = Layer::default();
@@ -32,9 +44,7 @@ pub(super) fn read(variables: impl Iterator<Item = (OsString, OsString)>) -> Out
         if let Some((_, name)) = names.iter().find(|(known, _)| *known == letters) {
             let read = from_text(name, value).map_err(|error| refused(&at, &error))?;
             merge(&mut layer.options, read);
-        } else if let Err(ConfigError::Unknown { nearest: Some(meant), .. }) =
-            Config::from_vars(PREFIX, [(variable, "0")])
-        {
+        } else if let Some(meant) = meant(variable) {
             return Err(Failure::usage(format!("{at}: there is no such option; did you mean {meant}?"))
                 .help(format!("unset {variable} if it belongs to another program")));
         }
@@ -54,6 +64,44 @@ fn names() -> Vec<(String, String)> {
         names.push(name);
     }
     names.into_iter().map(|name| (letters(&name), name)).collect()
+}
+
+/// What a variable was probably meant to be, if anything is near.
+fn meant(variable: &str) -> Option<String> {
+    let ours = OURS.map(|name| (name, name, 3));
+    // Their names are short and common: fewer letters may be wrong.
+    let flags = FLAGS.map(|(name, meant)| (name, meant, 4));
+    let typed = letters(&variable[PREFIX.len()..]);
+    let wrong = |name: &str| distance(&typed, &letters(&name[PREFIX.len()..]));
+    let near = ours.into_iter().chain(flags).filter_map(|(name, meant, share)| {
+        let wrong = wrong(name);
+        (wrong <= (name.len() - PREFIX.len()) / share).then_some((wrong, meant.to_owned()))
+    });
+    // Of options the library knows best what is near.
+    let option = match Config::from_vars(PREFIX, [(variable, "0")]) {
+        Err(ConfigError::Unknown { nearest: Some(meant), .. }) => Some((wrong(&meant), meant)),
+        _ => None,
+    };
+    near.chain(option).min_by_key(|(wrong, _)| *wrong).map(|(_, meant)| meant)
+}
+
+/// How many letters are to be put in, left out or replaced to turn one text into another.
+fn distance(one: &str, other: &str) -> usize {
+    // No name is longer: a huge one must not cost quadratic time.
+    const LONGEST: usize = 40;
+    if one.len() > LONGEST {
+        return usize::MAX;
+    }
+    let mut last: Vec<usize> = (0..=other.len()).collect();
+    for (row, letter) in one.bytes().enumerate() {
+        let mut next = vec![row + 1];
+        for (column, against) in other.bytes().enumerate() {
+            let replaced = last[column] + usize::from(letter != against);
+            next.push(replaced.min(last[column + 1] + 1).min(next[column] + 1));
+        }
+        last = next;
+    }
+    last[other.len()]
 }
 
 fn letters(name: &str) -> String {
@@ -96,6 +144,29 @@ mod tests {
         let error = of(&[("IPC_TLS_TRUSTED_CONECTIONS", "x")]).unwrap_err();
         assert!(error.contains("did you mean IPC_TLS_TRUSTED_CONNECTIONS?"), "{error}");
         assert_eq!(of(&[("IPC_OF_ANOTHER_KIND_ALTOGETHER", "1")]), Ok(json!({})));
+        assert_eq!(of(&[(&format!("IPC_{}", "X".repeat(100_000)), "1")]), Ok(json!({})));
+    }
+
+    #[test]
+    fn variables_of_the_command_and_its_flags_are_among_what_may_be_meant() {
+        for (variable, meant) in [
+            ("IPC_PRESTE", "IPC_PRESET"),
+            ("IPC_COLOUR", "IPC_COLOR"),
+            ("IPC_CONFIGS", "IPC_CONFIG"),
+            ("IPC_CA", "IPC_TLS_CA"),
+            ("IPC_CERT", "IPC_TLS_CERT"),
+            ("IPC_KEY", "IPC_TLS_KEY"),
+            ("IPC_SERVER_NAME", "IPC_TLS_SERVERNAME"),
+            ("IPC_DANGER_ACCEPT_ANY_CERTIFICATE", "IPC_TLS_REJECT_UNAUTHORIZED"),
+            ("IPC_FORMAT", "--format"),
+            ("IPC_VERBOS", "--verbose"),
+        ] {
+            let error = of(&[(variable, "x")]).expect_err(variable);
+            assert!(error.contains(variable) && error.contains(&format!("did you mean {meant}?")), "{error}");
+        }
+        let spelt_as_the_flag = of(&[("IPC_TLS_SERVER_NAME", "foo")]);
+        assert_eq!(spelt_as_the_flag, Ok(json!({"tls": {"servername": "foo"}})));
+        assert_eq!(of(&[("IPC_CAT", "1"), ("IPC_KEYS_OF", "1"), ("IPC_DEBUG", "1")]), Ok(json!({})));
     }
 
     #[test]

@@ -37,8 +37,10 @@ fn read(path: &Path, text: &str) -> Outcome<Layer> {
         // The parsers show the line, over several lines of their own.
         let error = error.to_string();
         let error = error.trim_end();
-        let between = if error.contains('\n') { '\n' } else { ' ' };
-        Failure::usage(format!("{at}: is no {format}:{between}{error}"))
+        if error.contains('\n') {
+            return Failure::usage(format!("{at}: is no {format}:")).detail(error);
+        }
+        Failure::usage(format!("{at}: is no {format}: {error}"))
     };
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let mut options: Map<String, Value> = if is_json {
@@ -80,8 +82,12 @@ mod tests {
         assert!(error.contains("config file x.toml") && error.contains("did you mean \"maxConnections\"?"), "{error}");
         let error = of("x.toml", "tls = { privat = \"k\" }").unwrap_err();
         assert!(error.contains("tls.private"), "{error}");
-        let error = of("x.toml", "retry = ").unwrap_err();
-        assert!(error.contains("is no TOML") && error.lines().count() == 1, "{error}");
+        let error = of("x.toml", "id = \"x\"\nretry = ").unwrap_err();
+        assert!(error.contains("is no TOML") && !error.contains("\\n"), "{error}");
+        assert!(error.lines().any(|line| line == "  2 | retry = "), "{error}");
+        // What stands in a file drives no terminal.
+        let error = of("x.toml", "id = \u{1b}[31m").unwrap_err();
+        assert!(!error.contains('\u{1b}'), "{error}");
         assert!(of("x.json", "[]").unwrap_err().contains("JSON object"));
         assert!(of("x.json", r#"{"preset": 9}"#).unwrap_err().contains("preset"));
     }

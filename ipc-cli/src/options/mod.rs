@@ -13,6 +13,7 @@ use crate::exit::{Failure, Outcome};
 use ipc_tokio::{Config, ConfigError, TlsOptions};
 use serde_json::{Map, Value};
 use std::fmt::Display;
+use std::path::Path;
 
 /// Where the defaults come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -79,7 +80,6 @@ impl Options {
     }
 
     /// What it is when nobody says anything.
-    #[cfg(test)]
     pub(crate) fn none() -> Self {
         Self { preset: None, options: Map::new(), tls_by_flag: false }
     }
@@ -102,6 +102,12 @@ impl Options {
             config.tls = Some(TlsOptions::new());
         }
         Ok(config)
+    }
+
+    /// The option socketRoot, if it names a directory without its closing slash.
+    pub(crate) fn root_without_slash(&self) -> Option<&str> {
+        let root = self.options.get("socketRoot")?.as_str()?;
+        (!root.ends_with('/') && Path::new(root).is_dir()).then_some(root)
     }
 
     /// Whether a preset was named anywhere.

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::Notify;
 
 /// Takes what is seen, in order.
 #[derive(Clone)]
@@ -37,13 +38,21 @@ impl Sink {
 pub(crate) struct Recording {
     path: PathBuf,
     /// Protects the order of lines.
-    file: Mutex<File>,
+    state: Mutex<State>,
     events: AtomicU64,
+    /// Told when nothing more is taken.
+    full: Notify,
+}
+
+struct State {
+    file: File,
+    /// How many more events, or pieces of raw data, are taken.
+    left: Option<u64>,
 }
 
 impl Recording {
     /// A new file, for this user alone: payloads may be confidential.
-    pub(crate) fn create(path: &Path, overwrite: bool) -> Outcome<Arc<Self>> {
+    pub(crate) fn create(path: &Path, overwrite: bool, count: Option<u64>) -> Outcome<Arc<Self>> {
         let mut options = OpenOptions::new();
         options.write(true);
         if overwrite {
@@ -60,22 +69,38 @@ impl Recording {
                 _ => failure.help("is the directory there, and may you write to it?"),
             }
         })?;
-        Ok(Arc::new(Self { path: path.to_owned(), file: Mutex::new(file), events: AtomicU64::new(0) }))
+        let state = Mutex::new(State { file, left: count });
+        Ok(Arc::new(Self { path: path.to_owned(), state, events: AtomicU64::new(0), full: Notify::new() }))
     }
 
+    /// Writes it down, unless the recording is full.
     pub(crate) fn write(&self, traffic: &Traffic<'_>) -> Outcome {
         let mut line = traffic.json();
         line.push('\n');
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.left == Some(0) {
+            return Ok(());
+        }
         // One write a line, so that what is there when we are killed are whole lines.
-        let written = self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
-        written.map_err(|error| {
+        state.file.write_all(line.as_bytes()).map_err(|error| {
             Failure::new(Exit::Failed, format!("cannot write to the recording {}", self.path.display()), error)
                 .help("is the disk full?")
         })?;
         if matches!(traffic.what, What::Event { .. }) {
             self.events.fetch_add(1, Ordering::Relaxed);
         }
+        if let (Some(left), What::Event { .. } | What::Data(_)) = (&mut state.left, &traffic.what) {
+            *left -= 1;
+            if *left == 0 {
+                self.full.notify_one();
+            }
+        }
         Ok(())
+    }
+
+    /// Ready when as many events are recorded as were asked for. For one who waits.
+    pub(crate) async fn full(&self) {
+        self.full.notified().await;
     }
 
     pub(crate) fn events(&self) -> u64 {

@@ -110,7 +110,7 @@ impl Bench {
             lanes.push(Lane { client: connected.client, events: connected.events, measured });
         }
         let name = target.show();
-        self.first_answer(&name, &lanes, &frame).await?;
+        self.first_answer(&name, &mut lanes, &frame).await?;
 
         let begin = Instant::now();
         for (number, lane) in lanes.iter().enumerate() {
@@ -153,12 +153,18 @@ impl Bench {
     }
 
     /// One event on each connection, so that everything is warm, and it is known that the server answers.
-    async fn first_answer(&self, name: &str, lanes: &[Lane], frame: &Frame) -> Outcome {
-        for lane in lanes {
-            lane.measured.begin(Some(1), 1, &lane.client.emitter(), frame);
-            let mut answers = lane.measured.answers.subscribe();
-            let answer = answers.wait_for(|answers| *answers > 0);
-            if tokio::time::timeout(PATIENCE, answer).await.is_err() {
+    async fn first_answer(&self, name: &str, lanes: &mut [Lane], frame: &Frame) -> Outcome {
+        for number in 0..lanes.len() {
+            let Lane { client, measured, .. } = &lanes[number];
+            let measured = Arc::clone(measured);
+            measured.begin(Some(1), 1, &client.emitter(), frame);
+            let mut answers = measured.answers.subscribe();
+            let answered = tokio::select! {
+                biased;
+                answer = tokio::time::timeout(PATIENCE, answers.wait_for(|answers| *answers > 0)) => answer.is_ok(),
+                why = any_lost(lanes) => return Err(lost(format_args!("measuring {name}"), why.as_deref())),
+            };
+            if !answered {
                 let answer = self.answer.as_ref().unwrap_or(&self.name);
                 let happened = format!(
                     "no event {answer} came in answer to an event {} within {} s",
@@ -169,7 +175,7 @@ impl Bench {
                     "is it an echo server? `ipc listen ADDRESS --echo` is one; --name says which events it answers, --answer with which",
                 ));
             }
-            lane.measured.reset();
+            measured.reset();
         }
         Ok(())
     }

@@ -1,16 +1,20 @@
 //! Which node-ipc it may be: by what lies beside the process, and by what the server does. Never more than is known.
 
-use super::Findings;
 use super::network::PATIENCE;
+use super::{Findings, tls};
 use crate::address::Target;
 use crate::exit::Outcome;
 #[cfg(unix)]
 use crate::sockets::Owner;
 use ipc_tokio::{Client, ClientEvent};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How long a server that does not mind is given to do nothing.
 const SILENCE: Duration = Duration::from_millis(500);
+
+/// How long a server that may speak TLS is given to show a certificate.
+const HANDSHAKE: Duration = Duration::from_secs(1);
 
 /// A message that is no event to any version, and does no harm to any.
 const NO_EVENT: &[u8] = b"ipc doctor --probe";
@@ -34,8 +38,19 @@ pub(super) async fn process(findings: &mut Findings<'_>, owner: &Owner) -> Outco
     Ok(())
 }
 
-/// By what becomes of a connection that has said what is no event.
-pub(super) async fn behaviour(findings: &mut Findings<'_>, target: &Target, probe: bool) -> Outcome {
+/// By what becomes of a connection that has said what is no event. `clear` is where it may be TLS that is spoken, unknown to us.
+pub(super) async fn behaviour(
+    findings: &mut Findings<'_>,
+    target: &Target,
+    clear: Option<SocketAddr>,
+    probe: bool,
+) -> Outcome {
+    if !probe && clear.is_some() {
+        let text = "whether that port is of TLS, and which node-ipc it is like, cannot be told without speaking to it";
+        let help = "--probe tells: it sends one message that is no event, which a port of TLS answers with an alert or not at all, \
+                    node-ipc 9 to 12 report, and node-ipc 14 closes the connection for";
+        return findings.note("version", text, Some(help)).await;
+    }
     if !probe {
         let text = "which node-ipc it is like cannot be told without speaking to it";
         let help =
@@ -78,10 +93,14 @@ pub(super) async fn behaviour(findings: &mut Findings<'_>, target: &Target, prob
         }
     });
     let ended = ended.await;
+    if let (Ok(()), false, Some(address)) = (&ended, speaks_tls, clear) {
+        // Servers of Node close the connection without an alert.
+        speaks_tls = tls::is_spoken(address, HANDSHAKE).await;
+    }
     if speaks_tls {
         client.disconnect();
         let help = "use tls: instead of tcp:; --ca names what to trust";
-        return findings.problem("tls", "it answers with an alert of TLS: that port is encrypted", help).await;
+        return findings.problem("tls", "TLS is spoken there: that port is encrypted", help).await;
     }
     let text = match ended {
         Ok(()) => {

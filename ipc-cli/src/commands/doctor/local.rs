@@ -27,8 +27,8 @@ pub(super) async fn examine(
                 "let the server look who connects (Server::accept_if), or use a path",
             )
             .await?;
-        if network::answers(findings, target).await? {
-            guess::behaviour(findings, target, probe).await?;
+        if network::answers(findings, target, false).await? {
+            guess::behaviour(findings, target, None, probe).await?;
         }
         return Ok(());
     }
@@ -36,7 +36,7 @@ pub(super) async fn examine(
     length(findings, address).await?;
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) => return missing(findings, context, path, said, &error).await,
+        Err(error) => return missing(findings, context, target, path, said, &error).await,
     };
     directory(findings, path).await?;
     if !metadata.file_type().is_socket() {
@@ -55,15 +55,16 @@ pub(super) async fn examine(
     }
     mode(findings, &metadata).await?;
     let (looked, seen) = (path.to_owned(), metadata);
-    let found = tokio::task::spawn_blocking(move || sockets::at(&looked, &seen)).await;
+    let also_seen = seen.clone();
+    let found = tokio::task::spawn_blocking(move || sockets::at(&looked, &also_seen)).await;
     let Ok(found) = found else { return Ok(()) };
     let process = process(&found.owner);
     match found.state {
         State::Live => {
             findings.good("listener", format!("somebody listens{process}")).await?;
             guess::process(findings, &found.owner).await?;
-            if network::answers(findings, target).await? {
-                guess::behaviour(findings, target, probe).await?;
+            if network::answers(findings, target, false).await? {
+                guess::behaviour(findings, target, None, probe).await?;
             }
         }
         State::Stale => {
@@ -78,8 +79,7 @@ pub(super) async fn examine(
             findings.problem("listener", format!("somebody listens{process} and has no room for us"), help).await?;
         }
         State::Denied => {
-            let help = "to connect one needs the write permission: ask its owner for socketMode or socketGroup (writableAll in node-ipc)";
-            findings.problem("listener", "we may not connect", help).await?;
+            findings.problem("listener", "we may not connect", who_may(&seen)).await?;
         }
         State::Unknown(error) => {
             let help = "look at the file and its directory: `ls -ld`";
@@ -103,6 +103,7 @@ async fn length(findings: &mut Findings<'_>, address: &LocalAddress) -> Outcome 
 async fn missing(
     findings: &mut Findings<'_>,
     context: &Context,
+    target: &Target,
     path: &Path,
     said: &str,
     error: &std::io::Error,
@@ -113,22 +114,33 @@ async fn missing(
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
-        let help = "make it, or set socketRoot to one that is there; the server must use the same";
+        let root = Path::new(target.settings.socket_root().trim_end_matches('/'));
+        let private = target.settings.config().socket_root.is_none() && folder == root;
+        let help = match elsewhere(context, path, said) {
+            Some(other) => there_is_one_at(&other),
+            // The one that node-ipc 14 has by default.
+            None if private => String::from(
+                "start the server, with the same preset and as the same user: it makes the directory itself",
+            ),
+            None => String::from("make it, or set socketRoot to one that is there; the server must use the same"),
+        };
         return findings.problem("directory", format!("there is no directory {}", folder.display()), help).await;
     }
     let help = match elsewhere(context, path, said) {
-        Some(other) => {
-            format!(
-                "there is one at {}: node-ipc 9 to 12 and 14 look in different places; use that path on both sides, or --preset",
-                other.display()
-            )
-        }
+        Some(other) => there_is_one_at(&other),
         None => format!(
             "is the server started, with this id, appspace and socketRoot? `ipc ls {}` shows what is there",
             folder.display()
         ),
     };
     findings.problem("file", "there is no socket at this path", help).await
+}
+
+fn there_is_one_at(other: &Path) -> String {
+    format!(
+        "there is one at {}: node-ipc 9 to 12 and 14 look in different places; use that path on both sides, or --preset",
+        other.display()
+    )
 }
 
 /// Where another version of node-ipc would have put the socket of this id, if it is there.
@@ -184,6 +196,20 @@ async fn mode(findings: &mut Findings<'_>, metadata: &fs::Metadata) -> Outcome {
             findings.warning("mode", format!("{text}: only root may connect"), help).await
         }
     }
+}
+
+/// Who may connect to a socket, for one who may not.
+pub(super) fn who_may(metadata: &fs::Metadata) -> String {
+    let (mode, owner) = (metadata.mode(), user(metadata.uid()).unwrap_or_else(|| format!("uid {}", metadata.uid())));
+    let group = group(metadata.gid()).unwrap_or_else(|| format!("gid {}", metadata.gid()));
+    let who = match mode {
+        mode if mode & 0o020 != 0 => format!("the user {owner}, the group {group} and root"),
+        mode if mode & 0o200 != 0 && metadata.uid() != 0 => format!("the user {owner} and root"),
+        _ => String::from("root"),
+    };
+    format!(
+        "only {who} may connect: be one of them, or set socketMode or socketGroup at the server (writableAll in node-ipc)"
+    )
 }
 
 fn owners(uid: u32, gid: u32) -> String {

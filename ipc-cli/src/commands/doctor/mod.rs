@@ -95,7 +95,7 @@ impl Doctor {
                 #[cfg(not(unix))]
                 {
                     let _ = address;
-                    network::answers(&mut findings, &target).await?;
+                    network::answers(&mut findings, &target, false).await?;
                 }
             }
             Endpoint::Tcp { .. } => network::examine(&mut findings, &target, self.probe).await?,

@@ -42,16 +42,17 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
         }
     }
     let Some(&address) = reached.first() else { return Ok(()) };
+    let mut certificates = false;
     if target.tls {
-        tls::examine(findings, target, address).await?;
+        certificates = tls::examine(findings, target, address).await?;
     } else {
         if !address.ip().is_loopback() {
             let help = "what is sent can be read on the way, and whoever reaches the port may connect; use tls:";
             findings.warning("encryption", "none: it goes in clear", help).await?;
         }
     }
-    if answers(findings, target).await? {
-        guess::behaviour(findings, target, probe).await?;
+    if answers(findings, target, certificates).await? {
+        guess::behaviour(findings, target, (!target.tls).then_some(address), probe).await?;
     }
     Ok(())
 }
@@ -83,8 +84,8 @@ async fn resolve(findings: &mut Findings<'_>, target: &Target) -> Outcome<Vec<So
     }
 }
 
-/// Whether we are let in, as a client of the library is.
-pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target) -> Outcome<bool> {
+/// Whether we are let in, as a client of the library is. `certificates` says whether any were seen.
+pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target, certificates: bool) -> Outcome<bool> {
     let client = match Client::at(target.settings.clone(), target.endpoint.clone()) {
         Ok(client) => client,
         Err(error) => {
@@ -106,7 +107,7 @@ pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target) -> Out
     };
     let took = crate::clock::short(began.elapsed());
     if !connected {
-        refused(findings, said.as_ref()).await?;
+        refused(findings, target, said.as_ref(), certificates).await?;
         return Ok(false);
     }
     // It may think better of it.
@@ -127,7 +128,7 @@ pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target) -> Out
         return Ok(true);
     }
     match said {
-        Some(_) => refused(findings, said.as_ref()).await?,
+        Some(_) => refused(findings, target, said.as_ref(), certificates).await?,
         None => {
             let help = "is it full (maxConnections), or does it let in only some (an accept filter)? Its log says";
             findings.problem("answer", "a client is let in, and its connection closed at once", help).await?;
@@ -136,18 +137,39 @@ pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target) -> Out
     Ok(false)
 }
 
-async fn refused(findings: &mut Findings<'_>, said: Option<&ConnectionError>) -> Outcome {
+async fn refused(
+    findings: &mut Findings<'_>,
+    target: &Target,
+    said: Option<&ConnectionError>,
+    certificates: bool,
+) -> Outcome {
+    let kind = said.and_then(ConnectionError::io).map(std::io::Error::kind);
     let text = match (said.and_then(ConnectionError::io), said) {
         (Some(error), _) => error.to_string(),
         (None, Some(error)) => error.to_string(),
         (None, None) => format!("nothing came within {} s", PATIENCE.as_secs()),
     };
+    let about_tls = text.contains("TLS") || text.contains("certificate");
     let help = match &text {
+        _ if kind == Some(std::io::ErrorKind::PermissionDenied) => return not_permitted(findings, target, &text).await,
         text if text.contains("does not speak TLS") => "use tcp: instead of tls:, or set tls at the server",
-        text if text.contains("TLS") || text.contains("certificate") => {
+        _ if about_tls && !certificates => "no certificate was shown: does the server speak TLS? If not, use tcp:",
+        _ if about_tls => {
             "see the certificates above; --ca names what to trust, --cert and --key what to show, --server-name the name that is meant"
         }
         _ => "look into the server's log",
     };
+    findings.problem("answer", format!("a client is not let in: {text}"), help).await
+}
+
+async fn not_permitted(findings: &mut Findings<'_>, target: &Target, text: &str) -> Outcome {
+    let mut help = String::from("the system forbids it: ask who looks after this machine, or be another user");
+    #[cfg(unix)]
+    if let Some(metadata) = target.endpoint.local_address().and_then(|address| std::fs::metadata(address.as_str()).ok())
+    {
+        help = super::local::who_may(&metadata);
+    }
+    #[cfg(not(unix))]
+    let _ = target;
     findings.problem("answer", format!("a client is not let in: {text}"), help).await
 }

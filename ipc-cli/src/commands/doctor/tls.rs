@@ -15,7 +15,7 @@ use ipc_tokio::rustls::{
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 use x509_cert::ext::pkix::SubjectAltName;
@@ -24,18 +24,20 @@ use x509_cert::ext::pkix::name::GeneralName;
 /// From how many days on an end is near.
 const SOON: u64 = 14;
 
-pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, address: SocketAddr) -> Outcome {
+/// Says what a server shows. Gives whether it has shown a certificate.
+pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, address: SocketAddr) -> Outcome<bool> {
     let options = target.settings.config().tls.as_ref();
     let host = target.endpoint.host().unwrap_or_default();
     let meant = options.and_then(|tls| tls.server_name.clone()).unwrap_or_else(|| host.to_owned());
     let name = meant.clone();
-    let shown = tokio::task::spawn_blocking(move || handshake(address, &name)).await;
-    let Ok((certificates, outcome)) = shown else { return Ok(()) };
+    let shown = tokio::task::spawn_blocking(move || handshake(address, &name, PATIENCE)).await;
+    let Ok((certificates, outcome)) = shown else { return Ok(false) };
     match (&outcome, certificates.is_empty()) {
         (Ok(version), _) => findings.good("tls", format!("{version} is spoken there")).await?,
         (Err(error), true) => {
             let help = "does the server speak TLS? If not, use tcp:; the versions spoken here are 1.2 and 1.3";
-            return findings.problem("tls", format!("there is no handshake: {error}"), help).await;
+            findings.problem("tls", format!("there is no handshake: {error}"), help).await?;
+            return Ok(false);
         }
         (Err(error), false) => {
             findings.note("tls", format!("the handshake was not completed: {error}"), None).await?;
@@ -58,7 +60,13 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, addres
             findings.note("chain", "one certificate, and none of its issuer", Some(help)).await?;
         }
     }
-    Ok(())
+    Ok(!certificates.is_empty())
+}
+
+/// Whether TLS is spoken there, by a handshake that is given so long.
+pub(super) async fn is_spoken(address: SocketAddr, within: Duration) -> bool {
+    let handshake = tokio::task::spawn_blocking(move || handshake(address, "localhost", within)).await;
+    handshake.is_ok_and(|(certificates, _)| !certificates.is_empty())
 }
 
 async fn one(findings: &mut Findings<'_>, number: usize, certificate: &Certificate, meant: &str) -> Outcome {
@@ -119,14 +127,18 @@ fn covers(name: &str, host: &str) -> bool {
 }
 
 /// The certificates that a server shows, and the version of TLS or why there was no handshake.
-fn handshake(address: SocketAddr, name: &str) -> (Vec<CertificateDer<'static>>, io::Result<&'static str>) {
+fn handshake(
+    address: SocketAddr,
+    name: &str,
+    within: Duration,
+) -> (Vec<CertificateDer<'static>>, io::Result<&'static str>) {
     let seen = Arc::new(Seen { provider: ring::default_provider(), certificates: Mutex::default() });
-    let outcome = attempt(address, name, &seen);
+    let outcome = attempt(address, name, within, &seen);
     let certificates = std::mem::take(&mut *seen.certificates.lock().unwrap_or_else(PoisonError::into_inner));
     (certificates, outcome)
 }
 
-fn attempt(address: SocketAddr, name: &str, seen: &Arc<Seen>) -> io::Result<&'static str> {
+fn attempt(address: SocketAddr, name: &str, within: Duration, seen: &Arc<Seen>) -> io::Result<&'static str> {
     let config = ClientConfig::builder_with_provider(Arc::new(seen.provider.clone()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
@@ -135,9 +147,9 @@ fn attempt(address: SocketAddr, name: &str, seen: &Arc<Seen>) -> io::Result<&'st
         .with_no_client_auth();
     let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
     let mut session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&address, within)?;
+    stream.set_read_timeout(Some(within))?;
+    stream.set_write_timeout(Some(within))?;
     while session.is_handshaking() {
         session.complete_io(&mut stream)?;
     }
