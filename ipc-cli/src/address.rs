@@ -2,7 +2,7 @@
 
 use crate::exit::{Failure, Outcome};
 use crate::options::Options;
-use ipc_tokio::{Config, Endpoint, EndpointError, Settings};
+use ipc_tokio::{Config, Endpoint, EndpointError, Parser, Settings, SlowConsumer};
 
 /// What `--help` says of addresses.
 pub(crate) const FORMS: &str = "\
@@ -69,6 +69,13 @@ impl Target {
         matches!(self.endpoint, Endpoint::Tcp { .. }) && !self.tls
     }
 
+    /// The settings of a connection to the same peer that knows bytes instead of events. Options that are about events are left out.
+    pub(crate) fn raw(&self) -> Option<Settings> {
+        let config = self.settings.config().clone();
+        let config = config.parser(Parser::Fast).slow_consumer(SlowConsumer::Refuse).raw_buffer(true);
+        ipc_tokio::build(config).ok()
+    }
+
     /// As it is shown: with `tls:` where it is TLS.
     pub(crate) fn show(&self) -> String {
         show(&self.endpoint, self.tls)
@@ -103,7 +110,7 @@ fn split(text: &str) -> Outcome<(&str, &str)> {
         _ => {
             let wrong = Failure::usage(format!("address {text:?}: it begins with no known transport"));
             let (scheme, rest) = match text.split_once("://") {
-                Some((scheme, rest)) if matches!(scheme, "https" | "wss") => ("tls", without_path(rest)),
+                Some(("https" | "wss", rest)) => ("tls", without_path(rest)),
                 Some((_, rest)) => ("tcp", without_path(rest)),
                 None => ("tcp", text),
             };

@@ -42,7 +42,7 @@ Exit codes:
   130  interrupted (SIGINT); 143 terminated (SIGTERM); `listen`, `sub`, `tap`
        and `record` end with 0 then";
 
-/// An end that is to be told of. Shown as `ipc: <what was tried>: <what happened>`, then `help: <what to do>`.
+/// An end that is to be told of. Shown as `ipc: <what was tried>: <what happened>`, then its detail, then `help: <what to do>`.
 #[derive(Debug)]
 pub(crate) struct Failure {
     exit: Option<Exit>,

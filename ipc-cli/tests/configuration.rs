@@ -48,6 +48,8 @@ fn a_misspelt_option_is_named_with_its_place_and_the_right_one() {
     };
     told(&[], &["--config", "bad.toml"], &["config file bad.toml", "did you mean \"tls.trustedConnections\"?"]);
     told(&[], &["--config", "none.toml"], &["config file none.toml", "cannot be read", "help:"]);
+    told(&[("IPC_PRESTE", "v9")], &[], &["IPC_PRESTE", "did you mean IPC_PRESET?", "unset"]);
+    told(&[("IPC_CA", "x")], &[], &["IPC_CA", "did you mean IPC_TLS_CA?"]);
     told(&[("IPC_SOKET_ROOT", "/x/")], &[], &["IPC_SOKET_ROOT", "did you mean IPC_SOCKET_ROOT?", "unset"]);
     told(&[], &["-o", "maxConections=1"], &["-o maxConections=1", "did you mean \"maxConnections\"?"]);
     told(&[], &["-o", "retry=soon"], &["-o retry=soon", "milliseconds"]);
@@ -125,4 +127,46 @@ fn colours_are_there_when_they_were_asked_for_and_never_else() {
     // Who asks for colour by CLICOLOR_FORCE and against it by NO_COLOR gets none.
     assert!(text(&[("CLICOLOR_FORCE", "1")], &[]).contains('\u{1b}'));
     assert!(!text(&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], &[]).contains('\u{1b}'));
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_shown_line_by_line() {
+    let place = Place::new();
+    fs::write(place.of("bad.toml"), "id = \"x\"\nretry = = 2\n").expect("written");
+    let ended = resolved(&place, &[], &["--config", "bad.toml"]).expect_err("a mistake");
+    assert!(ended.stderr.lines().any(|line| line == "  2 | retry = = 2"), "{ended:?}");
+    assert!(!ended.stderr.contains("\\n"), "{ended:?}");
+}
+
+#[test]
+fn a_broken_configuration_breaks_nothing_that_needs_none() {
+    let place = Place::new();
+    fs::create_dir_all(place.of("config/ipc")).expect("made");
+    fs::write(place.of("config/ipc/config.toml"), "nonsense").expect("written");
+    for args in [&["completions", "bash"][..], &["man"], &["man", "send"], &["help"], &["--version"]] {
+        let mut command = place.command(args);
+        command.envs([("IPC_PRESET", "v8"), ("IPC_COLOR", "blue")]);
+        let ended = Program::start(command).end().expect(0);
+        assert_eq!(ended.stderr, "", "{args:?}");
+    }
+    place.run(&["ls"]).expect(2).says(&["config file"]);
+}
+
+#[test]
+fn a_socket_root_without_its_closing_slash_is_warned_of_once() {
+    let place = Place::new();
+    let root = place.path().display().to_string();
+    let warning = format!("warning: socketRoot {root} is put before the name as it is: did you mean {root}/ ?");
+    let warned = |ended: &Ended| ended.stderr.matches(&warning).count();
+    let ended = place.run(&["send", "unix:world", "x", "--socket-root", &root]).expect(3);
+    assert_eq!(warned(&ended), 1, "{ended:?}");
+    ended.says(&[&format!("unix:{root}app.world")]);
+    let mut command = place.command(&["send", "unix:world", "x"]);
+    command.env("IPC_SOCKET_ROOT", &root);
+    assert_eq!(warned(&Program::start(command).end().expect(3)), 1);
+    // A beginning of names that is no directory is meant so.
+    for good in [place.root(), place.of("prefix-")] {
+        let ended = place.run(&["send", "unix:world", "x", "--socket-root", &good]).expect(3);
+        assert!(!ended.stderr.contains("socketRoot"), "{ended:?}");
+    }
 }

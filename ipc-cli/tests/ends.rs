@@ -45,6 +45,12 @@ fn every_command_has_examples_and_a_page() {
     }
     assert!(place.run(&["--help"]).expect(0).stdout.contains("abstract:name"));
     assert!(place.run(&["--version"]).expect(0).stdout.starts_with("ipc "));
+    let version = concat!("ipc ", env!("CARGO_PKG_VERSION"));
+    for args in [&["man"][..], &["man", "listen"]] {
+        let page = place.run(args).expect(0).stdout;
+        let title = page.lines().find(|line| line.starts_with(".TH")).expect("a title");
+        assert!(title.contains(&format!("{version:?}")), "{title}");
+    }
     place.run(&["man", "nothing"]).expect(2).says(&["no command \"nothing\""]);
 }
 
@@ -99,6 +105,7 @@ fn a_wrong_command_line_is_told_on_stderr_with_code_2() {
         &["listen", "x", "--reply", "name"],
         &["listen", "x", "--reply", "name={"],
         &["tap", "unix:x", "unix:x"],
+        &["record", "file", "--from", "x", "-n", "0"],
     ] {
         let ended = place.run(args).expect(2);
         assert!(ended.stdout.is_empty() && !ended.stderr.is_empty(), "{args:?}: {ended:?}");
@@ -217,4 +224,21 @@ fn the_second_signal_ends_it_at_once() {
     assert!(matches!(ended.code, Some(0 | 130)), "{ended:?}");
     assert!(began.elapsed().as_secs() < 4, "the close was waited for");
     again.join().expect("done");
+}
+
+#[test]
+fn a_time_in_the_place_of_an_address_is_told_with_how_to_write_one() {
+    let place = Place::new();
+    for args in [
+        &["send", "--wait", "1", "unix:world", "x"][..],
+        &["send", "unix:world", "x", "--wait", "1"],
+        &["sub", "unix:world", "--wait", "1"],
+        &["sub", "--wait", "1"],
+        &["send", "1", "x"],
+    ] {
+        place.run(args).expect(2).says(&["an address", "is expected", "for a time write --wait=1"]);
+    }
+    place.run(&["listen", "8000"]).expect(2).says(&["for a port write tcp:8000", "write unix:8000"]);
+    let ended = place.run(&["ls", "--wait", "1"]).expect(2);
+    assert!(!ended.stderr.contains("--wait=1"), "{ended:?}");
 }

@@ -124,3 +124,35 @@ fn abstract_names_are_served_and_examined() {
     assert_eq!(listener.line()["type"], "x");
     has(&findings(&place, &[&address], 0), "warning", "access", "no owner");
 }
+
+#[test]
+fn who_may_not_connect_is_told_who_may_and_which_option_says_so() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", &place.of("s")]);
+    // The owner may not either, unless that is root.
+    std::fs::set_permissions(place.of("s"), PermissionsExt::from_mode(0o000)).expect("set");
+    let doctor = ["doctor", &place.of("s")];
+    let command = place.command_of_nobody(&doctor).unwrap_or_else(|| place.command(&doctor));
+    let ended = common::Program::start(command).end().expect(1);
+    let answer = ended.lines().into_iter().find(|line| line["level"] == "problem").expect("a problem");
+    let help = answer["help"].as_str().expect("help");
+    for text in ["only root may connect", "socketMode", "socketGroup"] {
+        assert!(help.contains(text), "{answer}");
+    }
+    assert!(!help.contains("log"), "{answer}");
+}
+
+#[test]
+fn the_directory_that_a_server_makes_itself_is_not_to_be_made() {
+    let place = Place::new();
+    let id = format!("missing-{}", std::process::id());
+    let help = |args: &[&str]| {
+        let found = findings(&place, args, 1);
+        let directory = found.into_iter().find(|line| line["about"] == "directory").expect("a finding");
+        directory["help"].as_str().expect("help").to_owned()
+    };
+    let by_default = help(&[&id, "--preset", "v14-fast"]);
+    assert!(by_default.contains("it makes the directory itself"), "{by_default}");
+    let named = help(&[&id, "--socket-root", &place.of("no/where/")]);
+    assert!(named.starts_with("make it"), "{named}");
+}

@@ -188,3 +188,25 @@ fn a_server_that_goes_away_while_it_is_measured_is_lost() {
     bench.interrupt();
     bench.end().expect(130);
 }
+
+#[test]
+fn a_recording_ends_after_its_count_and_what_it_has_passes_on() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s"), "--echo"]);
+    let file = place.of("three.ndjson");
+    let recorder = place.start(&["record", &file, "--listen", &place.of("t"), "--to", &place.of("s"), "-n", "3"]);
+    place.run(&["send", &place.of("t"), "x", "1", "--await", "x"]).expect(0);
+    place.run(&["send", &place.of("t"), "x", "2", "--await", "x"]).expect(0);
+    recorder.end().expect(0).says(&["3 events in"]);
+    assert_eq!([listener.line()["data"].clone(), listener.line()["data"].clone()], [1, 2]);
+    assert_eq!(recorded(&file).iter().filter(|line| line["kind"] == "event").count(), 3);
+
+    let server = UnixListener::bind(place.of("news")).expect("bound");
+    let file = place.of("two.ndjson");
+    let recorder = Program::start(place.command(&["record", &file, "--from", &place.of("news"), "--count", "2"]));
+    let (mut stream, _) = server.accept().expect("the recorder");
+    stream.write_all(b"{\"type\":\"a\"}\x0cnonsense\x0c{\"type\":\"b\"}\x0c{\"type\":\"c\"}\x0c").expect("written");
+    recorder.end().expect(0).says(&["2 events in"]);
+    let kinds: Vec<_> = recorded(&file).iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds, ["event", "malformed", "event"]);
+}

@@ -323,3 +323,25 @@ fn sigterm_ends_as_cleanly_as_sigint() {
         asking.end().expect(code);
     }
 }
+
+#[test]
+fn what_is_no_socket_and_whose_is_another_users_is_told_with_what_to_do() {
+    let place = Place::new();
+    place
+        .run(&["send", &format!("unix:{}", place.path().display()), "x"])
+        .expect(3)
+        .says(&["that is a directory", "the id of a service (unix:world) or the path of a socket is expected"]);
+    place.run(&["send", "unix:", "x"]).expect(2).says(&["empty", "for instance unix:world"]);
+    place.run(&["send", "http://localhost:8000", "x"]).expect(2).says(&["did you mean tcp:localhost:8000?"]);
+    let id = format!("nobody-{}", std::process::id());
+    let newer = place.run(&["send", &id, "x", "--preset", "v14-fast"]).expect(3);
+    newer.says(&["without the preset", "/tmp/", "ipc ls"]);
+    assert!(!newer.stderr.contains("--preset v14-fast"), "{newer:?}");
+    place.run(&["send", &id, "x"]).expect(3).says(&["--preset v14-fast"]);
+
+    let _listener = place.start(&["listen", &place.of("s")]);
+    let Some(command) = place.command_of_nobody(&["listen", &place.of("s")]) else { return };
+    let ended = Program::start(command).end().expect(3);
+    assert!(!ended.stderr.contains("takeOver"), "{ended:?}");
+    ended.says(&["is there already, and belongs to the user root", "choose another id or path"]);
+}

@@ -376,11 +376,13 @@ impl<R: Runtime> Pump<R> {
         Poll::Ready(Err(self.why(error)))
     }
 
-    /// A peer that is gone while we are ending anyway is no error.
+    /// A peer that is gone while we are ending anyway is no error. One that says that it has understood nothing, as TLS does by
+    /// an alert, has lost what was sent.
     fn why(&self, error: io::Error) -> Why {
         match self.phase {
             _ if self.eof => Why::PeerClosed,
-            Phase::Lingering { .. } => Why::Flushed,
+            Phase::Lingering { .. } if error.kind() != io::ErrorKind::InvalidData => Why::Flushed,
+            Phase::Lingering { .. } => Why::Io(error),
             Phase::Open | Phase::Draining { .. } => Why::Io(error),
         }
     }

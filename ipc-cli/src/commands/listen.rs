@@ -331,12 +331,12 @@ pub(crate) fn not_serving(name: &str, error: &ServeError) -> Failure {
 #[cfg(unix)]
 fn of_another(name: &str, endpoint: &Endpoint, source: &std::io::Error) -> Option<Failure> {
     use std::io::ErrorKind::{AddrInUse, PermissionDenied};
-    let path = endpoint.local_address().filter(|address| !address.is_abstract())?.as_str();
-    let user = crate::sockets::another_user(path.as_ref())?;
+    let address = endpoint.local_address().filter(|address| !address.is_abstract())?;
+    let user = crate::sockets::another_user(address.as_str().as_ref())?;
     if !matches!(source.kind(), AddrInUse | PermissionDenied) {
         return None;
     }
-    let happened = format!("{path} is in use, and belongs to the user {user}");
+    let happened = format!("a socket is there already, and belongs to the user {user}");
     let failure = Failure::new(Exit::Unreachable, format!("cannot listen at {name}"), happened);
     Some(
         failure

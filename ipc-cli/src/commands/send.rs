@@ -8,9 +8,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Traffic, What, Who};
 use crate::payload;
 use clap::Args;
-use ipc_tokio::{
-    ClientEvent, ConnectionError, EmitError, Events, Frame, Message, Settings, UdpEvent, UdpPeer, UdpServer,
-};
+use ipc_tokio::{ClientEvent, ConnectionError, EmitError, Events, Message, UdpEvent, UdpPeer, UdpServer};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::io::IsTerminal;
@@ -54,8 +52,7 @@ pub(crate) struct Send {
 
 /// Where events go.
 enum Way {
-    /// With what events are written by.
-    Stream(Connected, Settings),
+    Stream(Connected),
     Datagrams(UdpServer, UdpPeer, Events<UdpEvent>),
 }
 
@@ -75,12 +72,7 @@ impl Send {
         let mut way = self.way(context).await?;
         let outcome = self.exchange(context, one, &mut way).await;
         // What was sent before something went wrong is to arrive all the same.
-        let closed = way.close(self.awaited.is_some()).await;
-        match outcome {
-            // The end of the connection knows best why it is lost.
-            Err(failure) if failure.is_lost() => closed.and(Err(failure)),
-            outcome => outcome.and(closed),
-        }
+        way.close(outcome, self.awaited.is_some()).await
     }
 
     async fn exchange(&self, context: &Context, one: Option<Message>, way: &mut Way) -> Outcome {
@@ -102,7 +94,7 @@ impl Send {
     }
 
     async fn way(&self, context: &Context) -> Outcome<Way> {
-        let mut target = Target::parse(&self.address, &context.options, |config| config)?;
+        let target = Target::parse(&self.address, &context.options, |config| config)?;
         if target.settings.is_raw() {
             return Err(Failure::usage("rawBuffer is set, and raw connections have no events")
                 .help("leave -o rawBuffer or -o parser=raw out; for bytes use `socat` or `nc -U`"));
@@ -111,14 +103,7 @@ impl Send {
             let (server, peer, events) = datagrams(&target).await?;
             return Ok(Way::Datagrams(server, peer, events));
         }
-        let settings = target.settings.clone();
-        // A server of TLS says that it is one when our side is closed already, and a client that reads events takes nothing
-        // to heart then. One that reads bytes shows what has come. Where options forbid that, it is not found out.
-        if target.is_clear_tcp() && self.awaited.is_none() {
-            target.settings = ipc_tokio::build(settings.config().clone().raw_buffer(true)).unwrap_or(target.settings);
-        }
-        let connected = self.connecting.connect_to(context, &target, false).await?;
-        Ok(Way::Stream(connected, settings))
+        Ok(Way::Stream(self.connecting.connect_to(context, &target, false).await?))
     }
 
     /// Every line of stdin is an event.
@@ -203,11 +188,8 @@ pub(crate) fn parse(line: &str) -> Result<Option<Message>, String> {
 impl Way {
     async fn send(&mut self, message: &Message) -> Outcome {
         match self {
-            Self::Stream(connected, settings) => {
-                let sent = match Frame::from_message(settings, message) {
-                    Ok(frame) => connected.client.send_frame(&frame).await,
-                    Err(error) => Err(error),
-                };
+            Self::Stream(connected) => {
+                let sent = connected.client.send_message(message).await;
                 sent.map_err(|error| not_sent(message, &connected.name, &error))
             }
             Self::Datagrams(server, peer, _) => {
@@ -226,7 +208,7 @@ impl Way {
         };
         let mut broken = None;
         match self {
-            Self::Stream(connected, _) => loop {
+            Self::Stream(connected) => loop {
                 match connected.events.recv().await {
                     Some(ClientEvent::Message(message)) if message.name() == name => return print(message).await,
                     Some(ClientEvent::Error(error @ ConnectionError::Io(_))) => broken = Some(error.to_string()),
@@ -251,27 +233,30 @@ impl Way {
         }
     }
 
-    /// What was sent is to arrive. Who was `answered`, or has waited for it, knows already what has become of it.
-    async fn close(self, answered: bool) -> Outcome {
+    /// What was sent is to arrive, unless that is known from an answer that was `awaited`.
+    async fn close(self, outcome: Outcome, awaited: bool) -> Outcome {
         match self {
-            Self::Stream(mut connected, _) => {
+            Self::Stream(mut connected) => {
                 let closing = connected.client.close_within(CLOSE_WITHIN);
                 let (closed, broken) = tokio::join!(closing, broken(&mut connected.events));
-                let why = match (broken.filter(|_| !answered), closed) {
+                // The end of the connection knows best why it was lost.
+                let tells = outcome.as_ref().map_or_else(Failure::is_lost, |()| !awaited);
+                let why = match (broken.filter(|_| tells), closed) {
                     (Some(broken), _) => broken,
-                    (None, Err(error)) => error.to_string(),
-                    (None, Ok(())) => return Ok(()),
+                    (None, Err(error)) if outcome.is_ok() => error.to_string(),
+                    (None, _) => return outcome,
                 };
                 Err(lost(format_args!("sending to {}", connected.name), Some(&why)))
             }
             Self::Datagrams(server, ..) => {
                 let unsent = server.shutdown(CLOSE_WITHIN).await;
-                match unsent.messages {
+                let sent = match unsent.messages {
                     0 => Ok(()),
                     messages => {
                         Err(Failure::new(Exit::Failed, "sending datagrams", format!("{messages} events were not sent")))
                     }
-                }
+                };
+                outcome.and(sent)
             }
         }
     }
@@ -280,16 +265,8 @@ impl Way {
 /// Hears a client to its end, and tells why its connection broke, if it did.
 async fn broken(events: &mut Events<ClientEvent>) -> Option<String> {
     let mut broken = None;
-    let mut is_first = true;
     loop {
         match events.recv().await {
-            Some(ClientEvent::Data(bytes)) => {
-                if std::mem::take(&mut is_first) && is_tls(&bytes) {
-                    broken = Some(String::from(
-                        "the connection broke: the peer speaks TLS, and the option tls is not set here",
-                    ));
-                }
-            }
             Some(ClientEvent::Error(error @ ConnectionError::Io(_))) => {
                 broken.get_or_insert_with(|| error.to_string());
             }
@@ -297,11 +274,6 @@ async fn broken(events: &mut Events<ClientEvent>) -> Option<String> {
             Some(_) => {}
         }
     }
-}
-
-/// Whether a server has begun so that speaks TLS: with an alert or a handshake. No event begins with such bytes.
-fn is_tls(bytes: &[u8]) -> bool {
-    matches!(bytes, [0x15 | 0x16, 0x03, ..])
 }
 
 /// An event was not taken.

@@ -136,9 +136,10 @@ pub(crate) fn user(uid: u32) -> Option<String> {
     nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok()?.map(|user| user.name)
 }
 
-/// Whose a file is, if it is another user's and we are not root.
+/// Whose a socket is, if it is another user's and we are not root.
 pub(crate) fn another_user(path: &Path) -> Option<String> {
-    let (owner, own) = (std::fs::symlink_metadata(path).ok()?.uid(), rustix::process::geteuid().as_raw());
+    let metadata = std::fs::symlink_metadata(path).ok().filter(|metadata| metadata.file_type().is_socket())?;
+    let (owner, own) = (metadata.uid(), rustix::process::geteuid().as_raw());
     (own != 0 && own != owner).then(|| user(owner).unwrap_or_else(|| format!("uid {owner}")))
 }
 

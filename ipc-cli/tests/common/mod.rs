@@ -56,6 +56,17 @@ impl Place {
         command
     }
 
+    /// `ipc` with these arguments, run by another user; `None` if we are not root, who alone can do that.
+    #[cfg(unix)]
+    pub(crate) fn command_of_nobody(&self, args: &[&str]) -> Option<Command> {
+        const NOBODY: u32 = 65_534;
+        let mut command = self.command(args);
+        std::fs::set_permissions(self.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("set");
+        std::os::unix::process::CommandExt::uid(&mut command, NOBODY);
+        std::os::unix::process::CommandExt::gid(&mut command, NOBODY);
+        rustix::process::geteuid().is_root().then_some(command)
+    }
+
     /// Runs it to its end, with nothing on stdin.
     pub(crate) fn run(&self, args: &[&str]) -> Ended {
         self.run_with(args, "")

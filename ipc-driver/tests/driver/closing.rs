@@ -492,3 +492,28 @@ fn a_client_that_has_ended_says_so_when_it_is_to_connect() {
     runtime.run();
     assert_eq!(log.take(), [closed]);
 }
+
+/// Over TCP in clear, to a server of TLS, which says so once our side is closed.
+#[test]
+fn a_peer_that_has_understood_nothing_is_told_though_we_are_closing() {
+    let runtime = Fake::new(22);
+    let mut listener = listen(&runtime);
+    let client = client(&runtime, config());
+    let (errors, to) = (Log::default(), Log::default());
+    let told = errors.clone();
+    client.on_error(move |error| told.push(error.to_string()));
+    client.start();
+    let mut peer = runtime.block_on(listener.accept()).unwrap();
+    runtime.run();
+    client.emit("n", &1).unwrap();
+    let closing = client.clone();
+    let done = to.clone();
+    runtime.spawn(async move { done.push(closing.close().await.is_ok()) });
+    runtime.run();
+    // An alert, fatal: unexpected message.
+    runtime.block_on(peer.send(&[0x15, 3, 3, 0, 2, 2, 10])).unwrap();
+    drop(peer);
+    runtime.run();
+    assert_eq!(errors.take(), ["the connection broke: the peer speaks TLS, and the option tls is not set here"]);
+    assert_eq!(to.take(), [true], "what was handed to the system is not known to be lost");
+}

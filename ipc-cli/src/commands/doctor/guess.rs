@@ -60,8 +60,7 @@ pub(super) async fn behaviour(
     if target.settings.is_raw() {
         return findings.note("version", "raw connections have no messages to be told by", None).await;
     }
-    let config = target.settings.config().clone().raw_buffer(true);
-    let Ok(settings) = ipc_tokio::build(config) else { return Ok(()) };
+    let Some(settings) = target.raw() else { return Ok(()) };
     let Ok(client) = Client::at(settings, target.endpoint.clone()) else { return Ok(()) };
     let mut events = client.events();
     client.start();

@@ -208,7 +208,7 @@ pub(super) fn who_may(metadata: &fs::Metadata) -> String {
         _ => String::from("root"),
     };
     format!(
-        "only {who} may connect: be one of them, or set socketMode or socketGroup at the server (writableAll in node-ipc)"
+        "only {who} may connect: do it as one who may, or set socketMode or socketGroup at the server (writableAll in node-ipc)"
     )
 }
 

@@ -23,7 +23,8 @@ use ipc_tokio::Endpoint;
 ///
 /// Looks at the path, its length, the file and its directory, who may connect, whether somebody answers and who that is; on networks at
 /// the host name, the port, and the certificates of TLS. Connects, and sends nothing, unless --probe: that sends one message that is
-/// no event, which node-ipc 9 to 12 report and go on, and node-ipc 14 ends the connection for. Exit code 1 if something is wrong.
+/// no event, which node-ipc 9 to 12 report and go on, and node-ipc 14 ends the connection for; over tcp: it finds out, too, whether the
+/// port is of TLS. Exit code 1 if something is wrong.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

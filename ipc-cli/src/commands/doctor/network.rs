@@ -130,7 +130,12 @@ pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target, certif
     match said {
         Some(_) => refused(findings, target, said.as_ref(), certificates).await?,
         None => {
-            let help = "is it full (maxConnections), or does it let in only some (an accept filter)? Its log says";
+            let help = match target.is_clear_tcp() {
+                true => {
+                    "is it full (maxConnections), of TLS, or does it let in only some (an accept filter)? Its log says"
+                }
+                false => "is it full (maxConnections), or does it let in only some (an accept filter)? Its log says",
+            };
             findings.problem("answer", "a client is let in, and its connection closed at once", help).await?;
         }
     }
@@ -163,13 +168,12 @@ async fn refused(
 }
 
 async fn not_permitted(findings: &mut Findings<'_>, target: &Target, text: &str) -> Outcome {
-    let mut help = String::from("the system forbids it: ask who looks after this machine, or be another user");
     #[cfg(unix)]
-    if let Some(metadata) = target.endpoint.local_address().and_then(|address| std::fs::metadata(address.as_str()).ok())
-    {
-        help = super::local::who_may(&metadata);
-    }
+    let who = target.endpoint.local_address().and_then(|address| std::fs::metadata(address.as_str()).ok());
+    #[cfg(unix)]
+    let who = who.map(|metadata| super::local::who_may(&metadata));
     #[cfg(not(unix))]
-    let _ = target;
+    let who = target.endpoint.local_address().map(|_| String::from("only those whom the server lets in may connect"));
+    let help = who.unwrap_or_else(|| String::from("a firewall of this machine forbids it: ask who looks after it"));
     findings.problem("answer", format!("a client is not let in: {text}"), help).await
 }
