@@ -17,8 +17,10 @@ pub(crate) fn main(args: Vec<String>) -> Outcome {
         per_event(&Server::start(subject, "echo", 1)?, load)
     })?);
 
+    // The largest event by default is 64 MiB, its envelope included.
+    let most_bytes = (64 << 20) - 1024;
     let sizes: Vec<usize> =
-        (4..=if options.quick { 22 } else { 26 }).step_by(2).map(|power| 1_usize << power).collect();
+        (4..=if options.quick { 22 } else { 26 }).step_by(2).map(|power| most_bytes.min(1 << power)).collect();
     panels.push(panel(&options, "bytes of payload", "µs an event", &sizes, |subject, size| {
         let events = ((1 << 28) / (size + 2000)).clamp(4, most);
         let load = Echo { window: (256 * 1024 / size).clamp(1, 64), events, size, ..Echo::default() };

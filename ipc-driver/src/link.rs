@@ -144,10 +144,14 @@ struct State<Q: Queue> {
     waker: Option<Waker>,
     /// Who waits for room in the queue.
     waiting: Wakers,
-    /// Apart from what the queue that is there counts, and from `report`.
-    counted: Linked<Q::Counters, Q::Report>,
+    /// Emits that were refused because there was no connection any more, or it was told to end.
+    closed: u64,
+    /// How often somebody had to wait for room.
+    waits: u64,
     /// What the task of the connection that is there has counted.
     report: Q::Report,
+    /// What queues and tasks have counted that are gone. (Apart, as most links outlive none.)
+    past: Option<Box<(Q::Counters, Q::Report)>>,
 }
 
 impl<Q: Queue> Default for Link<Q> {
@@ -159,8 +163,10 @@ impl<Q: Queue> Default for Link<Q> {
             nudged: false,
             waker: None,
             waiting: Wakers::default(),
-            counted: Linked::default(),
+            closed: 0,
+            waits: 0,
             report: Q::Report::default(),
+            past: None,
         };
         Self { state: Mutex::new(state), congested: AtomicBool::new(false) }
     }
@@ -216,7 +222,7 @@ impl<Q: Queue> Link<Q> {
         let state = &mut *guard;
         let outbound = state.outbound.as_mut()?;
         if !may(state.order) {
-            state.counted.closed += 1;
+            state.closed += 1;
             return Some(Err(EmitError::Closed));
         }
         let outcome = if inline { self.emit_inline(outbound, emit) } else { emit(outbound) };
@@ -290,12 +296,12 @@ impl<Q: Queue> Link<Q> {
         let state = &mut *guard;
         let Some(outbound) = state.outbound.as_mut() else { return Poll::Ready(None) };
         if !may(state.order) {
-            state.counted.closed += 1;
+            state.closed += 1;
             return Poll::Ready(Some(Err(EmitError::Closed)));
         }
         match emit(outbound) {
             Err(EmitError::Full { .. }) => {
-                state.counted.waits += 1;
+                state.waits += 1;
                 state.waiting.register(ticket, cx);
                 Poll::Pending
             }
@@ -310,26 +316,26 @@ impl<Q: Queue> Link<Q> {
 
     /// Refuses an emit because there is no queue, where such emits are to be counted.
     pub(crate) fn refuse(&self) -> Result<(), EmitError> {
-        self.lock().counted.closed += 1;
+        self.lock().closed += 1;
         Err(EmitError::Closed)
     }
 
     /// Registers a task that waits for room while there is no connection.
     pub(crate) fn wait(&self, cx: &Context<'_>, ticket: &mut Ticket) {
         let mut state = self.lock();
-        state.counted.waits += 1;
+        state.waits += 1;
         state.waiting.register(ticket, cx);
     }
 
     /// What was counted here since the link was made. A queue that was detached counts elsewhere.
     pub(crate) fn counters(&self) -> Linked<Q::Counters, Q::Report> {
         let state = self.lock();
-        let mut counted = state.counted;
+        let (mut sent, mut report) = state.past.as_deref().copied().unwrap_or_default();
         if let Some(outbound) = &state.outbound {
-            counted.sent += outbound.counters();
+            sent += outbound.counters();
         }
-        counted.report += state.report;
-        counted
+        report += state.report;
+        Linked { sent, report, closed: state.closed, waits: state.waits }
     }
 
     /// A place among those who wait for room, given back when it is dropped.
@@ -410,7 +416,7 @@ impl<Q: Queue> Link<Q> {
         let mut outbound = state.outbound.take();
         let ended = outbound.as_mut().map(|outbound| {
             let ended = end(outbound);
-            state.counted.sent += outbound.counters();
+            state.past.get_or_insert_default().0 += outbound.counters();
             ended
         });
         self.detached(state, report);
@@ -419,7 +425,7 @@ impl<Q: Queue> Link<Q> {
 
     fn detached(&self, mut state: MutexGuard<'_, State<Q>>, report: Q::Report) {
         state.report = Q::Report::default();
-        state.counted.report += report;
+        state.past.get_or_insert_default().1 += report;
         let waiting = state.waiting.take();
         self.congested.store(false, Ordering::Relaxed);
         drop(state);

@@ -48,35 +48,38 @@ impl<R: Runtime> Running<R> {
         Self { runtime, dispatch, pump: None, broke_protocol: false, ended: false }
     }
 
-    pub(super) async fn run(mut self) {
-        let shared = Arc::clone(&self.dispatch.shared);
-        let mut timer = self.runtime.timer();
-        loop {
-            self.dispatch.report();
-            if shared.lock_core().is_destroyed() {
-                break;
-            }
-            // Lifecycle events wait for room in the stream like all others; a client that nobody hears makes no new ones.
-            wait(&shared, |cx| self.dispatch.poll_ready(cx)).await;
-            let (action, timeout) = {
-                let mut core = shared.lock_core();
-                (core.poll_action(), core.poll_timeout())
-            };
-            match action {
-                Some(ClientAction::Connect(endpoint)) => self.attempt(&shared, &endpoint).await,
-                // Told to end between two attempts.
-                Some(_) => self.connect_failed(&shared),
-                None => {
-                    timer.set(timeout);
-                    wait(&shared, |cx| timer.poll_expired(cx)).await;
-                    let now = self.runtime.now();
-                    shared.change(now, |core| core.handle_timeout(now));
+    #[allow(clippy::manual_async_fn, reason = "its future would hold what it is called with twice")]
+    pub(super) fn run(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            let shared = Arc::clone(&self.dispatch.shared);
+            let mut timer = self.runtime.timer();
+            loop {
+                self.dispatch.report();
+                if shared.lock_core().is_destroyed() {
+                    break;
+                }
+                // Lifecycle events wait for room in the stream like all others; a client that nobody hears makes no new ones.
+                wait(&shared, |cx| self.dispatch.poll_ready(cx)).await;
+                let (action, timeout) = {
+                    let mut core = shared.lock_core();
+                    (core.poll_action(), core.poll_timeout())
+                };
+                match action {
+                    Some(ClientAction::Connect(endpoint)) => self.attempt(&shared, &endpoint).await,
+                    // Told to end between two attempts.
+                    Some(_) => self.connect_failed(&shared),
+                    None => {
+                        timer.set(timeout);
+                        wait(&shared, |cx| timer.poll_expired(cx)).await;
+                        let now = self.runtime.now();
+                        shared.change(now, |core| core.handle_timeout(now));
+                    }
                 }
             }
+            self.ended = true;
+            shared.end(self.reason(&shared));
+            poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
         }
-        self.ended = true;
-        shared.end(self.reason(&shared));
-        poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
     }
 
     /// One attempt to connect, and the connection if it succeeds.

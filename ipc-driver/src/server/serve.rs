@@ -15,7 +15,7 @@ use crate::stream::Tap;
 use crate::transport::Transport;
 use bytes::Bytes;
 use ipc_proto::{Event, Failure, IncomingRequest, MAX_CLAIMED_ID, Received, Unsent};
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -67,35 +67,40 @@ struct Serving<R: Runtime> {
 }
 
 impl<R: Runtime> Serving<R> {
-    async fn run(mut self) {
-        let peer = self.dispatch.peer.clone();
-        let link = &peer.inner.link;
-        let span = self.dispatch.shared.log.connection(Some(peer.id()));
-        span.in_scope(|| {
-            note!(self.dispatch.shared.log, debug, peer = %peer.id(), "connected");
-            link.dispatch(|| self.dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
-        });
-        let Self { pump, dispatch, .. } = &mut self;
-        let why = poll_fn(|cx| match pump {
-            Some(pump) => span.in_scope(|| pump.poll(cx, link, dispatch)),
-            None => Poll::Ready(Why::Aborted),
-        })
-        .await;
-        self.end();
-        let error = why.into_error();
-        let had_error = error.is_some();
-        span.in_scope(|| {
-            if let Some(error) = error {
-                self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), error));
-            }
-            if let Some(gone) = self.leave(had_error) {
-                self.dispatch.lifecycle(gone);
-            }
-        });
-        peer.inner.ended.set(self.unsent);
-        // The last events of a peer wait for room in the stream like all others.
-        let _leaving = Leaving::new(Arc::clone(&self.dispatch.shared));
-        poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
+    /// An `async fn` would hold what it is called with twice, once as its argument and once where it lives on: as much again for
+    /// each connection as there is.
+    #[allow(clippy::manual_async_fn, reason = "its future would be twice as large")]
+    fn run(mut self) -> impl Future<Output = ()> + Send {
+        async move {
+            let peer = self.dispatch.peer.clone();
+            let link = &peer.inner.link;
+            let span = self.dispatch.shared.log.connection(Some(peer.id()));
+            span.in_scope(|| {
+                note!(self.dispatch.shared.log, debug, peer = %peer.id(), "connected");
+                link.dispatch(|| self.dispatch.lifecycle(ServerEvent::Connected(peer.clone())));
+            });
+            let Self { pump, dispatch, .. } = &mut self;
+            let why = poll_fn(|cx| match pump {
+                Some(pump) => span.in_scope(|| pump.poll(cx, link, dispatch)),
+                None => Poll::Ready(Why::Aborted),
+            })
+            .await;
+            self.end();
+            let error = why.into_error();
+            let had_error = error.is_some();
+            span.in_scope(|| {
+                if let Some(error) = error {
+                    self.dispatch.lifecycle(ServerEvent::Error(peer.clone(), error));
+                }
+                if let Some(gone) = self.leave(had_error) {
+                    self.dispatch.lifecycle(gone);
+                }
+            });
+            peer.inner.ended.set(self.unsent);
+            // The last events of a peer wait for room in the stream like all others.
+            let _leaving = Leaving::new(Arc::clone(&self.dispatch.shared));
+            poll_fn(|cx| self.dispatch.poll_ready(cx)).await;
+        }
     }
 
     /// Closes the stream and counts what was not sent, unless that was done before.
@@ -312,5 +317,22 @@ impl<R: Runtime> Dispatch for ServerDispatch<R> {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(all(test, feature = "fake"))]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    /// There are as many of these as connections.
+    #[test]
+    fn the_task_of_a_connection_is_hardly_larger_than_what_it_is_made_of() {
+        fn size_of_made<T, O>(_: fn(T) -> O) -> usize {
+            size_of::<O>()
+        }
+        let (made_of, task) = (size_of::<Serving<Fake>>(), size_of_made(Serving::<Fake>::run));
+        assert!(task <= made_of + 200, "{task} bytes, made of {made_of}");
+        assert!(task + size_of::<crate::peer::Inner>() <= 2048);
     }
 }
