@@ -264,6 +264,7 @@ fn validation_names_the_option_and_the_range() {
         Config::v9().backoff(backoff).validate().map_err(|error| error.to_string())
     };
     assert_eq!(backoff(2.0, 500, 1.0), Ok(()));
+    assert_eq!(backoff(1.0, 500, 0.0), Ok(()));
     for (factor, max, jitter, option) in [
         (0.5, 1000, 0.0, "backoff.factor"),
         (f64::INFINITY, 1000, 0.0, "backoff.factor"),
@@ -274,6 +275,15 @@ fn validation_names_the_option_and_the_range() {
     ] {
         assert!(backoff(factor, max, jitter).unwrap_err().contains(option));
     }
+}
+
+#[test]
+fn a_whole_number_may_be_written_as_a_fraction_is() {
+    let connections = |text: &str| Config::from_json(&format!(r#"{{"maxConnections":{text}}}"#));
+    for (text, number) in [("1e3", 1000), ("5.0", 5), ("9007199254740992.0", 1_usize << 53)] {
+        assert_eq!(connections(text).unwrap().max_connections, number, "{text}");
+    }
+    assert!(connections("5.5").is_err() && connections("-1").is_err() && connections("1e17").is_err());
 }
 
 #[test]

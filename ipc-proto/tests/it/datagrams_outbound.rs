@@ -95,6 +95,7 @@ fn an_address_that_the_socket_cannot_send_to_is_refused_with_advice() {
 #[test]
 fn the_queue_counts_every_datagram_and_an_empty_one_takes_any() {
     let mut udp = outbound(Config::v9().raw_buffer(true).max_pending_bytes(200));
+    assert!(!udp.wants_transmit());
     udp.to(peer(1)).emit_raw(b"").unwrap();
     udp.to(peer(1)).emit_raw(b"12345678").unwrap();
     assert_eq!(udp.pending(), 64 + 72);
@@ -112,6 +113,7 @@ fn what_is_being_sent_counts_until_it_is_sent() {
     for byte in [b"1", b"2", b"3"] {
         udp.to(peer(1)).emit_raw(byte).unwrap();
     }
+    assert!(udp.wants_transmit());
     assert!(udp.poll_transmit(&mut transmit));
     assert!(matches!(udp.to(peer(1)).emit_raw(b"4"), Err(EmitError::Full { pending: 195, .. })));
     transmit.advance();
@@ -240,4 +242,18 @@ fn a_broadcast_is_no_burst_and_more_than_there_are_cannot_be_sent() {
     assert_eq!(transmit.first_burst(64, 1000).map(|burst| burst.count), Some(1));
     transmit.advance_by(usize::MAX);
     assert!(transmit.is_empty() && transmit.first_burst(64, 1000).is_none());
+}
+
+#[test]
+fn a_closed_queue_sends_what_it_has_and_takes_nothing_more() {
+    let mut udp = outbound(Config::v9().raw_buffer(true));
+    udp.to(peer(1)).emit_raw(b"secret").unwrap();
+    udp.close();
+    assert!(matches!(udp.to(peer(1)).emit_raw(b"more"), Err(EmitError::Closed)));
+    let mut transmit = DatagramTransmit::new();
+    assert!(udp.poll_transmit(&mut transmit));
+    let shown = format!("{:?}", transmit.first_burst(64, 1000).unwrap());
+    assert_eq!(shown, "DatagramBurst { to: 127.0.0.1:1, length: 6, count: 1, .. }");
+    transmit.advance();
+    assert_eq!((udp.poll_transmit(&mut transmit), udp.counters().refused.closed), (false, 1));
 }
