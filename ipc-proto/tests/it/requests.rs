@@ -308,7 +308,7 @@ fn counters_of_several_tables_add_up() {
 
 #[test]
 fn options_of_requests_are_set_one_by_one_and_keep_somebody_at_work() {
-    let second = std::time::Duration::from_secs(1);
+    let second = Duration::from_secs(1);
     let options = ipc_proto::RequestOptions::default().timeout(second).max_pending(7).max_under_way(0);
     assert_eq!((options.timeout, options.max_pending, options.max_under_way), (second, 7, 1));
     assert_eq!(ipc_proto::RequestOptions::default().max_under_way(9).max_under_way, 9);
