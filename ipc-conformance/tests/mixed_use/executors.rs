@@ -2,7 +2,7 @@
 
 use super::{answering, ask, converse, current_thread, stage};
 use ipc_conformance::behaviour::{block_on, channel, soon};
-use ipc_driver::api::{ConnectError, EmitError};
+use ipc_driver::api::{ConnectError, EmitError, EndReason};
 use ipc_driver::async_io::Spawn;
 use ipc_smol::Smol;
 use smol::{Executor, LocalExecutor};
@@ -94,7 +94,7 @@ fn an_executor_that_is_dropped_ends_its_connections() {
         assert!(matches!(client.emit("n", &1), Err(EmitError::Closed)));
         assert!(!mine.is_served() && server.is_empty());
         let error = soon("connect", waiting.connect()).await.expect_err("there is nobody to run it");
-        assert!(matches!(error, ConnectError::GaveUp { .. }), "{error}");
+        assert!(matches!(error, ConnectError::Ended { reason: EndReason::Aborted, .. }), "{error}");
         soon("shutdown", server.shutdown(Duration::from_secs(20))).await;
         soon("start", server.start()).await.expect("it can listen");
         assert!(!server.is_listening() && !mine.is_served());

@@ -2,7 +2,7 @@
 
 use super::{answering, ask, multi_thread, stage, tokio_of};
 use ipc_conformance::behaviour::{Stage, Transport, block_on, soon, unblock};
-use ipc_tokio::{ConnectError, EmitError, Endpoint, ServeError, UdpServer};
+use ipc_tokio::{ConnectError, EmitError, EndReason, Endpoint, ServeError, UdpServer};
 use std::cell::Cell;
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ fn a_client_ends_with_its_runtime() {
         assert!(client.is_destroyed() && !client.is_connected());
         assert!(matches!(client.emit("n", &1), Err(EmitError::Closed)));
         assert!(matches!(soon("send", client.send("n", &1)).await, Err(EmitError::Closed)));
-        // It was connected once, which is what `connect` waits for.
-        soon("connect", client.connect()).await.expect("it was connected");
+        let error = soon("connect", client.connect()).await.expect_err("it does not connect again");
+        assert!(matches!(error, ConnectError::Ended { reason: EndReason::Aborted, .. }), "{error}");
         soon("close", client.close()).await.expect("nothing was queued");
         soon("the end", client.destroyed()).await;
         client.disconnect();
@@ -74,7 +74,7 @@ fn whoever_waits_when_a_runtime_ends_is_told() {
     runtime.shutdown_timeout(Duration::from_secs(20));
     block_on(async {
         let error = soon("the caller of connect", connecting.join()).await.expect_err("it ended");
-        assert!(matches!(error, ConnectError::GaveUp { .. }), "{error}");
+        assert!(matches!(error, ConnectError::Ended { reason: EndReason::Aborted, .. }), "{error}");
         assert!(matches!(soon("the sender", sending.join()).await, EmitError::Closed));
         soon("the listener", hearing.join()).await;
         let lost = soon("close", client.close()).await.expect_err("the queue was full");
@@ -121,13 +121,13 @@ fn servers_end_with_their_runtime_and_do_not_start_again() {
 }
 
 #[test]
-fn a_client_that_starts_too_late_gives_up() {
+fn a_client_that_starts_too_late_has_ended() {
     let runtime = multi_thread();
     let stage = stage(&tokio_of(&runtime));
     let (client, other) = (stage.client(), stage.client());
     drop(runtime);
     let error = block_on(soon("connect", client.connect())).expect_err("there is no runtime any more");
-    assert!(matches!(error, ConnectError::GaveUp { .. }), "{error}");
+    assert!(matches!(error, ConnectError::Ended { reason: EndReason::Aborted, .. }), "{error}");
     assert!(matches!(client.emit("n", &1), Err(EmitError::Closed)));
     // Never started, it has nothing to end.
     block_on(soon("close", other.close())).expect("nothing was queued");
