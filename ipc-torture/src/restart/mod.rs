@@ -18,8 +18,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// What the sockets and the server's read buffer between two processes can hold, in bytes, generously: twice 208 KiB for a Unix
-/// socket, up to some MiB for the windows of TCP on loopback.
-const ON_THE_WAY: u64 = 8 * 1024 * 1024;
+/// socket, and over TCP besides as much as the system lets the buffers of both ends grow to.
+fn on_the_way(tcp: bool) -> u64 {
+    const ALWAYS: u64 = 8 * 1024 * 1024;
+    let most = |option: &str| {
+        let text = fs::read_to_string(format!("/proc/sys/net/ipv4/{option}")).unwrap_or_default();
+        text.split_whitespace().last().and_then(|most| most.parse().ok()).unwrap_or(ALWAYS)
+    };
+    ALWAYS + if tcp { most("tcp_rmem") + most("tcp_wmem") } else { 0 }
+}
 
 /// What is to be done.
 #[derive(Clone, Debug)]
@@ -57,7 +64,8 @@ pub struct Account {
 
 /// How one server ended.
 enum End {
-    Killed,
+    /// With so many bytes of a connection on their way at most.
+    Killed(u64),
     /// With how many connections it says it had.
     InOrder(u64),
 }
@@ -106,7 +114,7 @@ impl Restarts {
                     fleet.stuck();
                 }
                 server.kill();
-                End::Killed
+                End::Killed(on_the_way(self.tcp))
             } else {
                 End::InOrder(shut_down(&mut server, round)?)
             };
@@ -155,10 +163,10 @@ impl Account {
             self.delivered += came;
             self.unsent += unsent;
             match end {
-                End::Killed if missing * size > ON_THE_WAY => {
+                End::Killed(most) if missing * size > *most => {
                     return Err(format!("{connection:?}: {came} came, and {missing} are more than can be on the way"));
                 }
-                End::Killed => self.on_the_way += missing,
+                End::Killed(_) => self.on_the_way += missing,
                 End::InOrder(_) if missing > 0 && came > 0 => {
                     return Err(format!("{connection:?}: {came} came, and {missing} are lost without a word"));
                 }
@@ -205,8 +213,10 @@ mod tests {
 
     #[test]
     fn a_kill_may_lose_what_is_on_the_way_and_no_more() {
-        account(connection(10, 4), 5, &End::Killed).unwrap();
-        account(connection(10, 4), 7, &End::Killed).unwrap_err();
-        account(connection(ON_THE_WAY, 4), 7, &End::Killed).unwrap_err();
+        let killed = End::Killed(on_the_way(false));
+        account(connection(10, 4), 5, &killed).unwrap();
+        account(connection(10, 4), 7, &killed).unwrap_err();
+        account(connection(on_the_way(false), 4), 7, &killed).unwrap_err();
+        assert!(on_the_way(true) > on_the_way(false));
     }
 }
