@@ -447,6 +447,7 @@ fn a_part_that_is_written_makes_room_for_a_send_that_waits() {
     assert_eq!(sent.len(), 1, "{} bytes are said to wait", peer.pending());
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn what_tls_has_taken_waits_no_more_and_makes_room() {
     let (for_server, for_client) = crate::certs::pair();

@@ -163,6 +163,7 @@ fn a_part_that_is_written_ends_the_pause_in_reading_when_it_brings_the_queue_bel
     assert!(waits > 1000, "{waits} bytes wait, fewer than may, and nothing is read");
 }
 
+#[cfg(feature = "tls")]
 #[test]
 fn what_tls_has_taken_does_not_stop_the_reading() {
     let (for_server, for_client) = crate::certs::pair();
