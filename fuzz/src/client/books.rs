@@ -78,7 +78,9 @@ impl World {
                     (EmitError::Closed, None) => assert!(ended),
                     (EmitError::Closed, Some((connection, _))) => assert!(connection.outbound.is_closed()),
                     (EmitError::NotConnected, None) => assert_eq!(self.settings.config().offline, Offline::Refuse),
-                    (EmitError::Full { pending, length, limit, .. }, _) => assert!(pending > 0 && pending + length > limit),
+                    (EmitError::Full { pending, length, limit, .. }, _) => {
+                        assert!(pending > 0 && pending + length > limit)
+                    }
                     (EmitError::Encode(error), _) => assert!(error.to_string().contains("exceeds maxMessageSize")),
                     (error, _) => panic!("{error}"),
                 }
