@@ -79,7 +79,7 @@ impl World {
                     (EmitError::Closed, Some((connection, _))) => assert!(connection.outbound.is_closed()),
                     (EmitError::NotConnected, None) => assert_eq!(self.settings.config().offline, Offline::Refuse),
                     (EmitError::Full { pending, length, limit, .. }, _) => {
-                        assert!(pending > 0 && pending + length > limit)
+                        assert!(pending > 0 && pending + length > limit);
                     }
                     (EmitError::Encode(error), _) => assert!(error.to_string().contains("exceeds maxMessageSize")),
                     (error, _) => panic!("{error}"),
