@@ -337,6 +337,8 @@ impl<R: Runtime> Exchange<R> {
         if let Some(Deferred { arrival, rest }) = self.deferred.take() {
             let _not_reported = shared.air.lock_core().end(arrival, &rest);
         }
+        // A peer that is kept keeps the book, but not what can never be whole.
+        shared.air.lock_core().abandon_unfinished();
         let transmit = std::mem::take(&mut self.transmit);
         if let Some(unsent) = shared.air.link.finish(self.hearing.tally, |outbound| outbound.end(transmit)) {
             self.unsent = unsent;

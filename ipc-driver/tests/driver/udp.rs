@@ -380,6 +380,25 @@ fn it_stops_after_sending_what_is_queued_and_starts_again_knowing_its_peers() {
 }
 
 #[test]
+fn what_a_sender_has_begun_is_given_up_when_the_socket_is_closed() {
+    let runtime = Fake::new(13);
+    let server = serve_udp(&runtime, config());
+    let log = udp_lifecycle(&server);
+    let mut end = socket(&runtime);
+    tell(&runtime, &mut end, "{\"type\"");
+    let kept = server.peer(whereabouts(&end));
+    assert_eq!(server.counters().received.unfinished_dropped, 0);
+    server.stop();
+    runtime.block_on(server.start()).unwrap();
+    assert_eq!(server.counters().received.unfinished_dropped, 1);
+    log.take();
+    tell(&runtime, &mut end, frame("m", 1));
+    assert_eq!(log.take(), [""; 0], "what came afterwards is whole by itself");
+    kept.emit("n", &1).unwrap();
+    assert_eq!(arrived(&runtime, &mut end).len(), 1, "and it stays known");
+}
+
+#[test]
 fn a_shutdown_gives_up_at_its_deadline_and_tells_what_was_not_sent() {
     let runtime = Fake::new(14);
     let server = serve_udp(&runtime, config());

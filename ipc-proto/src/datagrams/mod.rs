@@ -244,7 +244,7 @@ impl Datagrams {
         let now = self.now?;
         if let Some(&(since, peer)) = self.unfinished.first() {
             if self.unfinished_deadline(since).is_some_and(|deadline| deadline <= now) {
-                let bytes = self.drop_unfinished(peer);
+                let bytes = self.abandon(peer);
                 return Some(PeerEvent::MessageTimeout { peer, bytes, after: self.unfinished_timeout() });
             }
         }
@@ -294,6 +294,16 @@ impl Datagrams {
     /// Forgets a sender, however it became known; says whether it was known.
     pub fn remove_peer(&mut self, address: SocketAddr) -> bool {
         self.forget(address)
+    }
+
+    /// Gives up the beginnings of messages of all senders, and gives back their memory: for when the socket is closed, since
+    /// their ends cannot come any more. They are counted as [`unfinished_dropped`](DatagramCounters::unfinished_dropped). Who is
+    /// known stays known.
+    pub fn abandon_unfinished(&mut self) {
+        while let Some((_, address)) = self.unfinished.pop_first() {
+            self.abandon(address);
+        }
+        self.spare = None;
     }
 
     /// Appends a message as one datagram and gives its length.
@@ -371,12 +381,12 @@ impl Datagrams {
     }
 
     fn forget(&mut self, address: SocketAddr) -> bool {
-        self.drop_unfinished(address);
+        self.abandon(address);
         self.peers.remove(address).is_some()
     }
 
     /// Drops the beginning of a message, if there is one, and gives its length.
-    fn drop_unfinished(&mut self, address: SocketAddr) -> usize {
+    fn abandon(&mut self, address: SocketAddr) -> usize {
         let Some(decoder) = self.take_unfinished(address).map(|(decoder, _)| decoder) else {
             return 0;
         };
@@ -396,7 +406,7 @@ impl Datagrams {
     /// Keeps the beginning of a message, if its sender is known and there is room for it.
     fn keep_unfinished(&mut self, address: SocketAddr, decoder: Decoder, since: Instant) {
         // Of two datagrams that were looked at side by side, the one that ends last leaves its tail.
-        self.drop_unfinished(address);
+        self.abandon(address);
         let bytes = decoder.buffered();
         let room = self.settings.max_pending_bytes().saturating_sub(self.unfinished_bytes);
         match self.peers.get_mut(address) {

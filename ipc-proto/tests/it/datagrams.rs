@@ -203,6 +203,20 @@ fn a_forgotten_sender_takes_its_unfinished_message_along() {
 }
 
 #[test]
+fn what_is_abandoned_is_counted_and_who_began_it_stays_known() {
+    let mut udp = datagrams(Config::v9());
+    let now = start();
+    receive(&mut udp, now, peer(1), b"{\"type\"");
+    receive(&mut udp, now, peer(2), b"{");
+    receive(&mut udp, now, peer(3), &frame(1));
+    udp.abandon_unfinished();
+    assert_eq!((udp.unfinished_bytes(), udp.peer_count(), udp.counters().unfinished_dropped), (0, 3, 2));
+    assert_eq!(receive(&mut udp, now, peer(1), &frame(4)), ["m=4"], "no rest is waited for");
+    udp.abandon_unfinished();
+    assert_eq!(udp.counters().unfinished_dropped, 2);
+}
+
+#[test]
 fn what_does_not_fit_the_bound_of_unfinished_messages_is_dropped() {
     let mut udp = datagrams(Config::v9().max_pending_bytes(10));
     let now = start();
