@@ -9,6 +9,9 @@ macro_rules! pages {
 }
 
 pages! {
+    Emitting = "emitting.md";
+    Reconnecting = "reconnecting.md";
+    Operations = "operations.md";
     Tcp = "tcp.md";
     Tls = "tls.md";
     Udp = "udp.md";
