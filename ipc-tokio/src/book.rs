@@ -11,6 +11,7 @@ macro_rules! pages {
 pages! {
     Emitting = "emitting.md";
     Reconnecting = "reconnecting.md";
+    Ending = "ending.md";
     Operations = "operations.md";
     Tcp = "tcp.md";
     Tls = "tls.md";

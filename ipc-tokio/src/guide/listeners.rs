@@ -17,6 +17,23 @@
 //! that came from elsewhere leaves it alone ([`Listening::owning_file`] says otherwise). Such a server starts once. The
 //! example `cluster` is a parent with four workers.
 //!
+//! A server on a socket that was bound before, by the standard library:
+//!
+//! ```
+//! use ipc_tokio::{Client, Config, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! let port = listener.local_addr()?.port();
+//! let server = Server::from_listener(listener, Config::new("world"))?;
+//! assert_eq!(server.local_endpoint().port(), Some(port));
+//! server.start().await?;
+//! Client::connect_to_net(Some("127.0.0.1"), Some(port), Config::new("me")).await?.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A program that systemd starts when its first client comes:
 //!
 //! ```
