@@ -67,6 +67,24 @@ impl Peer {
 
     /// The id the peer gave itself with a truthy `data.id` (`socket.id` in node-ipc), as JSON text. Anybody may claim any
     /// id: do not trust it. Only looked for where `identifyPeer` is on, which node-ipc 9.2.1 always has.
+    ///
+    /// ```
+    /// # use ipc_driver::{Client, Config, Endpoint, Server, fake::Fake};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Fake::new(1);
+    /// # let settings = ipc_driver::build(Config::new("world"))?;
+    /// # let endpoint = Endpoint::net(&settings, None, None)?;
+    /// # let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone())?;
+    /// # let client = Client::with_runtime(runtime.clone(), settings, endpoint)?;
+    /// # runtime.block_on(server.start())?;
+    /// # runtime.block_on(client.connect())?;
+    /// client.emit("hello", &serde_json::json!({ "id": "maria" }))?;
+    /// # runtime.run();
+    /// // When that has come:
+    /// assert_eq!(server.peers()[0].claimed_id().as_deref(), Some("\"maria\""));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn claimed_id(&self) -> Option<Arc<str>> {
         self.inner.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone()
