@@ -67,6 +67,24 @@ impl Peer {
 
     /// The id the peer gave itself with a truthy `data.id` (`socket.id` in node-ipc), as JSON text. Anybody may claim any
     /// id: do not trust it. Only looked for where `identifyPeer` is on, which node-ipc 9.2.1 always has.
+    ///
+    /// ```
+    /// # use ipc_driver::{Client, Config, Endpoint, Server, fake::Fake};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Fake::new(1);
+    /// # let settings = ipc_driver::build(Config::new("world"))?;
+    /// # let endpoint = Endpoint::net(&settings, None, None)?;
+    /// # let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone())?;
+    /// # let client = Client::with_runtime(runtime.clone(), settings, endpoint)?;
+    /// # runtime.block_on(server.start())?;
+    /// # runtime.block_on(client.connect())?;
+    /// client.emit("hello", &serde_json::json!({ "id": "maria" }))?;
+    /// # runtime.run();
+    /// // When that has come:
+    /// assert_eq!(server.peers()[0].claimed_id().as_deref(), Some("\"maria\""));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn claimed_id(&self) -> Option<Arc<str>> {
         self.inner.claimed.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -179,10 +197,29 @@ impl Peer {
     /// Gives back what it replaces.
     ///
     /// ```
-    /// # fn example(peer: &ipc_driver::Peer) {
+    /// # use ipc_driver::{Client, Config, Endpoint, Server, fake::Fake};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Fake::new(1);
+    /// # let settings = ipc_driver::build(Config::new("world"))?;
+    /// # let endpoint = Endpoint::net(&settings, None, None)?;
+    /// # let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone())?;
+    /// # let client = Client::with_runtime(runtime.clone(), settings, endpoint)?;
     /// struct User(String);
-    /// peer.set(User("maria".into()));
-    /// assert!(peer.get::<User>().is_some_and(|user| user.0 == "maria"));
+    ///
+    /// server.on("login", |peer, name: String| drop(peer.set(User(name))));
+    /// server.on_request("whoami", |peer, (): ()| match peer.get::<User>() {
+    ///     Some(user) => Ok(user.0.clone()),
+    ///     None => Err("log in first"),
+    /// });
+    /// # runtime.block_on(async {
+    /// # server.start().await?;
+    /// # client.connect().await?;
+    /// assert!(client.request::<String>("whoami", &()).await.is_err());
+    /// client.emit("login", "maria")?;
+    /// assert_eq!(client.request::<String>("whoami", &()).await?, "maria");
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok(())
     /// # }
     /// ```
     pub fn set<T: Send + Sync + 'static>(&self, value: T) -> Option<Arc<T>> {

@@ -16,6 +16,41 @@ use std::task::{Context, Poll, ready};
 ///
 /// It ends when the client or server has come to its end, or when another stream has replaced it. Dropping it lets events without a handler go unheard again.
 /// `next` (from any stream extension crate, or [`recv`](Self::recv)) is cancel safe.
+///
+/// ```
+/// # use ipc_driver::{Client, Config, Endpoint, Server, fake::Fake};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Fake::new(1);
+/// # let settings = ipc_driver::build(Config::new("world"))?;
+/// # let endpoint = Endpoint::net(&settings, None, None)?;
+/// # let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone())?;
+/// # let client = Client::with_runtime(runtime.clone(), settings, endpoint)?;
+/// # let mut seen = Vec::new();
+/// use ipc_driver::ServerEvent;
+///
+/// let mut events = server.events();
+/// # runtime.block_on(async {
+/// server.start().await?;
+/// # client.connect().await?;
+/// # client.emit("connect", "only a name")?;
+/// # client.close().await?;
+/// while let Some(event) = events.recv().await {
+///     match event {
+///         ServerEvent::Connected(peer) => println!("{} came", peer.id()),
+///         ServerEvent::Message(peer, message) => {
+///             println!("{} says {}", peer.id(), message.name());
+/// #             seen.push(message.name().to_owned());
+///         }
+///         ServerEvent::Disconnected { .. } => break,
+///         _ => {}
+///     }
+/// }
+/// # assert_eq!(seen, ["connect"]);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Events<E> {
     receiver: mpsc::Receiver<E>,

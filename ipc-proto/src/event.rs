@@ -19,6 +19,20 @@ use crate::rules::Rules;
 ///
 /// The whole frame is known to be valid JSON; the payload is parsed when [`data`](Self::data) asks for it. `Debug` shows the
 /// name and sizes, never the payload.
+///
+/// ```
+/// use ipc_proto::{Config, Event, Host, Platform};
+///
+/// let settings = Config::new("world").build(&Host::new("pluto", Platform::Linux))?;
+/// let frame = br#"{"type":"caf\u00e9","data":{"id":"maria","seats": 4}}"#;
+/// let event = Event::parse(frame, settings.rules()).map_err(|malformed| malformed.into_parts().0)?;
+/// assert_eq!((event.name(), event.name_json()), ("café", r#""caf\u00e9""#));
+/// assert_eq!(event.data_json(), Some(r#"{"id":"maria","seats": 4}"#)); // as it came
+/// assert_eq!(event.sender_id(), Some(r#""maria""#));
+/// let kept = event.into_message(); // owned
+/// assert_eq!(kept.data_json(), Some(r#"{"id":"maria","seats": 4}"#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Event<'a> {
     frame: Cow<'a, str>,

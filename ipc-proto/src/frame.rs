@@ -88,6 +88,17 @@ impl EmitError {
 
 /// A frame encoded once and shared by every connection it is sent to: clones share its bytes.
 ///
+/// ```
+/// use ipc_proto::{Config, Frame, Host, Message, Platform};
+///
+/// let settings = Config::new("world").build(&Host::new("pluto", Platform::Linux))?;
+/// let frame = Frame::new(&settings, "price", &7)?;
+/// assert_eq!(frame.as_bytes(), b"{\"type\":\"price\",\"data\":7}\x0c");
+/// let same = Frame::from_message(&settings, &Message::new("price", &7)?)?;
+/// assert_eq!(same.as_bytes(), frame.as_bytes());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// `Debug` shows its length, never its bytes.
 #[derive(Clone)]
 pub struct Frame {

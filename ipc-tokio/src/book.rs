@@ -9,6 +9,10 @@ macro_rules! pages {
 }
 
 pages! {
+    Emitting = "emitting.md";
+    Reconnecting = "reconnecting.md";
+    Ending = "ending.md";
+    Operations = "operations.md";
     Tcp = "tcp.md";
     Tls = "tls.md";
     Udp = "udp.md";

@@ -194,7 +194,7 @@
 //!
 //! The events of one connection arrive in the order in which they were emitted. A server emits to one peer
 //! ([`Peer::emit`]), or to all of them ([`Server::broadcast`]), encoding the event once and counting who could not take it.
-//! To send one event in many ways, make it a [`Frame`] or a [`Message`].
+//! To send one event in many ways, make it a [`Frame`] or a [`Message`]. `docs/emitting.md` in the repository has every form.
 //!
 //! A handler of a client that wants to emit takes an [`Emitter`] ([`Client::emitter`]): unlike a clone of the client it does
 //! not keep the client alive, which would be a circle.
@@ -303,7 +303,8 @@
 //! | dropping the last clone of a [`Client`] or [`Server`] | is sent, within 5 s | no | no; if it likes |
 //!
 //! After `close` the connection lingers until the peer has ended its own side, so that the last bytes are not destroyed by a
-//! reset. Sockets and their tasks end with the handle: keep a `Client` or `Server` as long as it shall live.
+//! reset. Sockets and their tasks end with the handle: keep a `Client` or `Server` as long as it shall live. `docs/ending.md` in
+//! the repository has a program that ends in each of these ways.
 //!
 //! # Errors
 //!
@@ -341,7 +342,7 @@
 //!
 //! [`Client::state`] is what the client is doing, and [`Client::states`] the same as a stream that a user interface can show:
 //! connecting, connected, waiting for how long and why, ended and why. It gives the latest only, and nobody who watches holds
-//! the client up.
+//! the client up. `docs/reconnecting.md` in the repository has each state.
 //!
 //! No policy makes delivery certain: what the operating system took and the peer never read is lost with the connection.
 //!

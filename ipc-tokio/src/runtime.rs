@@ -20,7 +20,22 @@ use tokio::runtime::Handle;
 
 /// A Tokio runtime, current-thread or multi-thread, with I/O and time enabled.
 ///
-/// [`Ambient::ambient`] is the runtime of the calling task; `Tokio::from(handle)` names another.
+/// [`Ambient::ambient`] is the runtime of the calling task; `Tokio::from(handle)` names another:
+///
+/// ```
+/// use ipc_tokio::{Config, Endpoint, Server, Tokio};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let runtime = tokio::runtime::Runtime::new()?;
+/// // This thread is none of the runtime's.
+/// let settings = ipc_tokio::build(Config::new("world"))?;
+/// let endpoint = Endpoint::net(&settings, Some("127.0.0.1"), Some(0))?;
+/// let server = Server::with_runtime(Tokio::from(runtime.handle().clone()), settings, endpoint)?;
+/// runtime.block_on(server.start())?;
+/// assert!(server.is_listening());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Tokio {
     handle: Handle,

@@ -111,3 +111,58 @@ fn bar(context: &Context, length: u64) -> ProgressBar {
 fn spinner(context: &Context) -> ProgressBar {
     if context.output.draws() { ProgressBar::new_spinner() } else { ProgressBar::hidden() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The command `ipc` in a line of a shell, as words: of a pipeline its own part, without what explains it.
+    fn words(line: &str) -> Option<Vec<String>> {
+        let start = if line.starts_with("ipc ") { 0 } else { line.find("| ipc ")? + 2 };
+        let (mut words, mut word, mut quoted) = (Vec::new(), None::<String>, false);
+        let mut letters = line[start..].chars().peekable();
+        while let Some(letter) = letters.next() {
+            match letter {
+                '\'' => {
+                    quoted = !quoted;
+                    word.get_or_insert_default();
+                }
+                ' ' if !quoted => {
+                    words.extend(word.take());
+                    if letters.peek().is_some_and(|next| " |>#(".contains(*next)) {
+                        break;
+                    }
+                }
+                _ => word.get_or_insert_default().push(letter),
+            }
+        }
+        words.extend(word);
+        Some(words)
+    }
+
+    /// What a page has for a shell.
+    fn page(name: &str) -> String {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(name);
+        let text = std::fs::read_to_string(path).expect(name);
+        text.split("```").filter_map(|block| block.strip_prefix("sh\n")).collect()
+    }
+
+    #[test]
+    fn every_example_is_a_command_line_that_is_understood() {
+        let mut whole = Cli::command();
+        let mut texts = vec![SHORT.to_owned(), EXAMPLES.to_owned(), page("docs/cli.md"), page("README.md")];
+        for command in whole.get_subcommands_mut() {
+            texts.extend(command.get_after_help().map(ToString::to_string));
+        }
+        let mut understood = 0;
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            let Some(words) = words(line.trim()) else { continue };
+            if let Err(error) = Cli::try_parse_from(&words) {
+                panic!("{line}\n{words:?}\n{error}");
+            }
+            understood += 1;
+        }
+        assert!(understood > 50, "{understood}");
+    }
+}

@@ -97,6 +97,31 @@ impl EndReason {
 /// A stream that begins with the state there is, and gives another one whenever it has changed since; who looks rarely misses
 /// what was in between. It ends behind [`ConnectionState::Ended`]. The client never waits for it and is not kept alive by it.
 /// Clones go on from where they were cloned.
+///
+/// ```
+/// # use ipc_driver::{Client, Config, Endpoint, Server, fake::Fake};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Fake::new(1);
+/// # let settings = ipc_driver::build(Config::new("world"))?;
+/// # let endpoint = Endpoint::net(&settings, None, None)?;
+/// # let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone())?;
+/// # let client = Client::with_runtime(runtime.clone(), settings, endpoint)?;
+/// use ipc_driver::ConnectionState;
+///
+/// let mut states = client.states();
+/// # runtime.block_on(async {
+/// # server.start().await?;
+/// assert!(matches!(states.recv().await, Some(ConnectionState::Idle)));
+/// client.start();
+/// states.wait_for(ConnectionState::is_connected).await.ok_or("it has ended")?;
+/// client.disconnect();
+/// states.wait_for(ConnectionState::is_ended).await.ok_or("it has ended before")?;
+/// assert!(states.recv().await.is_none());
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// # })?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct States(Watcher<ConnectionState>);
 

@@ -17,6 +17,29 @@ use std::os::unix::net::UnixListener;
 ///
 /// [`bind`](Self::bind) makes one without accepting anybody. The file of a socket that it made is removed when it is
 /// dropped; that of one that came from elsewhere is not, unless [`owning_file`](Self::owning_file) asks for it.
+///
+/// ```
+/// use ipc_driver::{Config, Endpoint, Listening};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = ipc_driver::build(Config::new("world"))?;
+/// let (listening, endpoint) = Listening::bind(&Endpoint::net(&settings, Some("127.0.0.1"), Some(0))?, &settings)?;
+/// assert_ne!(endpoint.port(), Some(0));
+/// assert_eq!(listening.endpoint(&settings)?, endpoint);
+/// # #[cfg(unix)]
+/// # {
+/// // Another descriptor of the same socket: for a second server, or, by `to_stdio`, for a child.
+/// let another = Listening::from_fd(listening.duplicate()?)?;
+/// drop(listening);
+/// assert_eq!(another.endpoint(&settings)?, endpoint); // it listens on
+///
+/// // What does not listen is none.
+/// let (one, _other) = std::os::unix::net::UnixStream::pair()?;
+/// assert!(Listening::from_fd(one.into()).is_err());
+/// # }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Listening {

@@ -17,11 +17,40 @@ use std::sync::Arc;
 /// server alive. Once that has ended, nobody is there.
 ///
 /// ```
-/// # fn example<R: ipc_driver::runtime::Runtime>(server: &ipc_driver::Server<R>) {
+/// # use ipc_driver::{Client, Config, Endpoint, Server, fake::Fake};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let runtime = Fake::new(1);
+/// # let settings = ipc_driver::build(Config::new("world"))?;
+/// # let endpoint = Endpoint::net(&settings, None, None)?;
+/// # let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone())?;
 /// server.on("enter", |peer, room: String| peer.join(room));
 /// server.on("say", |peer, (room, text): (String, String)| {
 ///     peer.group(&room).except(peer).emit("said", &text).map(drop)
 /// });
+/// # let connect = || Client::with_runtime(runtime.clone(), settings.clone(), endpoint.clone());
+/// # let (ann, bob) = (connect()?, connect()?);
+/// # let (told, heard) = std::sync::mpsc::channel();
+/// # let of_ann = told.clone();
+/// # ann.on("said", move |text: String| of_ann.send(("ann", text)));
+/// # bob.on("said", move |text: String| told.send(("bob", text)));
+/// # runtime.block_on(async {
+/// #     server.start().await?;
+/// #     for client in [&ann, &bob] {
+/// #         client.connect().await?;
+/// #         client.emit("enter", "tea")?;
+/// #     }
+/// #     Ok::<_, Box<dyn std::error::Error>>(())
+/// # })?;
+/// # runtime.run();
+/// // When two have entered:
+/// let tea = server.group("tea");
+/// assert_eq!(tea.len(), 2);
+/// let first = &tea.peers()[0];
+/// assert!(tea.contains(first) && !tea.clone().except(first).contains(first));
+/// # ann.emit("say", &("tea", "hello"))?;
+/// # runtime.run();
+/// # assert_eq!(heard.try_iter().collect::<Vec<_>>(), [("bob", "hello".to_owned())]);
+/// # Ok(())
 /// # }
 /// ```
 #[derive(Clone)]

@@ -3,7 +3,8 @@
 use crate::udp::{arrived, serve_udp, socket, tell, whereabouts};
 use crate::world::*;
 use ipc_driver::fake::Fake;
-use ipc_driver::{Contract, ContractError, DataError, Empty, ServerEvent};
+use ipc_driver::{Contract, ContractError, DataError, Empty, Failure, Request, RequestError, ServerEvent};
+use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Contract, Debug, PartialEq)]
 enum Chat {
@@ -16,6 +17,25 @@ enum Chat {
 #[derive(Clone, Contract, Debug, PartialEq)]
 enum News {
     Headline(String),
+}
+
+#[derive(Deserialize, Request, Serialize)]
+#[request("sum", reply = i64)]
+struct Sum {
+    numbers: Vec<i64>,
+}
+
+impl Sum {
+    fn of(numbers: &[i64]) -> Self {
+        Self { numbers: numbers.into() }
+    }
+
+    fn answer(self) -> Result<i64, Failure> {
+        if self.numbers.is_empty() {
+            return Err(Failure::new("ERR_EMPTY", "nothing to add"));
+        }
+        Ok(self.numbers.iter().sum())
+    }
 }
 
 fn all() -> Vec<Chat> {
@@ -178,4 +198,29 @@ fn contracts_are_spoken_over_udp_as_well() {
         arrived(&runtime, &mut peer),
         ["{\"type\":\"moved\",\"data\":[1,2]}\u{c}", "{\"type\":\"moved\",\"data\":[3,4]}\u{c}"]
     );
+}
+
+#[test]
+fn a_question_of_a_contract_is_answered_whichever_side_asks() {
+    let runtime = Fake::new(8);
+    let server = serve(&runtime, config());
+    let peers = every_peer(&server);
+    let answering = server.on_request_typed(|_, question: Sum| question.answer());
+    let client = connect(&runtime, config());
+    client.on_request_typed(Sum::answer);
+    let peer = peers.take().remove(0);
+    runtime.block_on(async {
+        assert_eq!(client.request_typed(&Sum::of(&[1, 2])).await.unwrap(), 3);
+        assert_eq!(client.emitter().request_typed(&Sum::of(&[4])).await.unwrap(), 4);
+        assert_eq!(peer.request_typed(&Sum::of(&[5, -6])).await.unwrap(), -1);
+        let untyped = client.request::<i64>("sum", &serde_json::json!({ "numbers": [7, 8] }));
+        assert_eq!(untyped.await.unwrap(), 15, "on the wire it is a request like any other");
+
+        let failed = client.request_typed(&Sum::of(&[])).await.unwrap_err();
+        assert!(matches!(&failed, RequestError::Remote { failure, .. } if failure.code() == "ERR_EMPTY"), "{failed}");
+        assert!(server.off(answering));
+        let failed = client.request_typed(&Sum::of(&[1])).await.unwrap_err();
+        let unanswered = |failure: &Failure| failure.code() == Failure::NO_HANDLER;
+        assert!(matches!(&failed, RequestError::Remote { failure, .. } if unanswered(failure)), "{failed}");
+    });
 }

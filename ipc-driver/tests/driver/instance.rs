@@ -2,7 +2,7 @@
 
 use crate::world::*;
 use ipc_driver::fake::Fake;
-use ipc_driver::{ClientEvent, ConnectError, Ipc};
+use ipc_driver::{ClientEvent, ConnectError, Ipc, UdpEvent};
 
 #[test]
 fn an_instance_is_found_in_the_runtime_that_runs_and_nowhere_else() {
@@ -36,6 +36,50 @@ fn a_server_that_is_replaced_may_ask_its_instance_what_it_likes() {
         ipc.serve_net(None, None).unwrap();
     });
     assert_eq!(seen.len(), 2);
+}
+
+#[test]
+fn an_instance_serves_and_connects_at_a_path() {
+    let runtime = Fake::new(5);
+    let ipc = Ipc::with_runtime(runtime.clone(), config());
+    runtime.block_on(async {
+        let server = ipc.serve_path("/tmp/elsewhere").unwrap();
+        server.start().await.unwrap();
+        let client = ipc.connect_to_path("a name of our own", "/tmp/elsewhere").unwrap();
+        client.connect().await.unwrap();
+        assert_eq!(client.endpoint(), &server.local_endpoint());
+        assert_ne!(ipc.connect_to("world").unwrap().endpoint(), client.endpoint());
+        assert!(ipc.of("a name of our own").is_some_and(|client| client.is_connected()));
+        runtime.sleep(MILLISECOND).await;
+        assert!(ipc.server().is_some_and(|server| server.len() == 1));
+    });
+}
+
+#[test]
+fn the_udp_server_of_an_instance_stands_beside_the_other_and_there_is_one() {
+    let runtime = Fake::new(6);
+    let ipc = Ipc::with_runtime(runtime.clone(), config());
+    let stopped = Log::default();
+    runtime.block_on(async {
+        ipc.serve().unwrap().start().await.unwrap();
+        let four = ipc.serve_udp4(None, Some(8001)).unwrap();
+        let to = stopped.clone();
+        four.on_lifecycle(move |event| {
+            if matches!(event, UdpEvent::Stopped) {
+                to.push(());
+            }
+        });
+        four.start().await.unwrap();
+        assert_eq!(ipc.udp_server().unwrap().local_endpoint(), four.local_endpoint());
+        drop(four);
+        let six = ipc.serve_udp6(None, Some(8001)).unwrap();
+        six.start().await.unwrap();
+        assert!(six.local_address().is_some_and(|address| address.is_ipv6()));
+        assert_eq!(ipc.udp_server().unwrap().local_endpoint(), six.local_endpoint());
+        assert!(ipc.server().is_some_and(|server| server.is_listening()));
+    });
+    runtime.run();
+    assert_eq!(stopped.len(), 1, "the one that was replaced has stopped");
 }
 
 #[test]

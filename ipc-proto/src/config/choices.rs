@@ -119,6 +119,15 @@ impl IpFamily {
 /// Which local interface a client connects through: the options of Node's `socket.connect`.
 ///
 /// A `lookup` function, which node-ipc passes on to Node, cannot be part of a configuration.
+///
+/// ```
+/// use ipc_proto::{Config, Interface, IpFamily};
+///
+/// let interface = Interface::default().local_address([127, 0, 0, 1].into()).local_port(4000).family(IpFamily::V4);
+/// let same = Config::from_json(r#"{"interface":{"localAddress":"127.0.0.1","localPort":4000,"family":4}}"#)?;
+/// assert_eq!(same.interface, interface);
+/// # Ok::<(), ipc_proto::ConfigError>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Interface {

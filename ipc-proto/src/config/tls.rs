@@ -13,6 +13,24 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Verification is on unless `reject_unauthorized` says otherwise, and there is no built-in key:
 /// node-ipc 9.2.1 does not verify, and serves with a key from its own package when none is given.
+///
+/// ```
+/// use ipc_proto::{Config, TlsOptions};
+/// use std::time::Duration;
+///
+/// let tls = TlsOptions::new()
+///     .private("server.key")
+///     .public("server.pub")
+///     .trusted_connection("client.pub")
+///     .request_cert(true)
+///     .handshake_timeout(Duration::from_secs(2));
+/// let json = r#"{"tls":{
+///     "private": "server.key", "public": "server.pub", "trustedConnections": ["client.pub"],
+///     "requestCert": true, "handshakeTimeout": 2000
+/// }}"#;
+/// assert_eq!(Config::from_json(json)?.tls, Some(tls));
+/// # Ok::<(), ipc_proto::ConfigError>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsOptions {

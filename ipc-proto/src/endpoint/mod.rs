@@ -39,6 +39,10 @@ use crate::{IpFamily, Settings};
 ///
 /// let same: Endpoint = "tcp:127.0.0.1:3435".parse()?;
 /// assert_eq!(same, Endpoint::net(&settings, None, Some(3435))?);
+///
+/// let six = Endpoint::udp6(&settings, None, Some(0))?;
+/// assert!(six.is_udp());
+/// assert_eq!(six.with_port(3435).to_string(), "udp6:[::1]:3435");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -17,17 +17,37 @@
 //! that came from elsewhere leaves it alone ([`Listening::owning_file`] says otherwise). Such a server starts once. The
 //! example `cluster` is a parent with four workers.
 //!
+//! A server on a socket that was bound before, by the standard library:
+//!
+//! ```
+//! use ipc_tokio::{Client, Config, Server};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+//! let port = listener.local_addr()?.port();
+//! let server = Server::from_listener(listener, Config::new("world"))?;
+//! assert_eq!(server.local_endpoint().port(), Some(port));
+//! server.start().await?;
+//! Client::connect_to_net(Some("127.0.0.1"), Some(port), Config::new("me")).await?.close().await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! A program that systemd starts when its first client comes:
 //!
-//! ```no_run
+//! ```
 //! # #[cfg(unix)]
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use ipc_tokio::{Config, Server};
 //!
+//! # let folder = tempfile::tempdir()?;
+//! # let root = format!("{}/", folder.path().display());
+//! let config = Config::new("world").socket_root(root);
 //! let server = match ipc_tokio::inherited()?.into_iter().next() {
-//!     Some(given) => Server::from_listener(given.socket, Config::new("world"))?,
-//!     None => Server::new(Config::new("world"))?, // started by hand
+//!     Some(given) => Server::from_listener(given.socket, config)?,
+//!     None => Server::new(config)?, // started by hand
 //! };
 //! server.on("message", |peer, text: String| peer.emit("message", &text));
 //! server.start().await?;
@@ -46,32 +66,50 @@
 //! The old process offers its socket with [`Server::hand_over`] at a path of its choice, a second socket that only this user
 //! can connect to. The new one asks there with [`Server::take_over`], sets its handlers, and starts. Whichever of them dies
 //! before the socket has changed hands, the other serves; after that the new one is alone, as any server is. An old process
-//! that hangs keeps its socket, and the `start` of the new one fails after 10 s:
+//! that hangs keeps its socket, and the `start` of the new one fails after 10 s. Both versions of a program do the same; here the old
+//! and the new one are in one process:
 //!
-//! ```no_run
+//! ```
 //! # #[cfg(unix)]
 //! # #[tokio::main]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use ipc_tokio::{Config, Server};
+//! use ipc_tokio::{Config, ServeError, Server};
+//! use std::path::Path;
 //! use std::time::Duration;
 //!
-//! let control = "/run/user/1000/world.control";
-//! let server = match Server::take_over(control, Config::new("world")).await {
-//!     Ok(server) => server,
-//!     // Nobody is there to be relieved. If somebody is who cannot be, `start` says that the address is in use.
-//!     Err(_) => Server::new(Config::new("world"))?,
-//! };
-//! server.on("message", |peer, text: String| peer.emit("message", &text));
-//! server.start().await?;
+//! async fn serve(control: &Path, config: Config) -> Result<Server, ServeError> {
+//!     let server = match Server::take_over(control, config.clone()).await {
+//!         Ok(server) => server,
+//!         // Nobody is there to be relieved. If somebody is who cannot be, `start` says that the address is in use.
+//!         Err(_) => Server::new(config)?,
+//!     };
+//!     server.on("message", |peer, text: String| peer.emit("message", &text));
+//!     server.start().await?;
+//!     Ok(server)
+//! }
 //!
-//! // Until the next version of this program comes.
-//! let successor = server.hand_over(control).await?;
+//! # let folder = tempfile::tempdir()?;
+//! # let root = format!("{}/", folder.path().display());
+//! # let control = folder.path().join("world.control");
+//! let config = Config::new("world").socket_root(root); // control: /run/user/1000/world.control
+//! let old = serve(&control, config.clone()).await?;
+//! let handing = tokio::spawn({
+//!     let (old, control) = (old.clone(), control.clone());
+//!     async move { old.hand_over(control).await } // until the next version of this program comes
+//! });
+//! # while !control.exists() {
+//! #     tokio::time::sleep(Duration::from_millis(1)).await;
+//! # }
+//! let new = serve(&control, config).await?;
+//!
+//! let successor = handing.await??;
 //! println!("process {:?} has taken over", successor.pid);
-//! while !server.is_empty() {
+//! assert!(new.is_listening() && !old.is_listening());
+//! while !old.is_empty() {
 //!     // The clients that are here, for as long as they like.
 //!     tokio::time::sleep(Duration::from_millis(100)).await;
 //! }
-//! server.shutdown(Duration::from_secs(5)).await;
+//! old.shutdown(Duration::from_secs(5)).await;
 //! # Ok(())
 //! # }
 //! # #[cfg(not(unix))]

@@ -60,6 +60,36 @@
 //! # }
 //! ```
 //!
+//! Several servers and clients of one instance, at paths of their own, and what changes while they run:
+//!
+//! ```
+//! use ipc_tokio::{Config, Ipc};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("world").display().to_string();
+//! let ipc = Ipc::new(Config::new("world"));
+//! let server = ipc.serve_path(&path)?; // ipc.serve(path)
+//! server.start().await?;
+//! let udp = ipc.serve_udp4(Some("127.0.0.1"), Some(0))?; // ipc.serveNet(host, port, 'udp4'), beside the other
+//! udp.start().await?;
+//! assert!(ipc.server().is_some() && ipc.udp_server().is_some());
+//!
+//! let client = ipc.connect_to_path("neighbour", &path)?; // ipc.connectTo('neighbour', path)
+//! client.connect().await?;
+//! assert!(ipc.of("neighbour").is_some_and(|client| client.is_connected()));
+//! // Once there is one of that name, it is given.
+//! assert!(ipc.connect_to_path("neighbour", &path)?.is_connected());
+//!
+//! ipc.configure(|config| config.stop_retrying = true.into()); // reaches the clients that are there
+//! assert!(ipc.disconnect("neighbour")); // ends it, and forgets it
+//! client.destroyed().await;
+//! assert!(ipc.of("neighbour").is_none());
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! [`Config`] has every option of node-ipc, by its own names in JSON ([`Config::from_json`]) and in snake case here, and starts
 //! from a preset: [`Config::v9`] (the default) for node-ipc 9 to 12, [`Config::v14_fast`] and its stricter siblings for 14.
 //! **Their `socketRoot` differs**, as it does between those versions: `/tmp/` in 9, a private directory of the user in
