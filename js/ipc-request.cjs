@@ -45,8 +45,10 @@ function onRequest(target, name, answer) {
     });
 }
 
-const disconnected = () =>
-    Object.assign(new Error('the connection ended before a reply came'), {code: 'ERR_IPC_DISCONNECTED'});
+const disconnected = (name) => {
+    const error = new Error(`the connection ended before a reply to request ${JSON.stringify(name)} came`);
+    return Object.assign(error, {code: 'ERR_IPC_DISCONNECTED'});
+};
 
 const tables = new WeakMap();
 
@@ -69,7 +71,7 @@ function waiting(target) {
             error ? reject(Object.assign(new Error(error.message), {code: error.code, data: error.data})) : resolve(result));
     });
     const gone = (socket) => {
-        for (const token of [...table.asked.keys()]) end(token, socket, ({reject}) => reject(disconnected()));
+        for (const token of [...table.asked.keys()]) end(token, socket, ({name, reject}) => reject(disconnected(name)));
     };
     target.on('disconnect', () => gone(undefined));
     target.on('socket.disconnected', gone);
@@ -82,7 +84,7 @@ function request(target, name, params, {timeout = 10_000, socket} = {}) {
     if (typeof name !== 'string') throw new TypeError('the name of a request must be a string');
     const table = waiting(target);
     // What is emitted now would be lost in silence.
-    if ((socket || target.socket)?.destroyed) return Promise.reject(disconnected());
+    if ((socket || target.socket)?.destroyed) return Promise.reject(disconnected(name));
     const token = `${table.prefix}-${(table.next++).toString(16)}`;
     return new Promise((resolve, reject) => {
         const timer = setTimeout(() => {
@@ -90,7 +92,7 @@ function request(target, name, params, {timeout = 10_000, socket} = {}) {
             const error = new Error(`no reply to request ${JSON.stringify(name)} within ${timeout} ms`);
             reject(Object.assign(error, {code: 'ERR_IPC_TIMEOUT'}));
         }, timeout);
-        table.asked.set(token, {resolve, reject, timer, socket});
+        table.asked.set(token, {name, resolve, reject, timer, socket});
         try {
             emit(target, socket, name, {$request: token, params});
         } catch (error) {

@@ -30,8 +30,10 @@ impl Target {
         let (scheme, rest) = split(text)?;
         let tls = scheme == "tls";
         if options.tls_by_flag && !tls {
-            return Err(Failure::usage(format!("{text}: the flags of TLS are for addresses that begin with tls:"))
-                .help("write tls:host:port, or leave --ca, --cert, --key, --server-name and --danger-… out"));
+            return Err(Failure::usage(format!(
+                "address {text}: the flags of TLS are for addresses that begin with tls:"
+            ))
+            .help("write tls:host:port, or leave --ca, --cert, --key, --server-name and --danger-… out"));
         }
         let settings = ipc_tokio::build(adjust(options.config(tls)?))
             .map_err(|error| Failure::usage(format!("the options: {error}")))?;

@@ -88,7 +88,7 @@ impl Connecting {
                     Some(ClientEvent::Connected) => return Ok(()),
                     Some(ClientEvent::Error(error)) => {
                         if last.is_none() && self.wait.is_some() {
-                            context.output.note(format_args!("waiting for {name}: {error}"));
+                            context.output.note(format_args!("waiting for {name}: {}", happened(&error)));
                         }
                         last = Some(error);
                     }
@@ -117,14 +117,14 @@ fn failed(name: &str, error: &ConnectError) -> Failure {
 }
 
 fn unreachable(name: &str, target: &Target, last: Option<&ConnectionError>) -> Failure {
-    let io = last.and_then(ConnectionError::io);
-    let happened = match (io, last) {
-        (Some(io), _) => io.to_string(),
-        (None, Some(error)) => error.to_string(),
-        (None, None) => String::from("the connection ended at once"),
-    };
-    let kind = io.map(std::io::Error::kind);
+    let happened = last.map_or_else(|| String::from("the connection ended at once"), happened);
+    let kind = last.and_then(ConnectionError::io).map(std::io::Error::kind);
     Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened).help(advice(target, kind))
+}
+
+/// What went wrong, without where: that is told already.
+fn happened(error: &ConnectionError) -> String {
+    error.io().map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 /// What to do when nobody can be connected to.
@@ -164,7 +164,9 @@ fn advice(target: &Target, kind: Option<ErrorKind>) -> String {
             format!("nobody listens on that port; start the server, or use --wait. {doctor}")
         }
         (Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof), None) => {
-            format!("--ca names the certificates to trust, --cert and --key what to show. {doctor}")
+            format!(
+                "--ca names the certificates to trust, --cert and --key what to show; write tcp: if that server speaks no TLS. {doctor}"
+            )
         }
         _ => doctor.to_owned(),
     }

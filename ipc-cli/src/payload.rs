@@ -1,7 +1,7 @@
 //! Payloads as the command line gives them: JSON, `@file`, `-` for stdin, or plain text with `--text`.
 
 use crate::exit::{Failure, Outcome};
-use ipc_tokio::Message;
+use ipc_tokio::{EncodeError, Message};
 use std::io::Read;
 
 /// The most that is read of a file or of stdin as one payload; the largest message has 2³¹ − 1 bytes.
@@ -9,15 +9,15 @@ const LARGEST: u64 = 1 << 31;
 
 /// Reads a payload as JSON text. `None` is no payload.
 pub(crate) fn read(given: Option<&str>, text: bool) -> Outcome<Option<String>> {
-    read_as(given, text, true)
+    read_as(given, text, "the data", true)
 }
 
 /// The same where there is no `--text`.
-pub(crate) fn read_json(given: &str) -> Outcome<Option<String>> {
-    read_as(Some(given), false, false)
+pub(crate) fn read_json(given: &str, what: &str) -> Outcome<Option<String>> {
+    read_as(Some(given), false, what, false)
 }
 
-fn read_as(given: Option<&str>, text: bool, offers_text: bool) -> Outcome<Option<String>> {
+fn read_as(given: Option<&str>, text: bool, what: &str, offers_text: bool) -> Outcome<Option<String>> {
     let Some(given) = given else { return Ok(None) };
     let (at, content) = match given {
         "-" => ("stdin".to_owned(), all_of("stdin", std::io::stdin().lock())?),
@@ -30,7 +30,7 @@ fn read_as(given: Option<&str>, text: bool, offers_text: bool) -> Outcome<Option
             })?;
             (format!("the file {path}"), all_of(path, file)?)
         }
-        _ => ("the data".to_owned(), given.to_owned()),
+        _ => (what.to_owned(), given.to_owned()),
     };
     if text {
         return Ok(Some(serde_json::Value::from(content).to_string()));
@@ -39,6 +39,10 @@ fn read_as(given: Option<&str>, text: bool, offers_text: bool) -> Outcome<Option
     match Message::from_json("x", Some(&content)) {
         Ok(_) => Ok(Some(content)),
         Err(error) => {
+            let error = match error {
+                EncodeError::InvalidJson { offset, expected } => format!("expected {expected} at byte {offset}"),
+                other => other.to_string(),
+            };
             let quoted = serde_json::Value::from(crate::escape::shortened(&content, 60)).to_string();
             let or = if offers_text { ", or use --text" } else { "" };
             Err(Failure::usage(format!("{at} is no JSON: {error}"))

@@ -139,6 +139,15 @@ fn a_file_that_is_no_toml_is_shown_line_by_line() {
 }
 
 #[test]
+fn a_file_that_holds_another_kind_of_json_is_told_without_what_it_holds() {
+    let place = Place::new();
+    fs::write(place.path().join("c.json"), "\"secret\"").expect("written");
+    let ended = place.run(&["ls", "--config", &place.of("c.json"), "/"]).expect(2);
+    ended.says(&["is no JSON object", "maxRetries"]);
+    assert!(!ended.stderr.contains("secret"), "{ended:?}");
+}
+
+#[test]
 fn a_broken_configuration_breaks_nothing_that_needs_none() {
     let place = Place::new();
     fs::create_dir_all(place.of("config/ipc")).expect("made");

@@ -192,6 +192,19 @@ fn nobody_there_is_told_with_what_to_do() {
     place.run(&["send", &path, "x"]).expect(3).says(&["refused", "is gone"]);
     let ended = place.run(&["send", &place.of("t"), "x", "--wait=0.1"]).expect(4);
     ended.says(&["nobody was there within 0.1 s", "help:"]);
+    // Where it is waited for is told once.
+    let waiting = ended.stderr.lines().find(|line| line.starts_with("waiting for")).expect("it waits");
+    assert_eq!(waiting.matches(&place.of("t")).count(), 1, "{waiting}");
+}
+
+#[test]
+fn what_is_no_json_is_told_with_where_it_stands() {
+    let place = Place::new();
+    let ended = place.run(&["listen", &place.of("s"), "--reply", "ping={pong"]).expect(2);
+    ended.says(&["--reply ping is no JSON: expected a string as key at byte 1", "help:"]);
+    std::fs::write(place.path().join("r"), "x\n").expect("written");
+    let ended = place.run(&["replay", &place.of("r"), &place.of("s")]).expect(2);
+    ended.says(&["line 1 of ", "expected value at column 1", "help:"]);
 }
 
 #[test]

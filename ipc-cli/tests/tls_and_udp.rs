@@ -272,6 +272,12 @@ fn a_server_of_node_that_speaks_tls_is_found_out_though_it_sends_no_alert() {
 }
 
 #[test]
+fn a_datagram_that_cannot_be_sent_is_told_with_its_target() {
+    let place = Place::new();
+    place.run(&["send", "udp:127.0.0.1:0", "x"]).expect(1).says(&["cannot send the event x to udp4:127.0.0.1:0:"]);
+}
+
+#[test]
 fn what_cannot_be_listened_on_from_this_machine_is_told() {
     let place = Place::new();
     // Of a range for documentation, which no machine has.

@@ -57,7 +57,10 @@ impl EventAttributes {
                     if input.peek(LitStr) {
                         let name: LitStr = input.parse()?;
                         if found.name.is_some() {
-                            return Err(syn::Error::new(name.span(), "an event has one name"));
+                            return Err(syn::Error::new(
+                                name.span(),
+                                "an event has one name: leave one of the two out",
+                            ));
                         }
                         found.name = Some(name);
                     } else {

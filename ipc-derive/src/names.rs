@@ -92,35 +92,56 @@ pub(crate) const OBJECT_PROTOTYPE: [&str; 12] = [
 /// UTF-16 units that a name may have in the presets `v14_guarded` and `v14_assured`.
 pub(crate) const LONGEST: usize = 256;
 
+/// What a name is of: errors say with which attribute another is chosen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Named {
+    /// One that may insist on a name of node-ipc's own.
+    Event {
+        reserved: bool,
+    },
+    Request,
+}
+
 /// Refuses names that some peer does not take.
-pub(crate) fn check(name: &str, reserved_wanted: bool, span: Span) -> syn::Result<()> {
+pub(crate) fn check(name: &str, named: Named, span: Span) -> syn::Result<()> {
     let refuse = |text: String| Err(syn::Error::new(span, text));
+    let (what, choose, insists) = match named {
+        Named::Event { reserved } => ("event", "choose another with #[event(\"…\")]", reserved),
+        Named::Request => ("request", "choose another with #[request(\"…\", reply = …)]", false),
+    };
     if name.is_empty() {
-        return refuse("the name of an event may not be empty: strict peers refuse it".to_owned());
+        return refuse(format!("the name of this {what} may not be empty, as strict peers refuse it: {choose}"));
     }
     if name == "*" {
-        return refuse("no event may be named \"*\": it is how node-ipc's handlers say \"every event\"".to_owned());
+        return refuse(format!(
+            "no {what} may be named \"*\", with which node-ipc's handlers say \"every event\": {choose}"
+        ));
     }
     if name == "$reply" {
-        return refuse("no event may be named \"$reply\": the replies to requests are".to_owned());
+        return refuse(format!("no {what} may be named \"$reply\", as the replies to requests are: {choose}"));
     }
     let length = name.encode_utf16().count();
     if length > LONGEST {
-        return refuse(format!("a name of {length} UTF-16 units is too long: strict peers take {LONGEST}"));
+        return refuse(format!(
+            "a name of {length} UTF-16 units is too long, as strict peers take {LONGEST}: {choose}"
+        ));
     }
     if OBJECT_PROTOTYPE.contains(&name) {
         return refuse(format!(
-            "no event may be named {name:?}, a property of every JavaScript object: node-ipc 12 dies of it; \
-             choose a name with #[event(\"…\")]"
+            "no {what} may be named {name:?}, a property of every JavaScript object, of which node-ipc 12 dies: {choose}"
         ));
     }
-    if RESERVED.contains(&name) && !reserved_wanted {
+    if RESERVED.contains(&name) && !insists {
+        let insist = match named {
+            Named::Event { .. } => format!(", or insist with #[event({name:?}, reserved)]"),
+            Named::Request => String::new(),
+        };
         return refuse(format!(
-            "{name:?} is a name of node-ipc's own: a Node program cannot tell this event from the lifecycle of its \
-             connection. Choose another with #[event(\"…\")], or insist with #[event({name:?}, reserved)]"
+            "{name:?} is a name of node-ipc's own, and a Node program cannot tell this {what} from the lifecycle of its \
+             connection: {choose}{insist}"
         ));
     }
-    if reserved_wanted && !RESERVED.contains(&name) {
+    if insists && !RESERVED.contains(&name) {
         return refuse(format!("{name:?} is no name of node-ipc's own: leave `reserved` out"));
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! From the tokens of an enum to the events of a contract. Everything that can be refused is refused here.
 
 use crate::attributes::{ContractAttributes, EventAttributes, each_of_serde};
-use crate::names::{self, Case};
+use crate::names::{self, Case, Named};
 use proc_macro2::TokenStream;
 use std::collections::HashMap;
 use syn::ext::IdentExt;
@@ -43,7 +43,7 @@ impl Contract {
             return Err(syn::Error::new(input.generics.span(), text));
         }
         if data.variants.is_empty() {
-            return Err(syn::Error::new(input.ident.span(), "a contract has at least one event"));
+            return Err(syn::Error::new(input.ident.span(), "a contract has at least one event: give it a variant"));
         }
         let attributes = ContractAttributes::parse(&input.attrs)?;
         check_serde_of_enum(&input.attrs)?;
@@ -68,7 +68,7 @@ impl Contract {
 impl Event {
     fn parse(variant: Variant, case: Case) -> syn::Result<Self> {
         if let Some((_, value)) = &variant.discriminant {
-            return Err(syn::Error::new(value.span(), "an event has a name, no number"));
+            return Err(syn::Error::new(value.span(), "an event has a name, no number: leave the number out"));
         }
         if matches!(&variant.fields, Fields::Unnamed(fields) if fields.unnamed.is_empty()) {
             let text = "an event without a payload is written without parentheses";
@@ -81,7 +81,7 @@ impl Event {
             Some(name) => (name.value(), name.span()),
             None => (case.apply(&plain), variant.ident.span()),
         };
-        names::check(&name, attributes.reserved, span)?;
+        names::check(&name, Named::Event { reserved: attributes.reserved }, span)?;
         let typed = match &variant.fields {
             Fields::Unit => true,
             // With an attribute of serde the payload is not what the type itself would write.
@@ -102,7 +102,10 @@ fn check_together(events: &[Event]) -> syn::Result<()> {
     let mut errors = Errors::default();
     for event in events {
         if let Some(first) = names.insert(&event.name, &event.ident) {
-            let text = format!("`{first}` and `{}` are both named {:?} on the wire", event.ident, event.name);
+            let text = format!(
+                "`{first}` and `{}` are both named {:?} on the wire: choose another with #[event(\"…\")]",
+                event.ident, event.name
+            );
             errors.push(syn::Error::new(event.ident.span(), text));
         }
         let Some(constant) = &event.constant else { continue };

@@ -1,6 +1,6 @@
 //! `#[derive(Request)]`: the parameters of a request, its name, and what its reply is.
 
-use crate::names::{self, Case};
+use crate::names::{self, Case, Named};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
@@ -19,7 +19,7 @@ struct Attributes {
 pub(crate) fn request(input: TokenStream, default_crate: &str) -> syn::Result<TokenStream> {
     let input: DeriveInput = syn::parse2(input)?;
     if matches!(input.data, Data::Union(_)) {
-        return Err(syn::Error::new(input.ident.span(), "a request is a struct or an enum, its parameters"));
+        return Err(syn::Error::new(input.ident.span(), "a request is a struct or an enum, which is its parameters"));
     }
     if !input.generics.params.is_empty() {
         let text = "a request has no type parameters or lifetimes: whoever answers it must know what to read";
@@ -34,7 +34,7 @@ pub(crate) fn request(input: TokenStream, default_crate: &str) -> syn::Result<To
         Some(name) => (name.value(), name.span()),
         None => (Case::Camel.apply(&input.ident.unraw().to_string()), input.ident.span()),
     };
-    names::check(&name, false, span)?;
+    names::check(&name, Named::Request, span)?;
     let krate = match attributes.krate {
         Some(krate) => krate,
         None => syn::parse_str(&format!("::{default_crate}"))?,
@@ -63,7 +63,8 @@ fn attributes(input: &DeriveInput) -> syn::Result<Attributes> {
                         "reply" => found.reply = Some(input.parse()?),
                         "crate" => found.krate = Some(input.parse::<LitStr>()?.parse()?),
                         _ => {
-                            let text = "expected the name of the request as a string, `reply = Type`, `crate = \"…\"`";
+                            let text =
+                                "expected the name of the request as a string, `reply = Type` or `crate = \"…\"`";
                             return Err(syn::Error::new(key.span(), text));
                         }
                     }

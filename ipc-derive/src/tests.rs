@@ -1,6 +1,6 @@
 //! What the derives refuse, with what words, and where in the source they point.
 
-use crate::names::{self, Case};
+use crate::names::{self, Case, Named};
 use ipc_proto::Rules;
 use proc_macro2::Span;
 
@@ -69,7 +69,7 @@ fn the_rules_about_names_are_those_of_the_strictest_peers() {
     let long = "é".repeat(names::LONGEST + 1);
     let others = ["", "message", "app.message", "Error", "proto", long.as_str(), &long[2..]];
     for name in names::RESERVED.into_iter().chain(names::OBJECT_PROTOTYPE).chain(others) {
-        let here = names::check(name, false, Span::call_site());
+        let here = names::check(name, Named::Event { reserved: false }, Span::call_site());
         assert_eq!(here.is_ok(), strict.check(name).is_ok(), "{name:?}: {here:?}");
     }
 }
@@ -150,13 +150,21 @@ fn typescript_wants_its_feature() {
 
 #[test]
 fn requests_say_what_the_reply_is() {
-    let errors = |source| expand(source, crate::request::request);
+    let errors = |source: &str| expand(source, crate::request::request);
     assert!(errors("#[request(reply = f64)] struct Sum { numbers: Vec<f64> }").is_empty());
     assert!(errors("#[request(\"add up\", reply = Vec<(u8, u8)>, crate = \"ipc\")] struct Sum;").is_empty());
     assert!(errors("struct Sum;")[0].contains("#[request(reply = Type)]"));
     assert!(errors("#[request(answer = f64)] struct Sum;")[0].starts_with("1:11 expected the name"));
     assert!(errors("#[request(reply = f64)] struct Sum<T>(T);")[0].contains("no type parameters"));
-    assert!(errors("#[request(reply = f64)] struct Connect;")[0].contains("node-ipc's own"));
+    let own = errors("#[request(reply = f64)] struct Connect;").remove(0);
+    assert!(
+        own.contains("node-ipc's own") && own.ends_with("choose another with #[request(\"…\", reply = …)]"),
+        "{own}"
+    );
+    for name in ["", "*", "$reply", "toString", &"n".repeat(257)] {
+        let error = errors(&format!("#[request(\"{name}\", reply = f64)] struct Sum;")).remove(0);
+        assert!(error.contains("#[request(") && !error.contains("event may") && !error.contains("#[event("), "{error}");
+    }
 }
 
 #[test]

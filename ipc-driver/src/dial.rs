@@ -81,7 +81,7 @@ async fn resolve<R: Runtime>(runtime: &R, host: &str, port: u16) -> io::Result<V
 /// A host name for which no usable address was found. It is inside the [`io::Error`] of the attempt, of the kind
 /// [`NotFound`](io::ErrorKind::NotFound), where [`io::Error::get_ref`] finds it; Node calls that `ENOTFOUND`.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot resolve the host {host}: {reason}")]
+#[error("cannot resolve the host {host}: {reason}; is the name right?")]
 pub struct UnresolvedHost {
     host: String,
     reason: String,

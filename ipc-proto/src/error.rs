@@ -77,7 +77,10 @@ impl fmt::Display for Code {
 #[non_exhaustive]
 pub enum ProtocolError {
     /// The frame is not JSON text.
-    #[error("received message is not valid JSON: expected {expected} at byte {offset}")]
+    #[error(
+        "received message is not valid JSON: expected {expected} at byte {offset}; \
+         do both sides have the same delimiter and encoding?"
+    )]
     InvalidJson {
         /// Where it goes wrong, in bytes from the start of the frame (of its text, once invalid UTF-8 is replaced).
         offset: usize,
@@ -100,13 +103,16 @@ pub enum ProtocolError {
     #[error("event type must be a non-empty string")]
     EmptyEvent,
     /// The event name is a property of JavaScript's `Object.prototype`, which the guarded presets refuse.
-    #[error("event type {name:?} is not safe for JavaScript peers")]
+    #[error("event type {name:?} is not safe for JavaScript peers; the sender has to choose another")]
     UnsafeEvent {
         /// The name, shortened.
         name: Box<str>,
     },
     /// The event name is longer than `maxEventNameLength`.
-    #[error("event type of {length} UTF-16 units exceeds maxEventNameLength ({limit})")]
+    #[error(
+        "event type of {length} UTF-16 units exceeds maxEventNameLength ({limit}); \
+         the sender has to choose a shorter one, or raise it here"
+    )]
     EventTooLarge {
         /// Its length in UTF-16 units.
         length: usize,
@@ -114,19 +120,22 @@ pub enum ProtocolError {
         limit: usize,
     },
     /// The event name belongs to node-ipc's own lifecycle, which the guarded presets refuse.
-    #[error("event type {name:?} is reserved for local lifecycle events")]
+    #[error("event type {name:?} is reserved for local lifecycle events; the sender has to choose another")]
     ReservedEvent {
         /// The name, shortened.
         name: Box<str>,
     },
     /// The event name is not in `allowedEvents`.
-    #[error("event type {name:?} is not in allowedEvents")]
+    #[error("event type {name:?} is not in allowedEvents; add it there if it may pass")]
     EventNotAllowed {
         /// The name, shortened.
         name: Box<str>,
     },
     /// The message is larger than `maxMessageSize`.
-    #[error("message of {length} bytes or more exceeds maxMessageSize ({limit})")]
+    #[error(
+        "message of {length} bytes or more exceeds maxMessageSize ({limit}); \
+         the sender has to send less at a time, or raise it here"
+    )]
     FrameTooLarge {
         /// The bytes it has at least, without delimiter.
         length: usize,
@@ -134,7 +143,10 @@ pub enum ProtocolError {
         limit: usize,
     },
     /// A message was begun and not finished in time.
-    #[error("incomplete message exceeded messageTimeout ({after:?})")]
+    #[error(
+        "incomplete message exceeded messageTimeout ({after:?}); \
+         its sender stalls, or ends its messages with another delimiter"
+    )]
     MessageTimeout {
         /// How long it was waited for.
         after: Duration,
@@ -163,7 +175,7 @@ impl ProtocolError {
 pub enum EncodeError {
     /// The payload could not be serialised: its `Serialize` failed, or it has a map key that is no string.
     #[error("the payload cannot be written as JSON: {0}")]
-    Serialize(#[from] serde_json::Error),
+    Serialize(serde_json::Error),
     /// JSON text given as it is turned out not to be JSON.
     #[error("the given text is not valid JSON: expected {expected} at byte {offset}")]
     InvalidJson {
@@ -220,11 +232,20 @@ pub enum EncodeError {
         limit: usize,
     },
     /// The message contains the delimiter and cannot be written in a way that does not.
-    #[error("the message contains the delimiter {delimiter}, which would cut it in two for the receiver")]
+    #[error(
+        "the message contains the delimiter {delimiter}, which would cut it in two for the receiver; \
+         choose another delimiter, on both sides"
+    )]
     ContainsDelimiter {
         /// The delimiter, escaped.
         delimiter: Box<str>,
     },
+}
+
+impl From<serde_json::Error> for EncodeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Serialize(error)
+    }
 }
 
 impl EncodeError {
@@ -293,6 +314,32 @@ mod tests {
         assert_eq!(text.matches("\\n").count(), 32);
         assert!(text.contains('…'));
         assert_eq!(&*shortened("short"), "short");
+    }
+
+    #[test]
+    fn what_a_peer_did_wrong_is_told_with_what_to_do() {
+        let name = || shortened("connect");
+        let errors = [
+            ProtocolError::InvalidJson { offset: 0, expected: "an object" },
+            ProtocolError::UnsafeEvent { name: name() },
+            ProtocolError::EventTooLarge { length: 300, limit: 256 },
+            ProtocolError::ReservedEvent { name: name() },
+            ProtocolError::EventNotAllowed { name: name() },
+            ProtocolError::FrameTooLarge { length: 2, limit: 1 },
+            ProtocolError::MessageTimeout { after: Duration::from_secs(10) },
+        ];
+        for error in errors {
+            let text = error.to_string();
+            let (happened, advice) = text.split_once("; ").expect("advice");
+            assert!(!happened.is_empty() && !advice.ends_with('.') && !text.contains("  "), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_serde_said_is_told_once() {
+        let error = EncodeError::from(serde_json::from_str::<u8>("x").unwrap_err());
+        assert!(error.to_string().starts_with("the payload cannot be written as JSON: "), "{error}");
+        assert!(std::error::Error::source(&error).is_none());
     }
 
     #[test]

@@ -247,8 +247,8 @@ impl FromEvent for Message {
 /// The payload of an event is not what was asked for.
 ///
 /// The text says what was expected, and where; [`source`](std::error::Error::source) also says what was found, and may quote the
-/// payload.
-#[derive(Debug, thiserror::Error)]
+/// payload. `Debug` says what `Display` says.
+#[derive(thiserror::Error)]
 #[error("the data of event {name:?} does not fit the requested type{}", Misfit(self))]
 pub struct DataError {
     name: Box<str>,
@@ -278,6 +278,8 @@ impl DataError {
         self.absent
     }
 }
+
+crate::error::debug_as_display!(DataError);
 
 /// What was expected, and where in the payload, without quoting it.
 struct Misfit<'a>(&'a DataError);

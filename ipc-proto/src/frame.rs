@@ -33,7 +33,7 @@ pub enum EmitError {
     /// The queue was full, and the policy [`SlowConsumer::Disconnect`](crate::SlowConsumer::Disconnect) has ended the
     /// connection for it.
     #[error(
-        "the peer reads too slowly and is disconnected: {pending} bytes wait, this event has {length}, maxPendingBytes allows {limit}"
+        "the peer reads too slowly and is disconnected: {pending} bytes wait, this event has {length}, maxPendingBytes allows {limit}, and slowConsumer is \"disconnect\"; raise the one or change the other"
     )]
     TooSlow {
         /// Bytes queued and not yet taken by the operating system.
@@ -50,7 +50,7 @@ pub enum EmitError {
     NotConnected,
     /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
     /// or has stopped.
-    #[error("closed: this connection has ended and takes no more events")]
+    #[error("closed: this connection has ended, or this UDP server is not started, and takes no events")]
     Closed,
     /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
     #[error("this connection is {mode}: {advice}")]

@@ -55,7 +55,7 @@ pub enum ServerEvent {
 #[non_exhaustive]
 pub enum RefuseReason {
     /// As many peers are connected as `maxConnections` allows.
-    #[error("{limit} peers are connected, which is all that maxConnections allows; raise it to take more")]
+    #[error("as many peers are connected as maxConnections allows ({limit}); raise it to take more")]
     Full {
         /// `maxConnections`.
         limit: usize,

@@ -45,7 +45,7 @@ impl Settings {
         let id = config.id.clone().unwrap_or_else(|| host.name.clone());
         check_path_part("id", &id)?;
         if id.is_empty() {
-            let allowed = "set, as the host has no name";
+            let allowed = "a text of at least one character, as the host has no name";
             return Err(ConfigError::invalid("id", "unset", allowed));
         }
         let socket_root = config.socket_root.clone();

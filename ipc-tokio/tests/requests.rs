@@ -109,9 +109,9 @@ async fn our_server(version: Version) {
         ("all ", "[3,1,2]"),
         ("back ", "9"),
         ("circular ", "undefined Converting circular structure to"),
-        ("cut ", "ERR_IPC_DISCONNECTED the connection ended before a reply came undefined"),
+        ("cut ", "ERR_IPC_DISCONNECTED the connection ended before a reply to request \"cut\" came undefined"),
         // At once, and not after a minute.
-        ("after ", "ERR_IPC_DISCONNECTED the connection ended before a reply came undefined"),
+        ("after ", "ERR_IPC_DISCONNECTED the connection ended before a reply to request \"sum\" came undefined"),
         ("nameless ", "undefined the name of a request must be a string undefined"),
     ];
     for (start, said) in expected {

@@ -137,7 +137,12 @@ async fn streams(context: &Context, target: Target, answers: &Answers, shown: &m
                 shown.error(who, &format!("connection {}", peer.id().get()), &error).await
             }
             ServerEvent::Refused { remote: who, error, .. } => {
-                let (peer, reason) = (remote(&who), error.to_string());
+                let reason = match &error {
+                    // That it was refused is said already.
+                    ConnectionError::Refused(reason) => reason.to_string(),
+                    other => other.to_string(),
+                };
+                let peer = remote(&who);
                 context.output.warn(format_args!("{peer} was not let in: {reason}"));
                 shown.lifecycle(Who::Only, What::Refused { peer: &peer, reason: &reason }).await
             }
@@ -250,7 +255,7 @@ impl Answers {
                 return Err(Failure::usage(format!("--reply {reply}: there is no `=`"))
                     .help("write --reply NAME=JSON, for instance --reply 'ping=\"pong\"'"));
             };
-            if let Some(data) = payload::read_json(data)? {
+            if let Some(data) = payload::read_json(data, &format!("--reply {name}"))? {
                 all.insert(name.to_owned(), data);
             }
         }

@@ -1,7 +1,7 @@
 //! `ipc replay`: the events of a recording, at the times at which they were sent.
 
 use super::CLOSE_WITHIN;
-use super::send::{not_sent, parse};
+use super::send::{in_the_line, not_sent, parse};
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connected, Connecting};
@@ -137,7 +137,7 @@ impl Replay {
                     "a recording is lines of JSON with \"time\", \"kind\" and, of an event, \"type\" and \"data\"",
                 )
             };
-            let head: Head = serde_json::from_str(&line).map_err(|error| wrong(&error))?;
+            let head: Head = serde_json::from_str(&line).map_err(|error| wrong(&in_the_line(&error)))?;
             let time = head.time.as_deref().and_then(parse_rfc3339);
             let time = time.ok_or_else(|| wrong(&"there is no \"time\" like 2026-01-31T12:00:00.000000Z"))?;
             // Of two lines in the wrong order, the later one happens with the earlier one.
@@ -253,7 +253,7 @@ impl Playing {
         let heard = *self.heard.borrow();
         if heard < expected {
             context.output.warn(format_args!(
-                "connection {connection}: {heard} events came, and {expected} when it was recorded"
+                "connection {connection}: {heard} of the {expected} recorded answers came; does the server answer otherwise now?"
             ));
         }
         Ok(heard)

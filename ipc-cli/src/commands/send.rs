@@ -160,6 +160,12 @@ pub(crate) fn event(name: &str, data: Option<&str>) -> Outcome<Message> {
     message.map_err(|error| Failure::usage(format!("cannot make the event {name}: {error}")))
 }
 
+/// What is wrong with a line of JSON. Which line it is others say: serde knows of this one only.
+pub(crate) fn in_the_line(error: &serde_json::Error) -> String {
+    let (text, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
+    text.strip_suffix(&place).map_or_else(|| text.clone(), |what| format!("{what} at column {}", error.column()))
+}
+
 /// The event of a line; `None` if the line is one of ours about something else.
 pub(crate) fn parse(line: &str) -> Result<Option<Message>, String> {
     #[derive(Deserialize)]
@@ -174,7 +180,7 @@ pub(crate) fn parse(line: &str) -> Result<Option<Message>, String> {
     fn even_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
         <&RawValue>::deserialize(deserializer).map(Some)
     }
-    let line: Line<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
+    let line: Line<'_> = serde_json::from_str(line).map_err(|error| in_the_line(&error))?;
     match (line.kind.as_deref(), line.name) {
         (None | Some("event"), Some(name)) => {
             let message = Message::from_json(&name, line.data.map(RawValue::get));
@@ -192,9 +198,10 @@ impl Way {
                 let sent = connected.client.send_message(message).await;
                 sent.map_err(|error| not_sent(message, &connected.name, &error))
             }
-            Self::Datagrams(server, peer, _) => {
+            Self::Datagrams(_, peer, _) => {
                 let sent = peer.send_message(message).await;
-                sent.map_err(|error| not_sent(message, &server.local_endpoint().to_string(), &error))
+                let family = if peer.address().is_ipv4() { "udp4" } else { "udp6" };
+                sent.map_err(|error| not_sent(message, &format!("{family}:{}", peer.address()), &error))
             }
         }
     }
@@ -253,7 +260,7 @@ impl Way {
                 let sent = match unsent.messages {
                     0 => Ok(()),
                     messages => {
-                        Err(Failure::new(Exit::Failed, "sending datagrams", format!("{messages} events were not sent")))
+                        Err(Failure::new(Exit::Failed, "sending datagrams", format!("events not sent: {messages}")))
                     }
                 };
                 outcome.and(sent)

@@ -20,7 +20,8 @@ pub(super) fn find(named: Option<&Path>) -> Outcome<Option<Layer>> {
     match std::fs::read_to_string(&path) {
         Ok(text) => read(&path, &text).map(Some),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(Failure::usage(format!("config file {}: cannot be read: {error}", path.display()))),
+        Err(error) => Err(Failure::usage(format!("config file {}: cannot be read: {error}", path.display()))
+            .help("let this user read it, or name another one with --config (or IPC_CONFIG)")),
     }
 }
 
@@ -44,7 +45,11 @@ fn read(path: &Path, text: &str) -> Outcome<Layer> {
     };
     let is_json = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
     let mut options: Map<String, Value> = if is_json {
-        serde_json::from_str(text).map_err(|error| wrong("JSON object", &error))?
+        serde_json::from_str(text).map_err(|error| match error.is_data() {
+            // What serde says then tells the value, which may be secret.
+            true => Failure::usage(format!("{at}: is no JSON object; options stand in one, as {{\"maxRetries\": 5}}")),
+            false => wrong("JSON object", &error),
+        })?
     } else {
         toml::from_str(text).map_err(|error| wrong("TOML", &error))?
     };

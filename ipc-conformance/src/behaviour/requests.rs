@@ -47,7 +47,10 @@ pub async fn requests_end_in_an_error_that_says_what_happened<R: Runtime>(stage:
     assert_eq!(error.failure().map(ToString::to_string).as_deref(), Some("as told (ERR_MINE)"));
     let late = client.request::<()>("never", &()).within(Duration::from_millis(20));
     let error = soon("the deadline", late).await.expect_err("an error");
-    assert_eq!(error.to_string(), "no reply to request \"never\" within 20ms");
+    assert_eq!(
+        error.to_string(),
+        "no reply to request \"never\" within 20ms; the peer is slow, or does not answer requests of that name"
+    );
     for (name, params, code) in
         [("unknown", 1.into(), Failure::NO_HANDLER), ("double", "x".into(), Failure::INVALID_PARAMS)]
     {

@@ -101,7 +101,8 @@ pub(super) fn readable(from: &impl AsFd, cancel: Option<&UnixStream>, deadline: 
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
-            return Err(io::ErrorKind::TimedOut.into());
+            let message = "the other side of the handover does not answer in time";
+            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
         // A moment more, so that the deadline has passed after it.
         let left = left.map(|left| Timespec {
@@ -138,7 +139,10 @@ pub(super) fn read_exact(
     while filled < buffer.len() {
         readable(&stream, cancel, Some(deadline))?;
         match stream.read(&mut buffer[filled..]) {
-            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(0) => {
+                let message = "the other side of the handover has ended the conversation";
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message));
+            }
             Ok(count) => filled += count,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),

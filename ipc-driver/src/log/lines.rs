@@ -20,7 +20,10 @@ impl Log {
             }
             ServerEvent::Disconnected { peer, unsent, .. } => {
                 let (events, bytes) = (unsent.messages, unsent.bytes);
-                self.say(format_args!("peer {} is disconnected, {events} events ({bytes} bytes) unsent", peer.id()));
+                self.say(format_args!(
+                    "peer {} is disconnected, with events unsent: {events} ({bytes} bytes)",
+                    peer.id()
+                ));
             }
             ServerEvent::Refused { remote, error } => {
                 self.say(format_args!("refused {}: {}", Printable(remote.name()), Printable(error)));

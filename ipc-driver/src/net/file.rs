@@ -139,8 +139,10 @@ impl Held {
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
         let metadata = fs::symlink_metadata(path)?;
         if (metadata.dev(), metadata.ino()) != (device, inode) {
-            let message =
-                format!("{} is not what it was a moment ago: somebody else writes to its directory", path.display());
+            let message = format!(
+                "{} is not what it was a moment ago: somebody else writes to its directory; take one of your own",
+                path.display()
+            );
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
         Ok(Self {
@@ -202,7 +204,9 @@ fn probe(path: &Path) -> io::Result<()> {
 }
 
 /// Removes what a dead server left.
-pub(super) fn make_way(path: &Path, take_over: bool) -> io::Result<()> {
+///
+/// `advice` says what can be done where a server is alive.
+pub(super) fn make_way(path: &Path, take_over: bool, advice: &str) -> io::Result<()> {
     let metadata = match fs::symlink_metadata(path) {
         Ok(metadata) => metadata,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -215,11 +219,11 @@ pub(super) fn make_way(path: &Path, take_over: bool) -> io::Result<()> {
         match probe(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Ok(()) => return Err(in_use(path, "a live server answers there")),
+            Ok(()) => return Err(in_use(path, "a live server answers there", advice)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(in_use(path, "a server listens there, too busy to answer"));
+                return Err(in_use(path, "a server listens there, too busy to answer", advice));
             }
-            Err(error) => return Err(in_use(path, &format!("a server may be alive there: {error}"))),
+            Err(error) => return Err(in_use(path, &format!("a server may be alive there: {error}"), advice)),
         }
     }
     match fs::remove_file(path) {
@@ -230,16 +234,16 @@ pub(super) fn make_way(path: &Path, take_over: bool) -> io::Result<()> {
 
 fn not_a_socket(path: &Path) -> io::Error {
     let code = Code::UnlinkNotSocket;
-    let message = format!("{code}: {} exists and is no socket; it was left alone", path.display());
+    let message = format!(
+        "{code}: {} exists and is no socket; it was left alone, so move it or choose another path",
+        path.display()
+    );
     io::Error::new(io::ErrorKind::AlreadyExists, message)
 }
 
-fn in_use(path: &Path, why: &str) -> io::Error {
+fn in_use(path: &Path, why: &str, advice: &str) -> io::Error {
     let path = path.display();
-    io::Error::new(
-        io::ErrorKind::AddrInUse,
-        format!("{path} is in use: {why}; stop that server, choose another path, or set takeOver"),
-    )
+    io::Error::new(io::ErrorKind::AddrInUse, format!("{path} is in use: {why}; {advice}"))
 }
 
 /// Makes the `socketRoot` if it is missing, for us alone.
@@ -249,7 +253,8 @@ pub(super) fn make_root(root: &Path) -> io::Result<()> {
     }
     match fs::DirBuilder::new().mode(0o700).recursive(true).create(root) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            let message = format!("cannot make the missing socketRoot {}: {error}", root.display());
+            let message =
+                format!("cannot make the missing socketRoot {}: {error}; make it, or set another", root.display());
             Err(io::Error::new(error.kind(), message))
         }
         _ => Ok(()),
@@ -268,10 +273,10 @@ pub(super) fn secure_root(root: &Path) -> io::Result<()> {
     let bare = PathBuf::from(root.to_string_lossy().trim_end_matches('/'));
     let metadata = fs::symlink_metadata(&bare)?;
     if !metadata.is_dir() {
-        return Err(denied("is no directory, or a symbolic link to one"));
+        return Err(denied("is no directory, or a symbolic link to one; set it to a directory itself"));
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(denied("belongs to another user"));
+        return Err(denied("belongs to another user; set it to a directory of this one"));
     }
     if metadata.permissions().mode() & 0o077 != 0 {
         Held::of(&bare, metadata.dev(), metadata.ino())?.set_mode(0o700)?;

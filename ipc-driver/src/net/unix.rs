@@ -56,7 +56,7 @@ pub fn bind_local(address: &LocalAddress, settings: &Settings) -> io::Result<(Un
     // Until somebody can find out that we listen.
     let directory = lock_directory(&path);
     if config.unlink {
-        make_way(&path, config.take_over)?;
+        make_way(&path, config.take_over, "stop that server, choose another path, or set takeOver")?;
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     // On Linux the file is made with the mode that the socket has; elsewhere this has no effect, and is allowed to fail.
@@ -109,7 +109,7 @@ pub(crate) fn control_address(path: &Path) -> io::Result<SockAddr> {
 pub(crate) fn bind_control(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let address = control_address(path)?;
     let directory = lock_directory(path);
-    make_way(path, false)?;
+    make_way(path, false, "choose another path")?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     let _linux_only = rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR);
     socket.bind(&address)?;
@@ -141,7 +141,7 @@ fn group_id(name: &str) -> io::Result<u32> {
     match nix::unistd::Group::from_name(name)? {
         Some(group) => Ok(group.gid.as_raw()),
         None => {
-            let message = format!("socketGroup: this machine knows no group {name:?}");
+            let message = format!("socketGroup: this machine knows no group {name:?}; make it, or name another");
             Err(io::Error::new(io::ErrorKind::InvalidInput, message))
         }
     }

@@ -18,13 +18,13 @@ pub const MAX_GROUP_NAME: usize = 1024;
 #[non_exhaustive]
 pub enum JoinError {
     /// It is in as many groups as it may be.
-    #[error("the peer is in {limit} groups, which is all that maxGroups allows; let it leave one or raise the option")]
+    #[error("the peer is in as many groups as maxGroups allows ({limit}); let it leave one, or raise the option")]
     TooMany {
         /// `maxGroups`.
         limit: usize,
     },
     /// The name is too long.
-    #[error("the name of the group has {length} bytes, and {limit} is the most")]
+    #[error("the name of the group has {length} bytes, and {limit} is the most; choose a shorter one")]
     NameTooLong {
         /// Its bytes.
         length: usize,

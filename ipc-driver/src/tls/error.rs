@@ -40,7 +40,7 @@ pub enum TlsError {
         /// What it should hold.
         expected: &'static str,
         /// What the operating system said.
-        source: Arc<io::Error>,
+        r#source: Arc<io::Error>,
     },
     /// A file or text holds something else than it should.
     #[error("{at}: {found}; expected {expected}")]
@@ -61,7 +61,7 @@ pub enum TlsError {
         cert: TlsSource,
     },
     /// Our own certificate would be refused by everybody today.
-    #[error("{at}: {reason}; expected a certificate that is valid now")]
+    #[error("{at}: {reason}; expected one that peers accept today")]
     NotValidNow {
         /// Which.
         at: TlsSource,
@@ -89,11 +89,11 @@ pub enum TlsError {
         name: String,
     },
     /// The transport has no TLS: only TCP has.
-    #[error("TLS goes over TCP only")]
+    #[error("TLS goes over TCP only; give the handle a TCP address, or no TLS")]
     Transport,
     /// The TLS library refused the configuration.
     #[error("the TLS configuration is refused: {0}")]
-    Refused(#[source] rustls::Error),
+    Refused(rustls::Error),
 }
 
 impl TlsError {
@@ -138,7 +138,7 @@ pub enum HandshakeError {
     Crowded(usize),
     /// Anything else that TLS found wrong.
     #[error("the TLS handshake failed: {0}")]
-    Tls(#[source] rustls::Error),
+    Tls(rustls::Error),
 }
 
 impl From<HandshakeError> for io::Error {
@@ -238,7 +238,9 @@ fn date(time: UnixTime) -> String {
 fn meaning(alert: AlertDescription) -> String {
     let meaning = match alert {
         AlertDescription::CertificateRequired => "it asks for a client certificate: set tls.private and tls.public",
-        AlertDescription::UnknownCA => "it does not trust our certificate",
+        AlertDescription::UnknownCA => {
+            "it does not trust our certificate: name that, or its issuer, in tls.trustedConnections or tls.ca there"
+        }
         AlertDescription::BadCertificate => "it refuses our certificate, often because that is for another name",
         AlertDescription::CertificateExpired => {
             "to it our certificate has expired or is not valid yet: look at both clocks"
@@ -246,6 +248,12 @@ fn meaning(alert: AlertDescription) -> String {
         AlertDescription::CertificateRevoked => "to it our certificate has been revoked",
         AlertDescription::CertificateUnknown | AlertDescription::UnsupportedCertificate => "it refuses our certificate",
         AlertDescription::AccessDenied => "it knows our certificate and does not let it in",
+        AlertDescription::HandshakeFailure => {
+            "it takes no cipher that is spoken here, or asks for a client certificate: set tls.private and tls.public"
+        }
+        AlertDescription::UnrecognisedName => {
+            "it has no certificate for that name: set tls.servername to one that it has"
+        }
         AlertDescription::ProtocolVersion => "it speaks no version of TLS that is spoken here, 1.2 or 1.3",
         other => return format!("alert {other:?}"),
     };

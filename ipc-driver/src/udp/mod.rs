@@ -313,7 +313,10 @@ impl<R: Runtime> UdpServer<R> {
         };
         let endpoint = endpoint.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         let addresses = crate::dial::addresses(&self.runtime, &endpoint).await?;
-        addresses.first().copied().ok_or_else(|| io::ErrorKind::NotFound.into())
+        addresses
+            .first()
+            .copied()
+            .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the host name has no address"))
     }
 
     /// Who was heard lately, or was added, in no order to rely on.

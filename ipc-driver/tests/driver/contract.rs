@@ -3,7 +3,9 @@
 use crate::udp::{arrived, serve_udp, socket, tell, whereabouts};
 use crate::world::*;
 use ipc_driver::fake::Fake;
-use ipc_driver::{Contract, ContractError, DataError, Empty, Failure, Request, RequestError, ServerEvent};
+use ipc_driver::{
+    ConnectionError, Contract, ContractError, DataError, Empty, Failure, Request, RequestError, ServerEvent,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Contract, Debug, PartialEq)]
@@ -121,7 +123,7 @@ fn a_payload_that_does_not_fit_and_an_error_of_the_handler_go_to_on_error() {
     let errors = Log::default();
     let to = errors.clone();
     server.on_error(move |_, error| {
-        let source = std::error::Error::source(error).expect("what the handler said");
+        let ConnectionError::Handler { source, .. } = error else { panic!("{error}") };
         to.push((source.is::<DataError>(), error.to_string()));
     });
     let client = connect(&runtime, config());

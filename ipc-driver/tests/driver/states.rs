@@ -45,7 +45,7 @@ fn next(states: &mut States) -> Poll<Option<String>> {
     poll.map(|state| state.as_ref().map(shown))
 }
 
-const REFUSED: &str = "cannot connect to tcp:127.0.0.1:8000: connection refused";
+const REFUSED: &str = "cannot connect to tcp:127.0.0.1:8000: connection refused; nobody listens on that port";
 
 #[test]
 fn a_client_goes_through_its_states_in_order() {

@@ -141,7 +141,7 @@ fn a_key_of_another_certificate() {
 fn a_certificate_that_is_not_valid_now() {
     let files = Files::new();
     let error = server_error(files.options("server.key", "expired.crt"));
-    says(&error, "tls.public", &files.at("expired.crt"), &["expired", "expected a certificate that is valid now"]);
+    says(&error, "tls.public", &files.at("expired.crt"), &["expired", "expected one that peers accept today"]);
     // To trust it is of no use; others on the list still count.
     let error = client_error(TlsOptions::new().trusted_connection(files.at("expired.crt")));
     says(&error, "tls.trustedConnections", &files.at("expired.crt"), &["expired"]);

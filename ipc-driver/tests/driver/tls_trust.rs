@@ -97,7 +97,9 @@ fn a_server_of_an_unknown_authority_is_refused() {
     refused(&outcome, "the certificate is not trusted, nor is who issued it (UnknownIssuer)");
     assert_eq!(
         outcome.refused,
-        ["the peer refused the TLS handshake: it does not trust our certificate (alert UnknownCA)"]
+        [
+            "the peer refused the TLS handshake: it does not trust our certificate: name that, or its issuer, in tls.trustedConnections or tls.ca there (alert UnknownCA)"
+        ]
     );
 }
 
@@ -186,7 +188,10 @@ fn a_client_that_nobody_vouches_for_is_refused_and_told_so() {
     let server = authority.issue(HOST).options().ca(authority.cert());
     let stranger = self_signed("client").options().ca(authority.cert());
     let outcome = meet(server, stranger);
-    refused(&outcome, "it does not trust our certificate (alert UnknownCA)");
+    refused(
+        &outcome,
+        "it does not trust our certificate: name that, or its issuer, in tls.trustedConnections or tls.ca there (alert UnknownCA)",
+    );
     assert!(outcome.refused[0].contains("UnknownIssuer"), "{:?}", outcome.refused);
 }
 

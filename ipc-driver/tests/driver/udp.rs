@@ -197,8 +197,10 @@ fn two_frames_in_a_datagram_and_a_frame_in_two_are_put_together_for_each_peer() 
     let lifecycle = udp_lifecycle(&server);
     tell(&runtime, &mut one, &whole_one[..9]);
     runtime.advance(6 * SECOND);
-    let late = format!("error Some({a}) the peer broke the protocol: incomplete message exceeded messageTimeout (5s)");
-    assert_eq!(lifecycle.take(), [late]);
+    let late =
+        format!("error Some({a}) the peer broke the protocol: incomplete message exceeded messageTimeout (5s); ");
+    let told = lifecycle.take();
+    assert!(told.len() == 1 && told[0].starts_with(&late), "{told:?}");
 }
 
 #[test]

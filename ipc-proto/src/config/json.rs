@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use super::table::{self, OPTIONS};
 use super::{Config, ConfigError, Parser, codec};
+use crate::JsonKind;
 
 impl Config {
     /// Reads a JSON object of options; what it does not name has its default.
@@ -68,7 +69,11 @@ impl Config {
 }
 
 fn parse(text: &str) -> Result<Map<String, Value>, ConfigError> {
-    serde_json::from_str(text).map_err(|error| ConfigError::Json { reason: error.to_string() })
+    serde_json::from_str(text).map_err(|error| {
+        // Of JSON that is no object serde tells the value, which may be secret.
+        let kind = text.trim_start().bytes().next().and_then(JsonKind::of_first_byte).filter(|_| error.is_data());
+        ConfigError::Json { reason: kind.map_or_else(|| error.to_string(), |kind| format!("this is {kind}")) }
+    })
 }
 
 /// As [`Config::from_json`], from any self-describing format.

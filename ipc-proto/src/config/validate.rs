@@ -189,11 +189,11 @@ impl Config {
         }
         if self.parser == Parser::Assured {
             if self.allowed_events.as_ref().is_none_or(BTreeSet::is_empty) {
-                let reason = "the assured parser needs the list of events that may pass";
+                let reason = "the assured parser needs the list of events that may pass; set it";
                 return Err(ConfigError::conflict("parser", "allowedEvents", reason));
             }
             if self.malformed != OnMalformed::Close {
-                let reason = "the assured parser closes a connection that breaks the protocol";
+                let reason = "the assured parser closes a connection that breaks the protocol; set \"close\"";
                 return Err(ConfigError::conflict("parser", "malformed", reason));
             }
         }
@@ -225,7 +225,7 @@ fn check_interface(interface: &Interface) -> Result<(), ConfigError> {
         return Ok(());
     };
     if address.is_ipv4() != (family == IpFamily::V4) {
-        let reason = "the address is not of that family";
+        let reason = "the address is not of that family; correct one of the two";
         let (option, other) = ("interface.localAddress", "interface.family");
         return Err(ConfigError::conflict(option, other, reason));
     }

@@ -160,7 +160,7 @@ pub enum DatagramError {
         limit: usize,
     },
     /// There are `maxUdpPeers` peers already that were added by hand.
-    #[error("{limit} peers have been added already, which is maxUdpPeers; remove one, or raise it")]
+    #[error("as many peers have been added as maxUdpPeers allows ({limit}); remove one, or raise it")]
     TooManyPeers {
         /// The value of `maxUdpPeers`.
         limit: usize,

@@ -16,8 +16,10 @@ impl Endpoint {
             Self::Local(address) => {
                 address.check_length(settings.platform())?;
                 let forbidden = match () {
-                    () if assured && address.is_pipe() => "does not allow Windows pipes",
-                    () if assured && address.is_abstract() => "does not allow abstract names, which anybody may take",
+                    () if assured && address.is_pipe() => "does not allow Windows pipes; use TCP with TLS",
+                    () if assured && address.is_abstract() => {
+                        "does not allow abstract names, which anybody may take; use a path"
+                    }
                     () => return check_abstract(address, settings),
                 };
                 Err(EndpointError::AssuredTransport { reason: forbidden })
@@ -72,7 +74,7 @@ fn check_udp(settings: &Settings, host: &str, family: IpFamily) -> Result<(), En
         return Err(EndpointError::Family { host, family });
     }
     if settings.config().parser == Parser::Assured {
-        let reason = "does not allow UDP";
+        let reason = "does not allow UDP; use TCP with TLS, or a Unix socket";
         return Err(EndpointError::AssuredTransport { reason });
     }
     if settings.config().tls.is_some() {
@@ -115,9 +117,9 @@ fn check_assured_tls(tls: Option<&TlsOptions>) -> Result<(), EndpointError> {
         return Err(EndpointError::AssuredTransport { reason });
     };
     let missing = if !(tls.has_key() && tls.has_cert()) {
-        "a private key and certificate (tls.private and tls.public, or tls.key and tls.cert)"
+        "set a private key and its certificate (tls.private and tls.public, or tls.key and tls.cert)"
     } else if !tls.has_trust() {
-        "certificates to trust (tls.trustedConnections or tls.ca)"
+        "set certificates to trust (tls.trustedConnections or tls.ca)"
     } else if tls.request_cert == Some(false) {
         "tls.requestCert must not be false"
     } else if tls.reject_unauthorized == Some(false) {

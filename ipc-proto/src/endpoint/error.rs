@@ -7,13 +7,13 @@ use crate::{Code, IpFamily};
 #[non_exhaustive]
 pub enum EndpointError {
     /// A part of the address is empty.
-    #[error("the {what} of the endpoint is empty")]
+    #[error("the {what} of the endpoint is empty; it needs at least one character")]
     Empty {
         /// Which part: `id`, `path` or `abstract name`.
         what: &'static str,
     },
     /// The path has a NUL character.
-    #[error("the socket path {path:?} has a NUL character")]
+    #[error("the socket path {path:?} has a NUL character, which no path may have")]
     Nul {
         /// The path, shortened to 64 characters.
         path: Box<str>,
@@ -40,7 +40,7 @@ pub enum EndpointError {
         expected: &'static str,
     },
     /// The host is an IP address of the other family.
-    #[error("{host} cannot be used with UDP over {}", family_name(*family))]
+    #[error("{host} cannot be used with UDP over {}; give an address of that family, or take the other", family_name(*family))]
     Family {
         /// The host.
         host: Box<str>,

@@ -53,7 +53,7 @@ impl Serialize for RequestId {
 
 /// As many requests wait for a reply as may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{limit} requests wait for a reply already; wait for one of them, or raise max_pending")]
+#[error("as many requests wait for a reply as max_pending allows ({limit}); wait for one of them, or raise it")]
 pub struct TooManyRequests {
     /// How many may.
     pub limit: usize,

@@ -502,6 +502,16 @@ fn any_config() -> impl Strategy<Value = Config> {
     })
 }
 
+#[test]
+fn what_is_no_object_is_told_by_its_kind() {
+    for (text, told) in [("\"secret\"", "this is a string"), (" [1]", "this is an array"), ("5", "this is a number")] {
+        let error = Config::from_json(text).unwrap_err();
+        assert_eq!(error.to_string(), format!("options must be a JSON object: {told}"));
+    }
+    let error = Config::from_json("{").unwrap_err().to_string();
+    assert!(error.starts_with("options must be a JSON object: EOF"), "{error}");
+}
+
 proptest! {
     #[test]
     fn written_and_read_back_it_is_the_same(config in any_config()) {

@@ -100,7 +100,7 @@ fn what_no_socket_can_have_is_refused() {
     assert_eq!(Endpoint::local(&settings, Some("")), Err(EndpointError::Empty { what: "id" }));
     assert_eq!(Endpoint::at_path(&settings, ""), Err(EndpointError::Empty { what: "path" }));
     let nul = Endpoint::local(&settings, Some("a\0b")).unwrap_err();
-    assert_eq!(nul.to_string(), r#"the socket path "/tmp/app.a\0b" has a NUL character"#);
+    assert_eq!(nul.to_string(), r#"the socket path "/tmp/app.a\0b" has a NUL character, which no path may have"#);
     assert!(LocalAddress::new("/", Platform::Windows).is_err());
 }
 
@@ -125,7 +125,10 @@ fn udp_keeps_to_its_family() {
     assert_eq!(host(Endpoint::udp4(&plain, Some("::1"), None)).unwrap(), "127.0.0.1");
     assert_eq!(host(Endpoint::udp6(&plain, None, None)).unwrap(), "::1");
     let refused = Endpoint::udp4(&plain, Some("fe80::1"), None).unwrap_err();
-    assert_eq!(refused.to_string(), "fe80::1 cannot be used with UDP over IPv4");
+    assert_eq!(
+        refused.to_string(),
+        "fe80::1 cannot be used with UDP over IPv4; give an address of that family, or take the other"
+    );
     assert!(matches!(
         Endpoint::udp6(&plain, Some("127.0.0.1"), None),
         Err(EndpointError::Family { family: IpFamily::V6, .. })

@@ -208,7 +208,7 @@ fn nothing_shows_a_payload() {
         format!("{event:?}"),
         format!("{:?}", event.to_message()),
         format!("{malformed:?} {}", malformed.error()),
-        error.to_string(),
+        format!("{error} {error:?}"),
     ] {
         assert!(!shown.contains("secret"), "{shown}");
     }

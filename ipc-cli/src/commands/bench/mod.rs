@@ -145,7 +145,7 @@ impl Bench {
             return Err(Failure::new(
                 Exit::TimedOut,
                 format!("measuring {name}"),
-                format!("{unanswered} events were not answered"),
+                format!("events that were not answered: {unanswered}"),
             )
             .help("the server must send exactly one event for each that it gets"));
         }

@@ -156,6 +156,10 @@ async fn refused(
     };
     let about_tls = text.contains("TLS") || text.contains("certificate");
     let help = match &text {
+        // A socket with a file has been looked at before.
+        _ if kind == Some(std::io::ErrorKind::ConnectionRefused) && target.endpoint.local_address().is_some() => {
+            "nobody listens there: start the server, for an abstract name in the same network namespace"
+        }
         _ if kind == Some(std::io::ErrorKind::PermissionDenied) => return not_permitted(findings, target, &text).await,
         text if text.contains("does not speak TLS") => "use tcp: instead of tls:, or set tls at the server",
         _ if about_tls && !certificates => "no certificate was shown: does the server speak TLS? If not, use tcp:",
