@@ -379,10 +379,12 @@ impl<R: Runtime> Pump<R> {
     /// A peer that is gone while we are ending anyway is no error. One that says that it has understood nothing, as TLS does by
     /// an alert, has lost what was sent.
     fn why(&self, error: io::Error) -> Why {
+        use io::ErrorKind::{InvalidData, PermissionDenied};
         match self.phase {
             _ if self.eof => Why::PeerClosed,
-            Phase::Lingering { .. } if error.kind() != io::ErrorKind::InvalidData => Why::Flushed,
-            Phase::Lingering { .. } => Why::Io(error),
+            // Of these kinds are an alert of TLS, and one that refuses us (`HandshakeError`); of a socket itself never.
+            Phase::Lingering { .. } if matches!(error.kind(), InvalidData | PermissionDenied) => Why::Io(error),
+            Phase::Lingering { .. } => Why::Flushed,
             Phase::Open | Phase::Draining { .. } => Why::Io(error),
         }
     }

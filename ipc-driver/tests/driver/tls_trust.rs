@@ -2,7 +2,7 @@
 
 use crate::certs::{HOST, Identity, authority, self_signed};
 use crate::world::{Log, MILLISECOND, client, config, endpoint, serve, settings};
-use ipc_driver::fake::Fake;
+use ipc_driver::fake::{Fake, Script, Wire};
 use ipc_driver::{Client, ConnectError, Endpoint, ServeError, Server, TlsError, TlsOptions};
 use rustls::ServerConfig;
 use std::sync::Arc;
@@ -180,6 +180,24 @@ fn a_client_without_a_certificate_is_refused_and_told_so() {
     assert_eq!(outcome.refused, ["the client sent no certificate, which tls.requestCert asks for"]);
     // Not asked for.
     assert!(meet(server().request_cert(false), trusting(&authority)).is_connected());
+}
+
+/// With TLS 1.3 a client is done before the server has looked at its certificate: it may have closed by then.
+#[test]
+fn a_client_that_is_refused_is_told_though_it_is_closing() {
+    let runtime = Fake::new(1);
+    runtime.network().set_script(Script::both(Wire::default().latency(MILLISECOND)));
+    let authority = authority();
+    let _server = serve(&runtime, config().tls(authority.issue(HOST).options().ca(authority.cert())));
+    let client = client(&runtime, config().tls(trusting(&authority)).max_retries(0));
+    let errors = Log::default();
+    let to = errors.clone();
+    client.on_error(move |error| to.push(error.to_string()));
+    runtime.block_on(client.connect()).unwrap();
+    client.emit("n", &1).unwrap();
+    runtime.block_on(client.close()).unwrap();
+    let said = errors.take();
+    assert!(said.len() == 1 && said[0].contains("it asks for a client certificate"), "{said:?}");
 }
 
 #[test]
