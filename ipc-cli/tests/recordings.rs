@@ -62,6 +62,33 @@ fn what_passes_is_recorded_and_played_again_on_as_many_connections() {
 }
 
 #[test]
+fn what_cannot_be_recorded_leaves_no_file_and_keeps_the_one_that_was_there() {
+    let place = Place::new();
+    let (file, nobody) = (place.of("x.ndjson"), place.of("nobody"));
+    for _ in 0..2 {
+        let ended = place.run(&["record", &file, "--from", &nobody]).expect(3);
+        assert!(!ended.stderr.contains("events in"), "{ended:?}");
+    }
+    let taken = place.start(&["listen", &place.of("taken")]);
+    place.run(&["record", &file, "--listen", &place.of("taken"), "--to", &nobody]).expect(3);
+    assert!(!place.path().join("x.ndjson").exists());
+    std::fs::write(&file, "kept").expect("written");
+    place.run(&["record", &file, "--from", &nobody]).expect(1).says(&["exists", "--overwrite"]);
+    place.run(&["record", &file, "--from", &nobody, "--overwrite"]).expect(3);
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), "kept");
+    drop(taken);
+    // A recording without an event is one: somebody was there.
+    let server = UnixListener::bind(place.of("silent")).expect("bound");
+    let recorder = Program::start(place.command(&["record", &file, "--from", &place.of("silent"), "--overwrite"]));
+    drop(server.accept().expect("the recorder"));
+    recorder.end().expect(0).says(&["0 events in"]);
+    assert_eq!(recorded(&file), Vec::<Value>::new());
+    // What is to be recorded is not said: both ways to say it are told.
+    place.run(&["record", "y"]).expect(2).says(&["--from <ADDRESS>", "--listen <ADDRESS>"]);
+    place.run(&["record", "y", "--from", "a", "--listen", "b", "--to", "c"]).expect(2).says(&["cannot be used with"]);
+}
+
+#[test]
 fn what_a_server_sends_is_recorded_until_it_closes() {
     let place = Place::new();
     let server = UnixListener::bind(place.of("s")).expect("bound");

@@ -7,7 +7,7 @@ use crate::client::{Connecting, lost};
 use crate::exit::{Failure, Outcome};
 use crate::output::{Side, Traffic, What, Who};
 use crate::proxy::{self, Recording, Sink};
-use clap::Args;
+use clap::{ArgGroup, Args};
 use indicatif::ProgressBar;
 use ipc_tokio::{ClientEvent, ConnectionError};
 use std::path::PathBuf;
@@ -18,11 +18,12 @@ use std::time::SystemTime;
 ///
 /// Either what passes between clients and a server, as `ipc tap` sees it (--listen and --to), or what a server sends to a client (--from).
 /// The file has one line of JSON for each event, as the commands write them to stdout, with the time in microseconds; only you may
-/// read it. Ends with SIGINT, after --count events, or when the server of --from closes the connection.
+/// read it. It is made once there is a connection, or somebody may connect. Ends with SIGINT, after --count events, or when the server of --from closes the connection.
 #[derive(Args, Debug)]
 #[command(override_usage = "\
 ipc record [OPTIONS] <FILE> --from <ADDRESS>
        ipc record [OPTIONS] <FILE> --listen <ADDRESS> --to <ADDRESS>")]
+#[command(group(ArgGroup::new("source").required(true).args(["from", "listen"])))]
 #[command(after_help = "\
 Examples:
   ipc record day.ndjson --listen unix:/tmp/app.tap --to unix:world
@@ -33,7 +34,7 @@ pub(crate) struct Record {
     /// The file to make
     file: PathBuf,
     /// Record what this server sends
-    #[arg(long, value_name = "ADDRESS", required_unless_present = "listen", conflicts_with = "listen")]
+    #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
     /// Stand between clients, who connect here, and the server of --to
     #[arg(long, value_name = "ADDRESS", requires = "to")]
@@ -60,7 +61,7 @@ impl Record {
         if self.count == Some(0) {
             return Err(Failure::usage("--count 0 records nothing; leave it out to go on for ever"));
         }
-        let recording = Recording::create(&self.file, self.overwrite, self.count)?;
+        let recording = Recording::new(&self.file, self.overwrite, self.count)?;
         let bar = progress(&context, &recording);
         let outcome = match addresses {
             Some((listen, to)) => tokio::select! {
@@ -70,7 +71,9 @@ impl Record {
             None => self.client(&context, &recording).await,
         };
         bar.finish_and_clear();
-        context.output.note(format_args!("{} events in {}", recording.events(), self.file.display()));
+        if recording.has_begun() {
+            context.output.note(format_args!("{} events in {}", recording.events(), self.file.display()));
+        }
         outcome
     }
 
@@ -80,6 +83,7 @@ impl Record {
             connected = self.connecting.connect(context, address, false) => connected?,
             exit = context.interrupt.told() => return Err(Failure::silent(exit)),
         };
+        recording.begin()?;
         context.output.note(format_args!("recording what {} sends", connected.name));
         let recorded = async {
             let mut last_error = None;

@@ -37,6 +37,7 @@ pub(super) async fn run(context: &Context, listen: Target, target: Target, sink:
         Failure::new(Exit::Unreachable, format!("cannot find {}", target.show()), error).help("is the host name right?")
     })?;
     let local = socket.local_addr().map_err(unserved)?;
+    sink.begin()?;
     context.output.note(format_args!("listening at udp:{local} for {}", target.show()));
 
     let settings = target.settings;

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// Takes what is seen, in order.
@@ -18,6 +18,14 @@ pub(crate) enum Sink {
 }
 
 impl Sink {
+    /// There is somebody to hear from now.
+    pub(crate) fn begin(&self) -> Outcome {
+        match self {
+            Self::Shown(..) => Ok(()),
+            Self::Recorded(recording) => recording.begin(),
+        }
+    }
+
     pub(crate) async fn take(&self, traffic: Traffic<'_>) -> Outcome {
         match self {
             Self::Shown(output, filter) => {
@@ -37,6 +45,7 @@ impl Sink {
 /// A file of lines as `--format json` writes them to stdout.
 pub(crate) struct Recording {
     path: PathBuf,
+    overwrite: bool,
     /// Protects the order of lines.
     state: Mutex<State>,
     events: AtomicU64,
@@ -45,44 +54,79 @@ pub(crate) struct Recording {
 }
 
 struct State {
-    file: File,
+    /// `None` until it is begun.
+    file: Option<File>,
     /// How many more events, or pieces of raw data, are taken.
     left: Option<u64>,
 }
 
 impl Recording {
+    /// One that is to be made. The file is there once it has begun: until then nothing is lost that was in its place.
+    pub(crate) fn new(path: &Path, overwrite: bool, count: Option<u64>) -> Outcome<Arc<Self>> {
+        let state = Mutex::new(State { file: None, left: count });
+        let recording =
+            Self { path: path.to_owned(), overwrite, state, events: AtomicU64::new(0), full: Notify::new() };
+        if !overwrite && path.symlink_metadata().is_ok() {
+            return Err(recording.not_made(&io::ErrorKind::AlreadyExists.into()));
+        }
+        Ok(Arc::new(recording))
+    }
+
+    /// Makes the file, if that is not done yet.
+    pub(crate) fn begin(&self) -> Outcome {
+        let mut state = self.state();
+        if state.file.is_none() {
+            state.file = Some(self.create()?);
+        }
+        Ok(())
+    }
+
+    /// Whether there is a file of ours.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state().file.is_some()
+    }
+
     /// A new file, for this user alone: payloads may be confidential.
-    pub(crate) fn create(path: &Path, overwrite: bool, count: Option<u64>) -> Outcome<Arc<Self>> {
+    fn create(&self) -> Outcome<File> {
         let mut options = OpenOptions::new();
         options.write(true);
-        if overwrite {
+        if self.overwrite {
             options.create(true).truncate(true)
         } else {
             options.create_new(true)
         };
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(|error| {
-            let failure = Failure::new(Exit::Failed, format!("cannot make the recording {}", path.display()), &error);
-            match error.kind() {
-                io::ErrorKind::AlreadyExists => failure.help("choose another name, or replace it with --overwrite"),
-                _ => failure.help("is the directory there, and may you write to it?"),
-            }
-        })?;
-        let state = Mutex::new(State { file, left: count });
-        Ok(Arc::new(Self { path: path.to_owned(), state, events: AtomicU64::new(0), full: Notify::new() }))
+        options.open(&self.path).map_err(|error| self.not_made(&error))
+    }
+
+    fn not_made(&self, error: &io::Error) -> Failure {
+        let tried = format!("cannot make the recording {}", self.path.display());
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => Failure::new(Exit::Failed, tried, "it exists already")
+                .help("choose another name, or replace it with --overwrite"),
+            _ => Failure::new(Exit::Failed, tried, error).help("is the directory there, and may you write to it?"),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes it down, unless the recording is full.
     pub(crate) fn write(&self, traffic: &Traffic<'_>) -> Outcome {
         let mut line = traffic.json();
         line.push('\n');
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state();
         if state.left == Some(0) {
             return Ok(());
         }
+        let file = match &mut state.file {
+            Some(file) => file,
+            none => none.insert(self.create()?),
+        };
         // One write a line, so that what is there when we are killed are whole lines.
-        state.file.write_all(line.as_bytes()).map_err(|error| {
+        file.write_all(line.as_bytes()).map_err(|error| {
             Failure::new(Exit::Failed, format!("cannot write to the recording {}", self.path.display()), error)
                 .help("is the disk full?")
         })?;

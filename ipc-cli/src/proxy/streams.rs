@@ -61,6 +61,7 @@ pub(super) async fn run(context: &Context, listen: Target, target: Target, sink:
         _ => Vec::new(),
     };
     let mut listener = runtime.listen(&listen.endpoint, &addresses, &listen.settings).await.map_err(unserved)?;
+    proxy.sink.begin()?;
     let at = show(&listener.local_endpoint(), listen.tls);
     context.output.note(format_args!("listening at {at} for {}", proxy.target.show()));
 
