@@ -105,6 +105,9 @@ async fn run(command: Command, common: Common) -> Outcome {
     let output = Output::new(common.format, color, common.quiet);
     log(common.verbose);
     let options = if configured { Options::gather(&common)? } else { Options::none() };
+    if let Some(unreadable) = &options.unreadable {
+        output.warn(unreadable);
+    }
     if let Some(root) = options.root_without_slash() {
         output.warn(format_args!("socketRoot {root} is put before the name as it is: did you mean {root}/ ?"));
     }

@@ -162,6 +162,26 @@ fn a_broken_configuration_breaks_nothing_that_needs_none() {
 }
 
 #[test]
+fn a_file_that_nobody_named_and_nobody_may_read_is_left_out_with_a_warning() {
+    let place = Place::new();
+    let file = place.of("config/ipc/config.toml");
+    fs::create_dir_all(place.of("config/ipc")).expect("made");
+    fs::write(&file, "appspace = \"file.\"\n").expect("written");
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o000)).expect("set");
+    let run = |args: &[&str]| {
+        let command = place.command_of_nobody(args).unwrap_or_else(|| place.command(args));
+        Program::start(command).end()
+    };
+    let ended = run(&["ls", &place.root()]).expect(0);
+    ended.says(&["warning: config file", "cannot be read, and is left out", "--config"]);
+    run(&["ls", &place.root(), "--config", &file]).expect(2).says(&["config file", "cannot be read"]);
+    // Where a directory is in the place of the file, too.
+    fs::remove_file(&file).expect("removed");
+    fs::create_dir(&file).expect("made");
+    place.run(&["ls", &place.root()]).expect(0).says(&["warning: config file"]);
+}
+
+#[test]
 fn a_socket_root_without_its_closing_slash_is_warned_of_once() {
     let place = Place::new();
     let root = place.path().display().to_string();

@@ -6,22 +6,36 @@ use serde_json::{Map, Value};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+/// A file that may be there.
+pub(super) enum Found {
+    Nothing,
+    Read(Layer),
+    /// Nobody named it, and it cannot be read: what to warn of.
+    Unreadable(String),
+}
+
 /// What the file says that was named, or the one in its usual place if there is one.
-pub(super) fn find(named: Option<&Path>) -> Outcome<Option<Layer>> {
+pub(super) fn find(named: Option<&Path>) -> Outcome<Found> {
     let variable = std::env::var_os("IPC_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
     if let Some(path) = named.map(Path::to_owned).or(variable) {
         let text = std::fs::read_to_string(&path).map_err(|error| {
             Failure::usage(format!("config file {}: cannot be read: {error}", path.display()))
                 .help("give --config (or IPC_CONFIG) the path of a file with options, in TOML or JSON")
         })?;
-        return read(&path, &text).map(Some);
+        return read(&path, &text).map(Found::Read);
     }
-    let Some(path) = usual() else { return Ok(None) };
+    let Some(path) = usual() else { return Ok(Found::Nothing) };
     match std::fs::read_to_string(&path) {
-        Ok(text) => read(&path, &text).map(Some),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(Failure::usage(format!("config file {}: cannot be read: {error}", path.display()))
-            .help("let this user read it, or name another one with --config (or IPC_CONFIG)")),
+        Ok(text) => read(&path, &text).map(Found::Read),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(Found::Nothing),
+        // What it holds is text of another kind, and meant for us.
+        Err(error) if error.kind() == ErrorKind::InvalidData => {
+            Err(Failure::usage(format!("config file {}: cannot be read: {error}", path.display())))
+        }
+        Err(error) => Ok(Found::Unreadable(format!(
+            "config file {}: cannot be read, and is left out: {error}; let this user read it, or name another one with --config (or IPC_CONFIG)",
+            path.display()
+        ))),
     }
 }
 

@@ -7,6 +7,7 @@ mod environment;
 mod file;
 mod flags;
 
+use file::Found;
 pub(crate) use flags::Common;
 
 use crate::exit::{Failure, Outcome};
@@ -60,14 +61,19 @@ pub(crate) struct Options {
     options: Map<String, Value>,
     /// Whether a flag is about TLS: then an address in clear is a mistake.
     pub(crate) tls_by_flag: bool,
+    /// What to warn of: the file in the usual place cannot be read.
+    pub(crate) unreadable: Option<String>,
 }
 
 impl Options {
     /// Looks everywhere.
     pub(crate) fn gather(common: &Common) -> Outcome<Self> {
         let mut layers = Vec::new();
-        if let Some(file) = file::find(common.config.as_deref())? {
-            layers.push(file);
+        let mut unreadable = None;
+        match file::find(common.config.as_deref())? {
+            Found::Nothing => {}
+            Found::Read(file) => layers.push(file),
+            Found::Unreadable(why) => unreadable = Some(why),
         }
         layers.push(environment::read(std::env::vars_os())?);
         layers.push(common.layer()?);
@@ -76,12 +82,13 @@ impl Options {
             all.preset = layer.preset.or(all.preset);
             merge(&mut all.options, layer.options);
         }
-        Ok(Self { preset: all.preset, options: all.options, tls_by_flag: common.is_about_tls() })
+        let tls_by_flag = common.is_about_tls();
+        Ok(Self { preset: all.preset, options: all.options, tls_by_flag, unreadable })
     }
 
     /// What it is when nobody says anything.
     pub(crate) fn none() -> Self {
-        Self { preset: None, options: Map::new(), tls_by_flag: false }
+        Self { preset: None, options: Map::new(), tls_by_flag: false, unreadable: None }
     }
 
     /// The configuration, with or without TLS as the address says.
@@ -207,6 +214,7 @@ mod tests {
             preset: Some(Preset::V14Fast),
             options: map(json!({"tls": {"rejectUnauthorized": false}})),
             tls_by_flag: false,
+            unreadable: None,
         };
         let [with, without] = [true, false].map(|tls| options.config(tls).expect("good options").tls);
         assert_eq!(with.and_then(|tls| tls.reject_unauthorized), Some(false));
