@@ -1,6 +1,7 @@
 //! Addresses on the command line: `unix:world`, `tcp:host:port` and their like, to an endpoint with the settings for it.
 
 use crate::exit::{Failure, Outcome};
+use crate::near::distance;
 use crate::options::Options;
 use ipc_tokio::{Config, Endpoint, EndpointError, Parser, Settings, SlowConsumer};
 
@@ -97,8 +98,11 @@ fn ipc_pipe(name: &str) -> String {
     if name.starts_with(r"\\.\pipe\") { name.to_owned() } else { format!(r"\\.\pipe\{name}") }
 }
 
+/// What an address may begin with.
+const SCHEMES: [&str; 8] = ["unix", "tcp", "tls", "udp", "udp4", "udp6", "pipe", "abstract"];
+
 fn split(text: &str) -> Outcome<(&str, &str)> {
-    let known = |scheme: &str| matches!(scheme, "unix" | "tcp" | "tls" | "udp" | "udp4" | "udp6" | "pipe" | "abstract");
+    let known = |scheme: &str| SCHEMES.contains(&scheme);
     match text.split_once(':') {
         Some((scheme, rest)) if known(scheme) => match (scheme, rest.strip_prefix("//")) {
             // As in a URL.
@@ -111,18 +115,35 @@ fn split(text: &str) -> Outcome<(&str, &str)> {
         None if !text.is_empty() => Ok(("unix", text)),
         _ => {
             let wrong = Failure::usage(format!("address {text:?}: it begins with no known transport"));
+            if let Some(help) = misspelt(text) {
+                return Err(wrong.help(help));
+            }
             let (scheme, rest) = match text.split_once("://") {
                 Some(("https" | "wss", rest)) => ("tls", without_path(rest)),
                 Some((_, rest)) => ("tcp", without_path(rest)),
                 None => ("tcp", text),
             };
-            let port = rest.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+            let port = rest.rsplit_once(':').filter(|(host, port)| {
+                let host = !host.is_empty() && (!host.contains(':') || host.starts_with('['));
+                host && port.parse::<u16>().is_ok()
+            });
             Err(match port {
                 Some(_) => wrong.help(format!("did you mean {scheme}:{rest}?")),
                 None => wrong.help("write unix:world, unix:/path, tcp:host:port, tls:host:port or udp:host:port"),
             })
         }
     }
+}
+
+/// What to write where the transport is spelt almost right.
+fn misspelt(text: &str) -> Option<String> {
+    let (typed, rest) = text.split_once(':').filter(|(_, rest)| !rest.starts_with("//"))?;
+    let slips = |scheme: &str| distance(&typed.to_ascii_lowercase(), scheme);
+    let near = SCHEMES.into_iter().min_by_key(|scheme| slips(scheme)).filter(|scheme| slips(scheme) <= 1)?;
+    let meant = format!("did you mean {near}:{rest}?");
+    // A host may have such a name.
+    let may_be_a_host = slips(near) > 0 && rest.parse::<u16>().is_ok();
+    Some(if may_be_a_host { format!("{meant}\nfor the host {typed} write tcp:{text}") } else { meant })
 }
 
 /// What a URL has between its scheme and its path.
@@ -243,6 +264,13 @@ mod tests {
             ("http://localhost:8000", "did you mean tcp:localhost:8000?"),
             ("https://localhost:8000/a/b", "did you mean tls:localhost:8000?"),
             ("tcp://localhost:8000", "did you mean tcp:localhost:8000?"),
+            ("[::1]:8000", "did you mean tcp:[::1]:8000?"),
+            ("tsl:localhost:80", "did you mean tls:localhost:80?"),
+            ("TCP:80", "did you mean tcp:80?"),
+            ("uinx:world", "did you mean unix:world?"),
+            ("udp5:localhost:80", "did you mean udp:localhost:80?"),
+            ("tap:80", "did you mean tcp:80?\n  help: for the host tap write tcp:tap:80"),
+            ("other:localhost:80", "write unix:world"),
             ("1", "an address is expected"),
             ("1", "for a time write --wait=1\n"),
             ("8000", "for a port write tcp:8000"),

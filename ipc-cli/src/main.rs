@@ -3,6 +3,7 @@
 //! - `commands`: one file for each subcommand
 //! - `options`, `address`: what the user said, to settings and an endpoint
 //! - `client`: connecting, the same for every command that does
+//! - `near`: what was perhaps meant
 //! - `output`, `escape`, `clock`: what is shown, and how it is made safe to show
 //! - `exit`, `signal`: how the program ends
 //! - `proxy`: standing between clients and a server
@@ -17,6 +18,7 @@ mod commands;
 mod escape;
 mod exit;
 mod glob;
+mod near;
 mod options;
 mod output;
 mod payload;

@@ -4,6 +4,7 @@
 
 use super::{Layer, Preset, from_text, merge, refused};
 use crate::exit::{Failure, Outcome};
+use crate::near::distance;
 use ipc_tokio::{Config, ConfigError, TlsOptions};
 use serde_json::Value;
 use std::ffi::OsString;
@@ -83,25 +84,6 @@ fn meant(variable: &str) -> Option<String> {
         _ => None,
     };
     near.chain(option).min_by_key(|(wrong, _)| *wrong).map(|(_, meant)| meant)
-}
-
-/// How many letters are to be put in, left out or replaced to turn one text into another.
-fn distance(one: &str, other: &str) -> usize {
-    // No name is longer: a huge one must not cost quadratic time.
-    const LONGEST: usize = 40;
-    if one.len() > LONGEST {
-        return usize::MAX;
-    }
-    let mut last: Vec<usize> = (0..=other.len()).collect();
-    for (row, letter) in one.bytes().enumerate() {
-        let mut next = vec![row + 1];
-        for (column, against) in other.bytes().enumerate() {
-            let replaced = last[column] + usize::from(letter != against);
-            next.push(replaced.min(last[column + 1] + 1).min(next[column] + 1));
-        }
-        last = next;
-    }
-    last[other.len()]
 }
 
 fn letters(name: &str) -> String {
