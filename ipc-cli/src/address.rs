@@ -23,6 +23,8 @@ pub(crate) struct Target {
     pub(crate) settings: Settings,
     pub(crate) endpoint: Endpoint,
     pub(crate) tls: bool,
+    /// Whether it is a service by its id, whose place the options decide.
+    pub(crate) by_id: bool,
 }
 
 impl Target {
@@ -64,7 +66,8 @@ impl Target {
                     .help("write unix:name for a Unix socket"));
             }
         };
-        Ok(Self { endpoint: endpoint.map_err(wrong)?, settings, tls })
+        let by_id = scheme == "unix" && !rest.contains('/');
+        Ok(Self { endpoint: endpoint.map_err(wrong)?, settings, tls, by_id })
     }
 
     /// Whether it is TCP without TLS.

@@ -7,6 +7,7 @@ use clap::Args;
 use ipc_tokio::{Client, ClientEvent, ConnectError, ConnectionError, Events, StopRetrying};
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 /// How a client gets its connection.
@@ -130,19 +131,14 @@ fn happened(error: &ConnectionError) -> String {
 /// What to do when nobody can be connected to.
 fn advice(target: &Target, kind: Option<ErrorKind>) -> String {
     let doctor = "`ipc doctor ADDRESS` looks closer";
-    let path = target.endpoint.local_address().map(ipc_tokio::LocalAddress::as_str);
+    let local = target.endpoint.local_address();
+    let path = local.map(ipc_tokio::LocalAddress::as_str);
     let file = path.and_then(|path| std::fs::metadata(path).ok());
     match (kind, path) {
-        (Some(ErrorKind::NotFound), Some(path)) => {
-            let folder = path.rsplit_once('/').map_or(".", |(folder, _)| folder);
-            // Without the option, sockets are where node-ipc 14 has them.
-            let elsewhere = match target.settings.config().socket_root {
-                None => "node-ipc 14 listens there, node-ipc 9 to 12 in /tmp/ (without the preset, or --preset v9)",
-                Some(_) => "node-ipc 9 to 12 listens in /tmp/, node-ipc 14 elsewhere (--preset v14-fast)",
-            };
+        (Some(ErrorKind::NotFound), Some(path)) => not_there(target, path),
+        (Some(ErrorKind::ConnectionRefused), _) if local.is_some_and(ipc_tokio::LocalAddress::is_abstract) => {
             format!(
-                "start the server, or look for it: {elsewhere}\n\
-                 `ipc ls {folder}/` shows which sockets there are; --wait goes on trying"
+                "nobody listens at that abstract name; start the server, in the same network namespace, or use --wait. {doctor}"
             )
         }
         (Some(ErrorKind::ConnectionRefused), Some(path)) if file.as_ref().is_some_and(std::fs::Metadata::is_dir) => {
@@ -170,6 +166,28 @@ fn advice(target: &Target, kind: Option<ErrorKind>) -> String {
         }
         _ => doctor.to_owned(),
     }
+}
+
+/// What to do where there is no socket at the path.
+fn not_there(target: &Target, path: &str) -> String {
+    let folder = path.rsplit_once('/').map_or("./", |(folder, _)| &path[..=folder.len()]);
+    let is_there = Path::new(folder).is_dir();
+    let look = match (is_there, target.by_id) {
+        (true, _) => format!("`ipc ls {folder}` shows which sockets there are"),
+        (false, true) => format!("there is no directory {folder}; `ipc ls` alone looks in both places"),
+        (false, false) => return format!("there is no directory {folder}: is the path right? --wait goes on trying"),
+    };
+    let start = match (target.by_id, &target.settings.config().socket_root) {
+        (false, _) => "start the server; is the path right?",
+        // Without the option, sockets are where node-ipc 14 has them.
+        (true, None) => {
+            "start the server, or look for it: node-ipc 14 listens there, node-ipc 9 to 12 in /tmp/ (without the preset, or --preset v9)"
+        }
+        (true, Some(_)) => {
+            "start the server, or look for it: node-ipc 9 to 12 listens in /tmp/, node-ipc 14 elsewhere (--preset v14-fast)"
+        }
+    };
+    format!("{start}\n{look}; --wait goes on trying")
 }
 
 /// The connection has ended before what was to be done on it was done.

@@ -123,6 +123,9 @@ fn abstract_names_are_served_and_examined() {
     place.run(&["send", &address, "x"]).expect(0);
     assert_eq!(listener.line()["type"], "x");
     has(&findings(&place, &[&address], 0), "warning", "access", "no owner");
+    let nobody = place.run(&["send", &format!("{address}-nobody"), "x"]).expect(3);
+    nobody.says(&["nobody listens at that abstract name"]);
+    assert!(!nobody.stderr.contains("is gone"), "{nobody:?}");
 }
 
 #[test]

@@ -187,6 +187,9 @@ fn nobody_there_is_told_with_what_to_do() {
         ended.says(&["cannot connect to unix:", "No such file", "help:", "ipc ls", "--wait"]);
         assert_eq!(ended.stdout, "");
     }
+    let ended = place.run(&["send", &place.of("no/where"), "x"]).expect(3);
+    ended.says(&[&format!("there is no directory {}", place.of("no/"))]);
+    assert!(!ended.stderr.contains("ipc ls") && !ended.stderr.contains("node-ipc"), "{ended:?}");
     let listener = UnixListener::bind(&path).expect("bound");
     drop(listener);
     place.run(&["send", &path, "x"]).expect(3).says(&["refused", "is gone"]);
@@ -350,6 +353,8 @@ fn what_is_no_socket_and_whose_is_another_users_is_told_with_what_to_do() {
     let newer = place.run(&["send", &id, "x", "--preset", "v14-fast"]).expect(3);
     newer.says(&["without the preset", "/tmp/", "ipc ls"]);
     assert!(!newer.stderr.contains("--preset v14-fast"), "{newer:?}");
+    // The directory is not there, and so there is nothing to list.
+    newer.says(&["there is no directory", "`ipc ls` alone"]);
     place.run(&["send", &id, "x"]).expect(3).says(&["--preset v14-fast"]);
 
     let _listener = place.start(&["listen", &place.of("s")]);
