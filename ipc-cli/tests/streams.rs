@@ -214,11 +214,52 @@ fn what_is_no_json_is_told_with_where_it_stands() {
 fn a_listener_does_not_take_the_place_of_another() {
     let place = Place::new();
     let first = place.start(&["listen", &place.of("s")]);
-    place.run(&["listen", &place.of("s")]).expect(3).says(&["cannot listen at unix:", "in use", "help:"]);
+    let ended = place.run(&["listen", &place.of("s")]).expect(3);
+    ended.says(&["cannot listen at unix:", "in use", "help:", "take its place with --take-over"]);
+    assert!(!ended.stderr.contains("takeOver"), "{ended:?}");
+    let tap = ["tap", &place.of("s"), &place.of("t")];
+    place.run(&tap).expect(3).says(&["in use", "take its place with -o takeOver=true"]);
     let second = place.start(&["listen", &place.of("s"), "--take-over"]);
     place.run(&["send", &place.of("s"), "x"]).expect(0);
     assert_eq!(second.line()["type"], "x");
     drop(first);
+    let listener = Program::start(place.command(&["listen", "tcp:127.0.0.1:0"]));
+    let port = port_in(&listener.said_on_stderr(|line| line.starts_with("listening at tcp:")));
+    let ended = place.run(&["listen", &format!("tcp:{port}")]).expect(3);
+    ended.says(&["in use", "another program has that port"]);
+    if cfg!(target_os = "linux") {
+        ended.says(&["`ipc doctor ADDRESS` or `ss -tlnp` says which"]);
+        let found = place.run(&["doctor", &format!("tcp:{port}")]).expect(0).stdout;
+        assert!(found.contains(&format!(": process {} (ipc)", listener.pid())), "{found}");
+    }
+}
+
+#[test]
+fn where_one_may_not_listen_is_told_with_a_place_where_one_may() {
+    let place = Place::new();
+    if let Some(command) = place.command_of_nobody(&["listen", &place.of("s")]) {
+        let ended = Program::start(command).end().expect(3);
+        ended.says(&["another path", "--socket-root"]);
+        assert!(!ended.stderr.contains("port"), "{ended:?}");
+    }
+    // Some systems let everybody have such a port.
+    let everybody = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start");
+    if everybody.is_ok_and(|first| first.trim() == "1024") {
+        let Some(command) = place.command_of_nobody(&["listen", "tcp:127.0.0.1:1"]) else { return };
+        let ended = Program::start(command).end().expect(3);
+        ended.says(&["choose one from 1024"]);
+        assert!(!ended.stderr.contains("--socket-root"), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_server_that_lets_nobody_in_is_warned_of() {
+    let place = Place::new();
+    for args in [&["listen", &place.of("s")][..], &["tap", &place.of("t"), &place.of("s")]] {
+        let server = Program::start(place.command(&common::args(args, &["-o", "maxConnections=0"])));
+        server.said_on_stderr(|line| line == "warning: maxConnections is 0: nobody is let in");
+        server.said_on_stderr(|line| line.starts_with("listening at"));
+    }
 }
 
 #[test]

@@ -10,9 +10,11 @@ use crate::payload;
 use clap::Args;
 use ipc_proto::{EncodeError, IncomingRequest, JsonText, REPLY_EVENT, ReplyBody};
 use ipc_tokio::{
-    ConnectionError, EmitError, Endpoint, Message, Remote, ServeError, Server, ServerEvent, UdpEvent, UdpServer,
+    ConnectionError, EmitError, Endpoint, Message, Remote, ServeError, Server, ServerEvent, Settings, UdpEvent,
+    UdpServer,
 };
 use std::collections::HashMap;
+use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, NotFound, PermissionDenied};
 use std::time::SystemTime;
 
 /// Serve at an address and show what clients send.
@@ -48,10 +50,13 @@ pub(crate) struct Listen {
     /// Show on stdout, too, who connects and who leaves
     #[arg(long)]
     lifecycle: bool,
-    /// Take the address from a server that is alive (option takeOver)
+    /// Take a Unix socket or pipe from a server that is alive (option takeOver)
     #[arg(long)]
     take_over: bool,
 }
+
+/// What takes the address from a server that is alive.
+const TAKE_OVER: &str = "--take-over";
 
 /// How events are answered.
 struct Answers {
@@ -96,9 +101,10 @@ impl Listen {
 
 async fn streams(context: &Context, target: Target, answers: &Answers, shown: &mut Shown<'_>) -> Outcome {
     let name = target.show();
-    let server = Server::at(target.settings, target.endpoint).map_err(|error| not_serving(&name, &error))?;
+    warn_of_no_room(context, &target.settings);
+    let server = Server::at(target.settings, target.endpoint).map_err(|error| not_serving(&name, &error, TAKE_OVER))?;
     let mut events = server.events();
-    server.start().await.map_err(|error| not_serving(&name, &error))?;
+    server.start().await.map_err(|error| not_serving(&name, &error, TAKE_OVER))?;
     context.output.note(format_args!("listening at {}", show(&server.local_endpoint(), target.tls)));
     let outcome = loop {
         let event = tokio::select! {
@@ -160,9 +166,10 @@ async fn streams(context: &Context, target: Target, answers: &Answers, shown: &m
 
 async fn datagrams(context: &Context, target: Target, answers: &Answers, shown: &mut Shown<'_>) -> Outcome {
     let name = target.show();
-    let server = UdpServer::at(target.settings, target.endpoint).map_err(|error| not_serving(&name, &error))?;
+    let server =
+        UdpServer::at(target.settings, target.endpoint).map_err(|error| not_serving(&name, &error, TAKE_OVER))?;
     let mut events = server.events();
-    server.start().await.map_err(|error| not_serving(&name, &error))?;
+    server.start().await.map_err(|error| not_serving(&name, &error, TAKE_OVER))?;
     context.output.note(format_args!("listening at {}", server.local_endpoint()));
     let outcome = loop {
         let event = tokio::select! {
@@ -304,27 +311,38 @@ pub(crate) fn remote(remote: &Remote) -> String {
     known.filter(|known| !known.is_empty()).unwrap_or_else(|| String::from("a local process"))
 }
 
-/// A server that does not start.
-pub(crate) fn not_serving(name: &str, error: &ServeError) -> Failure {
+/// Warns of an option with which nobody is served.
+pub(crate) fn warn_of_no_room(context: &Context, settings: &Settings) {
+    if settings.config().max_connections == 0 {
+        context.output.warn("maxConnections is 0: nobody is let in");
+    }
+}
+
+/// A server that does not start. `take_over` says how it would take the place of another.
+pub(crate) fn not_serving(name: &str, error: &ServeError, take_over: &str) -> Failure {
     match error {
         ServeError::Listen { endpoint, source } => {
             if let Some(failure) = of_another(name, endpoint, source) {
                 return failure;
             }
+            let mut happened = source.to_string();
             let advice = match source.kind() {
-                std::io::ErrorKind::AddrInUse => {
-                    "another server is there: stop it, or choose another address. `ipc doctor ADDRESS` says who it is"
+                AddrInUse => {
+                    // What the library advises is for programs.
+                    if let Some((in_use, _)) = happened.rsplit_once("; ") {
+                        happened = in_use.to_owned();
+                    }
+                    in_use(endpoint, take_over)
                 }
-                std::io::ErrorKind::PermissionDenied => {
-                    "choose a place that you may write to (--socket-root), or a port from 1024"
-                }
-                std::io::ErrorKind::AddrNotAvailable => {
-                    "that is no address of this machine: take one of its own, 127.0.0.1 for this machine alone, or 0.0.0.0 for all that it has"
-                }
-                std::io::ErrorKind::NotFound => "is the directory there, or the host name right?",
-                _ => "`ipc doctor ADDRESS` looks closer",
+                PermissionDenied => not_permitted(endpoint).to_owned(),
+                AddrNotAvailable => String::from(
+                    "that is no address of this machine: take one of its own, 127.0.0.1 for this machine alone, or 0.0.0.0 for all that it has",
+                ),
+                NotFound if endpoint.local_address().is_some() => String::from("is the directory there?"),
+                NotFound => String::from("is the host name right?"),
+                _ => String::from("`ipc doctor ADDRESS` looks closer"),
             };
-            Failure::new(Exit::Unreachable, format!("cannot listen at {name}"), source).help(advice)
+            Failure::new(Exit::Unreachable, format!("cannot listen at {name}"), happened).help(advice)
         }
         ServeError::Tls(error) => Failure::usage(format!("cannot listen at {name}: {error}"))
             .help("a TLS server needs --cert FILE and --key FILE, in PEM"),
@@ -332,10 +350,35 @@ pub(crate) fn not_serving(name: &str, error: &ServeError) -> Failure {
     }
 }
 
+/// What to do where another server is.
+fn in_use(endpoint: &Endpoint, take_over: &str) -> String {
+    // Who tells of sockets of this kind, on Linux.
+    let (what, teller) = match endpoint {
+        Endpoint::Local(address) if !address.is_abstract() => {
+            return format!(
+                "stop that server, choose another id or path, or take its place with {take_over}. `ipc doctor ADDRESS` says who it is"
+            );
+        }
+        Endpoint::Local(_) => ("process has that name", "`ss -xlp`"),
+        Endpoint::Tcp { .. } => ("program has that port", "`ipc doctor ADDRESS` or `ss -tlnp`"),
+        _ => ("program has that port", "`ss -ulnp`"),
+    };
+    let who = if cfg!(target_os = "linux") { format!(". {teller} says which") } else { String::new() };
+    format!("another {what}: stop it, or choose another{who}")
+}
+
+/// What to do where the system does not let us listen.
+fn not_permitted(endpoint: &Endpoint) -> &'static str {
+    match endpoint.port() {
+        None => "choose a place that you may write to: another path, or another directory of sockets (--socket-root)",
+        Some(1..1024) => "ports below 1024 are not for everybody: choose one from 1024",
+        Some(_) => "this system forbids it: ask who looks after it",
+    }
+}
+
 /// A socket of another user, which only that user may remove: to take it over is no way out.
 #[cfg(unix)]
 fn of_another(name: &str, endpoint: &Endpoint, source: &std::io::Error) -> Option<Failure> {
-    use std::io::ErrorKind::{AddrInUse, PermissionDenied};
     let address = endpoint.local_address().filter(|address| !address.is_abstract())?;
     let user = crate::sockets::another_user(address.as_str().as_ref())?;
     if !matches!(source.kind(), AddrInUse | PermissionDenied) {

@@ -16,7 +16,7 @@ mod tap;
 use crate::Context;
 use crate::exit::{CODES, Outcome};
 use crate::options::Common;
-pub(crate) use listen::{not_serving, remote};
+pub(crate) use listen::{not_serving, remote, warn_of_no_room};
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};

@@ -1,6 +1,6 @@
 //! UDP: every sender gets a socket of its own towards the target, so that answers find their way back.
 
-use super::{Observer, Sink};
+use super::{Observer, Sink, TAKE_OVER};
 use crate::Context;
 use crate::address::Target;
 use crate::commands::not_serving;
@@ -30,7 +30,8 @@ impl Drop for Sender {
 
 pub(super) async fn run(context: &Context, listen: Target, target: Target, sink: Sink) -> Outcome {
     let name = listen.show();
-    let unserved = |source| not_serving(&name, &ServeError::Listen { endpoint: listen.endpoint.clone(), source });
+    let unserved =
+        |source| not_serving(&name, &ServeError::Listen { endpoint: listen.endpoint.clone(), source }, TAKE_OVER);
     let socket = UdpSocket::bind(address(&listen).await.map_err(unserved)?).await.map_err(unserved)?;
     let socket = Arc::new(socket);
     let to = address(&target).await.map_err(|error| {

@@ -20,6 +20,9 @@ use crate::output::{Side, Traffic, What, Who};
 use ipc_tokio::{Event, ProtocolError, Settings};
 use std::time::SystemTime;
 
+/// What has a proxy take the address from a server that is alive.
+const TAKE_OVER: &str = "-o takeOver=true";
+
 /// Serves at one address for another, until it is told to end.
 pub(crate) async fn run(context: &Context, listen: Target, target: Target, sink: Sink) -> Outcome {
     if listen.endpoint.is_udp() != target.endpoint.is_udp() {

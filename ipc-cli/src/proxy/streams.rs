@@ -1,9 +1,9 @@
 //! Connections: each is two pumps, one a direction, that end one after the other as the two sides do.
 
-use super::{Observer, Sink};
+use super::{Observer, Sink, TAKE_OVER};
 use crate::Context;
 use crate::address::{Target, show};
-use crate::commands::{not_serving, remote};
+use crate::commands::{not_serving, remote, warn_of_no_room};
 use crate::exit::{Failure, Outcome};
 use crate::output::{Side, Traffic, What, Who};
 use futures_io::{AsyncRead, AsyncWrite};
@@ -54,7 +54,9 @@ pub(super) async fn run(context: &Context, listen: Target, target: Target, sink:
         target,
         sink,
     });
-    let unserved = |source| not_serving(&name, &ServeError::Listen { endpoint: listen.endpoint.clone(), source });
+    let unserved =
+        |source| not_serving(&name, &ServeError::Listen { endpoint: listen.endpoint.clone(), source }, TAKE_OVER);
+    warn_of_no_room(context, &listen.settings);
     listen.settings.check_serving(&listen.endpoint).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
     let addresses = match (listen.endpoint.host(), listen.endpoint.port()) {
         (Some(host), Some(port)) => runtime.resolve(host, port).await.map_err(unserved)?,
@@ -259,7 +261,8 @@ fn handshake_timeout(settings: &Settings) -> std::time::Duration {
 fn acceptor(listen: &Target) -> Outcome<Option<TlsAcceptor>> {
     let Some(tls) = &listen.settings.config().tls else { return Ok(None) };
     let name = listen.show();
-    let config = ipc_tokio::tls_server_config(tls).map_err(|error| not_serving(&name, &ServeError::Tls(error)))?;
+    let config =
+        ipc_tokio::tls_server_config(tls).map_err(|error| not_serving(&name, &ServeError::Tls(error), TAKE_OVER))?;
     Ok(Some(TlsAcceptor::from(Arc::new(config))))
 }
 

@@ -1,8 +1,11 @@
-//! What the system knows of the Unix sockets in a directory: whether somebody listens, and who.
+//! What the system knows of the Unix sockets in a directory: whether somebody listens, and who. And who listens on a port, where
+//! there is a table of that.
 //!
 //! Where the system's own table says who listens (Linux), nobody is disturbed. Elsewhere, and where the table has no such
 //! path, a connection is tried, which a server that is there sees come and go.
 
+#[cfg(target_os = "linux")]
+mod ports;
 #[cfg(target_os = "linux")]
 mod table;
 
@@ -149,7 +152,15 @@ pub(crate) fn group(gid: u32) -> Option<String> {
 }
 
 #[cfg(target_os = "linux")]
+pub(crate) use ports::listener as listener_on;
+#[cfg(target_os = "linux")]
 use table::Table;
+
+/// Who takes TCP connections to an address of this machine.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn listener_on(_address: std::net::SocketAddr) -> Owner {
+    Owner::default()
+}
 
 /// Other systems have no table that may be read.
 #[cfg(not(target_os = "linux"))]

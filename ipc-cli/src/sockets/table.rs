@@ -49,7 +49,8 @@ fn parse(table: &str) -> HashMap<PathBuf, Vec<u64>> {
     listeners
 }
 
-fn holders() -> HashMap<u64, u32> {
+/// Which process has which socket open.
+pub(super) fn holders() -> HashMap<u64, u32> {
     let mut holders = HashMap::new();
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
     for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok()) {

@@ -218,7 +218,7 @@ fn owners(uid: u32, gid: u32) -> String {
     format!("{user}:{group}")
 }
 
-fn process(owner: &Owner) -> String {
+pub(super) fn process(owner: &Owner) -> String {
     match (owner.pid, &owner.command) {
         (Some(pid), Some(command)) => format!(": process {pid} ({command})"),
         (Some(pid), None) => format!(": process {pid}"),

@@ -3,6 +3,8 @@
 use super::{Findings, guess, tls};
 use crate::address::Target;
 use crate::exit::Outcome;
+#[cfg(unix)]
+use crate::sockets::Owner;
 use ipc_tokio::{Client, ClientEvent, ConnectionError};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -21,9 +23,19 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
         let began = Instant::now();
         match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
             Ok(Ok(_)) => {
-                reached.push(address);
                 let took = crate::clock::short(began.elapsed());
-                findings.good("port", format!("{address} takes connections, after {took}")).await?;
+                #[cfg(unix)]
+                let owner = owner(address).await;
+                #[cfg(unix)]
+                let process = super::local::process(&owner);
+                #[cfg(not(unix))]
+                let process = "";
+                findings.good("port", format!("{address} takes connections, after {took}{process}")).await?;
+                #[cfg(unix)]
+                if reached.is_empty() {
+                    guess::process(findings, &owner).await?;
+                }
+                reached.push(address);
             }
             Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
                 let help = "start the server; one that is bound to another address of the machine is not reached here";
@@ -55,6 +67,13 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
         guess::behaviour(findings, target, (!target.tls).then_some(address), probe).await?;
     }
     Ok(())
+}
+
+/// Who listens there, as far as the system tells.
+#[cfg(unix)]
+async fn owner(address: SocketAddr) -> Owner {
+    let looked = tokio::task::spawn_blocking(move || crate::sockets::listener_on(address));
+    looked.await.unwrap_or_default()
 }
 
 pub(super) async fn datagrams(findings: &mut Findings<'_>, target: &Target) -> Outcome {
