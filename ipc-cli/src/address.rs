@@ -2,7 +2,7 @@
 
 use crate::exit::{Failure, Outcome};
 use crate::near::distance;
-use crate::options::Options;
+use crate::options::{Options, refused};
 use ipc_tokio::{Config, Endpoint, EndpointError, Parser, Settings, SlowConsumer};
 
 /// What `--help` says of addresses.
@@ -38,8 +38,8 @@ impl Target {
             ))
             .help("write tls:host:port, or leave --ca, --cert, --key, --server-name and --danger-… out"));
         }
-        let settings = ipc_tokio::build(adjust(options.config(tls)?))
-            .map_err(|error| Failure::usage(format!("the options: {error}")))?;
+        let settings =
+            ipc_tokio::build(adjust(options.config(tls)?)).map_err(|error| refused("the options", &error))?;
         let wrong = |error: EndpointError| {
             let wrong = Failure::usage(format!("address {text}: {error}"));
             match rest.is_empty() {

@@ -4,7 +4,7 @@ use crate::Context;
 use crate::address::{Target, time};
 use crate::exit::{Exit, Failure, Outcome};
 use clap::Args;
-use ipc_tokio::{Client, ClientEvent, ConnectError, ConnectionError, Events, StopRetrying};
+use ipc_tokio::{Client, ClientEvent, ConnectError, ConnectionError, Events, HandshakeError, StopRetrying};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -119,8 +119,8 @@ fn failed(name: &str, error: &ConnectError) -> Failure {
 
 fn unreachable(name: &str, target: &Target, last: Option<&ConnectionError>) -> Failure {
     let happened = last.map_or_else(|| String::from("the connection ended at once"), happened);
-    let kind = last.and_then(ConnectionError::io).map(std::io::Error::kind);
-    Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened).help(advice(target, kind))
+    let advice = advice(target, last.and_then(ConnectionError::io));
+    Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened).help(advice)
 }
 
 /// What went wrong, without where: that is told already.
@@ -129,7 +129,9 @@ fn happened(error: &ConnectionError) -> String {
 }
 
 /// What to do when nobody can be connected to.
-fn advice(target: &Target, kind: Option<ErrorKind>) -> String {
+fn advice(target: &Target, error: Option<&std::io::Error>) -> String {
+    let kind = error.map(std::io::Error::kind);
+    let handshake = error.and_then(|error| error.get_ref()?.downcast_ref::<HandshakeError>());
     let doctor = "`ipc doctor ADDRESS` looks closer";
     let local = target.endpoint.local_address();
     let path = local.map(ipc_tokio::LocalAddress::as_str);
@@ -158,6 +160,9 @@ fn advice(target: &Target, kind: Option<ErrorKind>) -> String {
         }
         (Some(ErrorKind::ConnectionRefused), None) => {
             format!("nobody listens on that port; start the server, or use --wait. {doctor}")
+        }
+        _ if matches!(handshake, Some(HandshakeError::NotTls | HandshakeError::TimedOut(_))) => {
+            format!("write tcp: instead of tls: if that server speaks no TLS. {doctor}")
         }
         (Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof), None) => {
             format!(

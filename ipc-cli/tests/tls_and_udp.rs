@@ -62,6 +62,8 @@ fn flags_of_tls_in_the_wrong_place_and_files_that_are_wrong_are_named() {
     let ended = place.run(&["send", "unix:world", "x", "--ca", "ca.crt"]).expect(2);
     ended.says(&["addresses that begin with tls:"]);
     place.run(&["listen", "tls:127.0.0.1:0"]).expect(2).says(&["private key", "--cert FILE"]);
+    place.run(&["listen", "tls:127.0.0.1:0", "--cert", "server.crt"]).expect(2).says(&["private key with --key"]);
+    place.run(&["listen", "tls:127.0.0.1:0", "--key", "server.key"]).expect(2).says(&["certificate with --cert"]);
     let swapped = ["listen", "tls:127.0.0.1:0", "--cert", "server.key", "--key", "server.crt"];
     place.run(&swapped).expect(2).says(&["server.crt", "private key"]);
     place.run(&["send", "tls:127.0.0.1:1", "x", "--ca", "nowhere.crt"]).expect(2).says(&["nowhere.crt"]);
@@ -199,6 +201,28 @@ fn who_speaks_in_clear_to_a_port_of_tls_is_told_that_the_events_are_lost() {
     let lines = "{\"type\":\"x\"}\n".repeat(1000);
     place.run_with(&["send", &address], &lines).expect(6).says(&[SPEAKS_TLS]);
     place.run_with(&["send", &address, "--await", "x"], &lines).expect(6).says(&[SPEAKS_TLS]);
+}
+
+#[test]
+fn who_speaks_tls_to_a_port_in_clear_is_told_to_write_tcp() {
+    let place = place();
+    let speaker = |says: &'static [u8]| {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+        let port = listener.local_addr().expect("bound").port();
+        let serving = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("a client");
+            std::io::Write::write_all(&mut stream, says).expect("written");
+            // Until it leaves.
+            drop(std::io::copy(&mut stream, &mut std::io::sink()));
+        });
+        (format!("tls:localhost:{port}"), serving)
+    };
+    for (says, told) in [(&b"{\"type\":\"x\"}\x0c"[..], "does not speak TLS"), (b"", "was not complete after 300 ms")] {
+        let (address, serving) = speaker(says);
+        let send = ["send", &address, "x", "--ca", "ca.crt", "-o", "tls.handshakeTimeout=300"];
+        place.run(&send).expect(3).says(&[told, "write tcp: instead of tls: if that server speaks no TLS"]);
+        serving.join().expect("served");
+    }
 }
 
 #[test]

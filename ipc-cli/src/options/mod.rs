@@ -136,8 +136,18 @@ impl Options {
     }
 }
 
-fn refused(at: impl Display, error: &ConfigError) -> Failure {
-    Failure::usage(format!("{at}: {error}"))
+/// What is wrong with options, and with which flag it is put right where that has another name.
+pub(crate) fn refused(at: impl Display, error: &ConfigError) -> Failure {
+    let failure = Failure::usage(format!("{at}: {error}"));
+    match error {
+        ConfigError::Missing { option: "tls.private", .. } => {
+            failure.help("name the file of the private key with --key")
+        }
+        ConfigError::Missing { option: "tls.public", .. } => {
+            failure.help("name the file of the certificate with --cert")
+        }
+        _ => failure,
+    }
 }
 
 /// Lays `over` over `under`; groups are laid over each other option by option.
