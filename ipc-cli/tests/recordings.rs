@@ -82,6 +82,10 @@ fn what_cannot_be_recorded_leaves_no_file_and_keeps_the_one_that_was_there() {
     let recorder = Program::start(place.command(&["record", &file, "--from", &place.of("silent"), "--overwrite"]));
     drop(server.accept().expect("the recorder"));
     recorder.end().expect(0).says(&["0 events in"]);
+    let listener = place.start(&["listen", &place.of("l")]);
+    std::fs::write(place.of("one"), event(0, 0, "client", 1)).expect("written");
+    place.run(&["replay", &place.of("one"), &place.of("l")]).expect(0).says(&["1 event sent, 0 heard"]);
+    drop(listener);
     assert_eq!(recorded(&file), Vec::<Value>::new());
     // What is to be recorded is not said: both ways to say it are told.
     place.run(&["record", "y"]).expect(2).says(&["--from <ADDRESS>", "--listen <ADDRESS>"]);

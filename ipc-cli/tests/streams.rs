@@ -76,11 +76,37 @@ fn a_line_that_is_no_event_is_named_and_what_came_before_it_is_sent() {
     let listener = place.start(&["listen", &place.of("s")]);
     let lines = "{\"type\":\"good\",\"data\":null}\n\n{\"data\":1}\n{\"type\":\"late\"}\n";
     let ended = place.run_with(&["send", &place.of("s")], lines).expect(1);
-    ended.says(&["line 3 of stdin", "\"type\"", "help:"]);
+    ended.says(&["line 3 of stdin", "\"type\"", "help:", "the event before it was sent"]);
+    place.run_with(&["send", &place.of("s")], "junk").expect(1).says(&["line 1 of stdin", "nothing was sent"]);
     let line = listener.text();
     assert!(line.ends_with(r#""type":"good","data":null}"#), "{line}");
     listener.interrupt();
     assert_eq!(listener.end().expect(0).lines().len(), 1);
+}
+
+#[test]
+fn a_name_that_some_peer_has_another_use_for_is_warned_of_once() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s")]);
+    for (name, why) in [("", "refuse an empty name"), ("*", "every event"), ("connect", "node-ipc's own")] {
+        let warning = format!("warning: the event \"{name}\": ");
+        place.run(&["send", &place.of("s"), name, "1"]).expect(0).says(&[&warning, why]);
+        assert_eq!(listener.line()["type"], name);
+        place.run(&["request", &place.of("s"), name, "--timeout", "0.1"]).expect(4).says(&[&warning]);
+        listener.line();
+        let lines = format!("{{\"type\":\"{name}\"}}\n").repeat(3);
+        let ended = place.run_with(&["send", &place.of("s")], &lines).expect(0);
+        assert_eq!(ended.stderr.matches("warning: ").count(), 1, "{ended:?}");
+        for _ in 0..3 {
+            listener.line();
+        }
+    }
+    let allowed = place.run(&["send", &place.of("s"), "connect", "-o", "allowReservedEvents=true"]).expect(0);
+    assert_eq!(allowed.stderr, "");
+    // What is refused is not warned of.
+    let refused = place.run(&["send", &place.of("s"), "", "1", "--preset", "v14-guarded"]).expect(1);
+    assert!(!refused.stderr.contains("warning"), "{refused:?}");
+    refused.says(&["cannot send the event \"\" to"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::{LEAVE_WITHIN, TICK};
 use crate::Context;
 use crate::client::{Connecting, lost};
 use crate::exit::{Failure, Outcome};
-use crate::output::{Side, Traffic, What, Who};
+use crate::output::{Side, Traffic, What, Who, counted};
 use crate::proxy::{self, Recording, Sink};
 use clap::{ArgGroup, Args};
 use indicatif::ProgressBar;
@@ -72,7 +72,8 @@ impl Record {
         };
         bar.finish_and_clear();
         if recording.has_begun() {
-            context.output.note(format_args!("{} events in {}", recording.events(), self.file.display()));
+            let events = counted(recording.events(), "event");
+            context.output.note(format_args!("{events} in {}", self.file.display()));
         }
         outcome
     }
@@ -141,7 +142,7 @@ fn progress(context: &Context, recording: &Arc<Recording>) -> ProgressBar {
     let (shown, recording) = (bar.clone(), Arc::clone(recording));
     tokio::spawn(async move {
         while !shown.is_finished() {
-            shown.set_message(format!("{} events", recording.events()));
+            shown.set_message(counted(recording.events(), "event"));
             tokio::time::sleep(TICK).await;
         }
     });

@@ -7,6 +7,7 @@ use crate::address::Target;
 use crate::client::{Connected, Connecting};
 use crate::clock::parse_rfc3339;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::output::counted;
 use clap::Args;
 use ipc_tokio::{ClientEvent, Message};
 use serde::Deserialize;
@@ -110,7 +111,7 @@ impl Replay {
             exit = context.interrupt.told() => Err(Failure::silent(exit)),
         };
         let (sent, heard) = played?;
-        context.output.note(format_args!("{sent} events sent, {heard} heard"));
+        context.output.note(format_args!("{} sent, {heard} heard", counted(sent, "event")));
         Ok(())
     }
 
@@ -175,6 +176,7 @@ impl Replay {
             let failure = Failure::usage(format!("there is nothing to play in {}", self.file.display()));
             return Err(match of_server {
                 0 => failure.help("a recording has lines with \"kind\": \"event\""),
+                1 => failure.help("its only event was sent by a server; --of server plays it"),
                 _ => failure.help(format!("its {of_server} events were sent by a server; --of server plays those")),
             });
         }
@@ -253,7 +255,8 @@ impl Playing {
         let heard = *self.heard.borrow();
         if heard < expected {
             context.output.warn(format_args!(
-                "connection {connection}: {heard} of the {expected} recorded answers came; does the server answer otherwise now?"
+                "connection {connection}: {heard} of {} came; does the server answer otherwise now?",
+                counted(expected, "recorded answer")
             ));
         }
         Ok(heard)

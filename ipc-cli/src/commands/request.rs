@@ -1,7 +1,7 @@
 //! `ipc request`: a question, and its answer on stdout.
 
 use super::LEAVE_WITHIN;
-use super::send::{datagrams, not_sent};
+use super::send::{Names, datagrams, not_sent};
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connected, Connecting, lost, seconds};
@@ -56,6 +56,7 @@ impl Request {
         let target = Target::parse(&self.address, &context.options, |config| config)?;
         let mut waiting = Waiting::new();
         let message = waiting.begin(&self.name, params)?;
+        Names::default().warn(context, &target, &self.name);
         let reply = if target.endpoint.is_udp() {
             let (server, peer, mut events) = datagrams(&target).await?;
             let sent = peer.send_message(&message).await;

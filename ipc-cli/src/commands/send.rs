@@ -4,13 +4,16 @@ use super::CLOSE_WITHIN;
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connected, Connecting, lost};
+use crate::escape::{name_for_people, quoted};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Traffic, What, Who};
 use crate::payload;
 use clap::Args;
+use ipc_proto::{Refusal, Rules};
 use ipc_tokio::{ClientEvent, ConnectionError, EmitError, Events, Message, UdpEvent, UdpPeer, UdpServer};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
 use std::time::SystemTime;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -69,16 +72,21 @@ impl Send {
     }
 
     async fn work(&self, context: &Context, one: Option<Message>) -> Outcome {
-        let mut way = self.way(context).await?;
-        let outcome = self.exchange(context, one, &mut way).await;
+        let target = Target::parse(&self.address, &context.options, |config| config)?;
+        let mut way = self.way(context, &target).await?;
+        let outcome = self.exchange(context, &target, one, &mut way).await;
         // What was sent before something went wrong is to arrive all the same.
         way.close(outcome, self.awaited.is_some()).await
     }
 
-    async fn exchange(&self, context: &Context, one: Option<Message>, way: &mut Way) -> Outcome {
+    async fn exchange(&self, context: &Context, target: &Target, one: Option<Message>, way: &mut Way) -> Outcome {
+        let mut names = Names::default();
         match one {
-            Some(message) => way.send(&message).await?,
-            None => self.lines(context, way).await?,
+            Some(message) => {
+                names.warn(context, target, message.name());
+                way.send(&message).await?;
+            }
+            None => self.lines(context, target, &mut names, way).await?,
         }
         if let Some(name) = &self.awaited {
             match tokio::time::timeout(self.timeout, way.answer(context, name)).await {
@@ -93,26 +101,25 @@ impl Send {
         Ok(())
     }
 
-    async fn way(&self, context: &Context) -> Outcome<Way> {
-        let target = Target::parse(&self.address, &context.options, |config| config)?;
+    async fn way(&self, context: &Context, target: &Target) -> Outcome<Way> {
         if target.settings.is_raw() {
             return Err(Failure::usage("rawBuffer is set, and raw connections have no events")
                 .help("leave -o rawBuffer or -o parser=raw out; for bytes use `socat` or `nc -U`"));
         }
         if target.endpoint.is_udp() {
-            let (server, peer, events) = datagrams(&target).await?;
+            let (server, peer, events) = datagrams(target).await?;
             return Ok(Way::Datagrams(server, peer, events));
         }
-        Ok(Way::Stream(self.connecting.connect_to(context, &target, false).await?))
+        Ok(Way::Stream(self.connecting.connect_to(context, target, false).await?))
     }
 
     /// Every line of stdin is an event.
-    async fn lines(&self, context: &Context, way: &mut Way) -> Outcome {
+    async fn lines(&self, context: &Context, target: &Target, names: &mut Names, way: &mut Way) -> Outcome {
         if std::io::stdin().is_terminal() {
             context.output.note("one event a line, as {\"type\": \"message\", \"data\": \"hello\"}; Ctrl-D ends");
         }
         let mut lines = BufReader::with_capacity(64 * 1024, tokio::io::stdin()).lines();
-        let mut number = 0_u64;
+        let (mut number, mut sent) = (0_u64, 0_u64);
         loop {
             let line = lines.next_line().await;
             let line = line.map_err(|error| Failure::new(Exit::Failed, "reading stdin", error))?;
@@ -122,15 +129,50 @@ impl Send {
                 continue;
             }
             let message = parse(&line).map_err(|why| {
-                Failure::new(Exit::Failed, format!("line {number} of stdin is no event"), why)
-                    .help("a line is {\"type\": NAME, \"data\": JSON}; the events of the lines before it were sent")
+                let form = "a line is {\"type\": NAME, \"data\": JSON}";
+                let failure = Failure::new(Exit::Failed, format!("line {number} of stdin is no event"), why);
+                failure.help(match sent {
+                    0 => format!("{form}; nothing was sent"),
+                    1 => format!("{form}; the event before it was sent"),
+                    _ => format!("{form}; the {sent} events before it were sent"),
+                })
             })?;
             // Lines that `ipc` itself has written may be about something else than events.
             if let Some(message) = message {
+                names.warn(context, target, message.name());
                 way.send(&message).await?;
+                sent += 1;
             }
         }
         Ok(())
+    }
+}
+
+/// Names of events that some peer of node-ipc has another use for, or none. Each is warned of once.
+#[derive(Default)]
+pub(crate) struct Names(BTreeSet<String>);
+
+impl Names {
+    /// What our own options refuse is refused when it is sent.
+    pub(crate) fn warn(&mut self, context: &Context, target: &Target, name: &str) {
+        let Some(why) = trouble(name, context.options.has("allowReservedEvents")) else { return };
+        if target.settings.rules().check(name).is_ok() && self.0.insert(name.to_owned()) {
+            context.output.warn(format_args!("the event {}: {why}; choose another name", quoted(name)));
+        }
+    }
+}
+
+/// What is the matter with a name.
+fn trouble(name: &str, reserved: bool) -> Option<&'static str> {
+    let strict = Rules { refuse_reserved: !reserved, refuse_unsafe: true, ..Rules::default() };
+    match strict.check(name) {
+        _ if name == "*" => Some("with \"*\" node-ipc's handlers say every event, and none can be for this one"),
+        Err(Refusal::Empty) => Some("strict peers refuse an empty name"),
+        Err(Refusal::Unsafe { .. }) => Some("it is a property of every JavaScript object, of which node-ipc 12 dies"),
+        Err(Refusal::Reserved { .. }) => Some(
+            "it is a name of node-ipc's own, which a Node program cannot tell from the lifecycle of its connection",
+        ),
+        _ => None,
     }
 }
 
@@ -285,7 +327,7 @@ async fn broken(events: &mut Events<ClientEvent>) -> Option<String> {
 
 /// An event was not taken.
 pub(crate) fn not_sent(message: &Message, to: &str, error: &EmitError) -> Failure {
-    let tried = format!("cannot send the event {} to {to}", message.name());
+    let tried = format!("cannot send the event {} to {to}", name_for_people(message.name_json()));
     match error {
         EmitError::NotConnected | EmitError::Closed => lost(tried, Some(&error.to_string())),
         _ => Failure::new(Exit::Failed, tried, error),
@@ -295,6 +337,17 @@ pub(crate) fn not_sent(message: &Message, to: &str, error: &EmitError) -> Failur
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_that_some_peer_has_no_use_for_are_known() {
+        for name in ["", "*", "__proto__", "toString", "connect", "error"] {
+            assert!(trouble(name, false).is_some(), "{name}");
+        }
+        for name in ["message", "job.*", "a b", "é"] {
+            assert_eq!(trouble(name, false), None, "{name}");
+        }
+        assert_eq!(trouble("error", true), None);
+    }
 
     #[test]
     fn a_line_is_an_event_with_its_data_as_it_is_written() {

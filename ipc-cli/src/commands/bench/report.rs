@@ -3,7 +3,7 @@
 use super::Bench;
 use crate::clock::short;
 use crate::exit::Outcome;
-use crate::output::{Line, Output, paint};
+use crate::output::{Line, Output, counted, paint};
 use hdrhistogram::Histogram;
 use std::time::Duration;
 
@@ -54,10 +54,9 @@ impl Bench {
         let bold = |text: &str| paint(output.style.bold, text);
         output
             .line(format!(
-                "{} answers in {seconds:.2} s over {} connection{} with {} under way on each, {} bytes an event",
-                bold(&answers.to_string()),
-                self.connections,
-                if self.connections == 1 { "" } else { "s" },
+                "{} in {seconds:.2} s over {} with {} under way on each, {} bytes an event",
+                bold(&counted(answers, "answer")),
+                counted(self.connections.into(), "connection"),
                 self.depth,
                 report.frame,
             ))

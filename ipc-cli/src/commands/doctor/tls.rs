@@ -7,6 +7,7 @@ use super::Findings;
 use super::network::PATIENCE;
 use crate::address::Target;
 use crate::exit::Outcome;
+use crate::output::counted;
 use ipc_tokio::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use ipc_tokio::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use ipc_tokio::rustls::{
@@ -82,15 +83,15 @@ async fn one(findings: &mut Findings<'_>, number: usize, certificate: &Certifica
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let (begin, end) = (from.to_unix_duration(), until.to_unix_duration());
     if now > end {
-        let days = (now - end).as_secs() / 86_400;
+        let days = counted((now - end).as_secs() / 86_400, "day");
         let help = "renew it; a server of this project takes a new one without a pause (Server::set_tls)";
-        findings.problem(about, format!("{text}: it expired {days} days ago"), help).await?;
+        findings.problem(about, format!("{text}: it expired {days} ago"), help).await?;
     } else if now < begin {
         let help = "look whether the clocks of both machines are right";
         findings.problem(about, format!("{text}: it is not valid yet"), help).await?;
     } else if (end - now).as_secs() / 86_400 < SOON {
-        let days = (end - now).as_secs() / 86_400;
-        findings.warning(about, format!("{text}: it expires in {days} days"), "renew it").await?;
+        let days = counted((end - now).as_secs() / 86_400, "day");
+        findings.warning(about, format!("{text}: it expires in {days}"), "renew it").await?;
     } else {
         findings.good(about, text).await?;
     }
