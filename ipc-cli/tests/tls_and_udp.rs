@@ -118,8 +118,13 @@ fn the_doctor_reads_certificates_and_says_what_is_wrong() {
     has(&good, "good", "certificate", "for localhost, 127.0.0.1, ::1");
     has(&good, "good", "tls", "TLS 1.3");
     has(&good, "good", "answer", "stays connected");
+    // What was said already, and what a client that trusts it need not do, is left out.
+    assert!(!good.iter().any(|(_, about, _)| about == "address" || about == "chain"), "{good:#?}");
     let untrusted = findings(&[&address], 1);
     has(&untrusted, "problem", "answer", "UnknownIssuer");
+    has(&untrusted, "note", "chain", "none of its issuer");
+    let by_number = findings(&[&address.replace("localhost", "127.0.0.1"), "--ca", "ca.crt"], 0);
+    assert!(!by_number.iter().any(|(_, about, _)| about == "host"), "{by_number:#?}");
     let wrong_name = findings(&[&address, "--ca", "ca.crt", "--server-name", "elsewhere.example"], 1);
     has(&wrong_name, "warning", "name", "does not carry the name elsewhere.example");
 

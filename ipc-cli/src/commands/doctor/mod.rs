@@ -88,7 +88,10 @@ impl Doctor {
         let mut findings = Findings { output: &context.output, problems: 0 };
         // One attempt is what is examined.
         let target = Target::parse(&self.address, &context.options, |config| config.max_retries(0))?;
-        findings.note("address", format!("{} is {}", self.address, target.show()), None).await?;
+        let meant = target.show();
+        if meant != self.address {
+            findings.note("address", format!("{} is {meant}", self.address), None).await?;
+        }
         match &target.endpoint {
             Endpoint::Local(address) => {
                 #[cfg(unix)]

@@ -6,7 +6,7 @@ use crate::exit::Outcome;
 #[cfg(unix)]
 use crate::sockets::Owner;
 use ipc_tokio::{Client, ClientEvent, ConnectionError};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpStream, lookup_host};
 
@@ -54,16 +54,22 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
         }
     }
     let Some(&address) = reached.first() else { return Ok(()) };
-    let mut certificates = false;
+    let mut shown = tls::Shown::default();
     if target.tls {
-        certificates = tls::examine(findings, target, address).await?;
+        shown = tls::examine(findings, target, address).await?;
     } else {
         if !address.ip().is_loopback() {
             let help = "what is sent can be read on the way, and whoever reaches the port may connect; use tls:";
             findings.warning("encryption", "none: it goes in clear", help).await?;
         }
     }
-    if answers(findings, target, certificates).await? {
+    let let_in = answers(findings, target, shown.certificates).await?;
+    let takes_any = target.settings.config().tls.as_ref().is_some_and(|tls| tls.reject_unauthorized == Some(false));
+    // One that is trusted needs nothing more.
+    if let Some((text, help)) = shown.chain.filter(|_| !let_in || takes_any) {
+        findings.note("chain", text, Some(help)).await?;
+    }
+    if let_in {
         guess::behaviour(findings, target, (!target.tls).then_some(address), probe).await?;
     }
     Ok(())
@@ -91,8 +97,10 @@ async fn resolve(findings: &mut Findings<'_>, target: &Target) -> Outcome<Vec<So
     match lookup_host((host, port)).await {
         Ok(found) => {
             let found: Vec<SocketAddr> = found.collect();
-            let shown: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
-            findings.good("host", format!("{host} is {}", shown.join(", "))).await?;
+            if host.parse::<IpAddr>().is_err() {
+                let shown: Vec<String> = found.iter().map(|address| address.ip().to_string()).collect();
+                findings.good("host", format!("{host} is {}", shown.join(", "))).await?;
+            }
             Ok(found)
         }
         Err(error) => {

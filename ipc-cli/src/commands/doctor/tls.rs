@@ -25,20 +25,29 @@ use x509_cert::ext::pkix::name::GeneralName;
 /// From how many days on an end is near.
 const SOON: u64 = 14;
 
-/// Says what a server shows. Gives whether it has shown a certificate.
-pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, address: SocketAddr) -> Outcome<bool> {
+/// What a server has shown.
+#[derive(Default)]
+pub(super) struct Shown {
+    /// Whether there was a certificate.
+    pub(super) certificates: bool,
+    /// What its chain is like, and what it takes to be trusted.
+    pub(super) chain: Option<(&'static str, &'static str)>,
+}
+
+/// Says what a server shows.
+pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, address: SocketAddr) -> Outcome<Shown> {
     let options = target.settings.config().tls.as_ref();
     let host = target.endpoint.host().unwrap_or_default();
     let meant = options.and_then(|tls| tls.server_name.clone()).unwrap_or_else(|| host.to_owned());
     let name = meant.clone();
     let shown = tokio::task::spawn_blocking(move || handshake(address, &name, PATIENCE)).await;
-    let Ok((certificates, outcome)) = shown else { return Ok(false) };
+    let Ok((certificates, outcome)) = shown else { return Ok(Shown::default()) };
     match (&outcome, certificates.is_empty()) {
         (Ok(version), _) => findings.good("tls", format!("{version} is spoken there")).await?,
         (Err(error), true) => {
             let help = "does the server speak TLS? If not, use tcp:; the versions spoken here are 1.2 and 1.3";
             findings.problem("tls", format!("there is no handshake: {error}"), help).await?;
-            return Ok(false);
+            return Ok(Shown::default());
         }
         (Err(error), false) => {
             findings.note("tls", format!("the handshake was not completed: {error}"), None).await?;
@@ -52,16 +61,18 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, addres
         };
         one(findings, number, &certificate, &meant).await?;
     }
-    if let [own] = certificates.as_slice() {
-        if Certificate::from_der(own).is_ok_and(|it| it.tbs_certificate.subject == it.tbs_certificate.issuer) {
-            let help = "a client trusts it if --ca names this very certificate";
-            findings.note("chain", "it is signed by itself: no authority vouches for it", Some(help)).await?;
-        } else {
-            let help = "a client needs its issuer in --ca; the server may send those in between with tls.public";
-            findings.note("chain", "one certificate, and none of its issuer", Some(help)).await?;
+    let chain = match certificates.as_slice() {
+        [own] if Certificate::from_der(own).is_ok_and(|it| it.tbs_certificate.subject == it.tbs_certificate.issuer) => {
+            let text = "the certificate is signed by itself: no authority vouches for it";
+            Some((text, "a client trusts it if --ca names this very certificate"))
         }
-    }
-    Ok(!certificates.is_empty())
+        [_] => {
+            let text = "one certificate, and none of its issuer";
+            Some((text, "a client needs its issuer in --ca; the server may send those in between with tls.public"))
+        }
+        _ => None,
+    };
+    Ok(Shown { certificates: !certificates.is_empty(), chain })
 }
 
 /// Whether TLS is spoken there, by a handshake that is given so long.
