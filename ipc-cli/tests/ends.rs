@@ -41,6 +41,8 @@ fn every_command_has_examples_and_a_page() {
         }
         let page = place.run(&["man", command]).expect(0).stdout;
         assert!(page.contains(&format!("ipc\\-{command}")) && page.contains("Examples:"), "{page}");
+        let synopsis = page.split(".SH ").find(|part| part.starts_with("SYNOPSIS")).expect("a synopsis");
+        assert!(synopsis.contains(&format!("\nipc {command} [OPTIONS]")), "{synopsis}");
         assert!(document.contains(&format!("## `ipc {command}")), "docs/cli.md has no section on {command}");
     }
     assert!(place.run(&["--help"]).expect(0).stdout.contains("abstract:name"));

@@ -9,6 +9,7 @@ use clap_complete::Shell;
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  mkdir -p ~/.local/share/bash-completion/completions ~/.zfunc
   ipc completions bash > ~/.local/share/bash-completion/completions/ipc
   ipc completions zsh > ~/.zfunc/_ipc   (with ~/.zfunc in fpath)
   ipc completions fish > ~/.config/fish/completions/ipc.fish")]
