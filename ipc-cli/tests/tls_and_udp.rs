@@ -304,6 +304,9 @@ fn a_server_of_node_that_speaks_tls_is_found_out_though_it_sends_no_alert() {
 fn a_datagram_that_cannot_be_sent_is_told_with_its_target() {
     let place = Place::new();
     place.run(&["send", "udp:127.0.0.1:0", "x"]).expect(1).says(&["cannot send the event x to udp4:127.0.0.1:0:"]);
+    std::fs::write(place.of("large"), format!("\"{}\"", "x".repeat(70_000))).expect("written");
+    let large = place.run(&["send", "udp:127.0.0.1:9", "x", "@large"]).expect(1);
+    large.says(&["cannot send the event x to udp4:127.0.0.1:9: the event takes", "a datagram holds 65507"]);
 }
 
 #[test]
