@@ -175,6 +175,10 @@ fn advice(target: &Target, error: Option<&std::io::Error>) -> String {
 
 /// What to do where there is no socket at the path.
 fn not_there(target: &Target, path: &str) -> String {
+    // Pipes have no directory to look into.
+    if cfg!(windows) {
+        return String::from("start the server; --wait goes on trying");
+    }
     let folder = path.rsplit_once('/').map_or("./", |(folder, _)| &path[..=folder.len()]);
     let is_there = Path::new(folder).is_dir();
     let look = match (is_there, target.by_id) {
