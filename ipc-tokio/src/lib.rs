@@ -43,6 +43,7 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let server = Server::new(Config::new("world"))?;
+//!     server.on_error(|peer, error| eprintln!("peer {}: {error}", peer.id()));
 //!     server.on("message", |peer, text: String| {
 //!         println!("got {text:?} from peer {}", peer.id());
 //!         peer.emit("message", &format!("{text} world!"))
@@ -65,6 +66,7 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let client = Client::new("world", Config::new("hello"))?;
+//!     client.on_error(|error| eprintln!("{error}"));
 //!     let mut events = client.events();
 //!     client.connect().await?; // tries until the server is there
 //!     client.emit("message", "hello")?;
