@@ -189,6 +189,8 @@
 //! | [`Closed`](EmitError::Closed) | the connection or client has ended, or is ending | nothing more can be sent |
 //! | [`Encode`](EmitError::Encode) | the event cannot be written: serde failed, it is too large, its name is not allowed | mend the event |
 //! | [`WrongMode`](EmitError::WrongMode) | an event on a raw connection, or bytes on a framed one | `emit_raw`, or `emit` |
+//! | [`TooLarge`](EmitError::TooLarge) | over UDP: the event does not fit into a datagram | send less at a time, or use TCP |
+//! | [`Address`](EmitError::Address) | over UDP: this socket cannot send to that address | name one of its family, with a port |
 //!
 //! [`send(…).await`](Client::send) is the same, but waits for room instead of saying `Full`: the way to send much. It is cancel
 //! safe: a call dropped before it is ready has queued nothing. Never await it inside a handler; a handler that answers its
