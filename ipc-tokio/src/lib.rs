@@ -397,7 +397,7 @@
 //! | `maxEventNameLength` | an event's name, in UTF-16 units | 65,536 | 256 |
 //! | `messageTimeout` | the time a message may be unfinished | none | 30 s |
 //! | `tcpKeepAlive` | half the time that a TCP peer may be gone without a word | no bound | no bound |
-//! | `maxConnections` | peers of a server; also TLS handshakes under way | 100 | 100 |
+//! | `maxConnections` | peers of a server; as many TLS handshakes may be under way, but from 128 to 1024 | 100 | 100 |
 //! | `tls.handshakeTimeout` | the time a TLS handshake may take | 10 s | 10 s |
 //! | `maxOfflineBytes` | what waits for a connection (`Offline::Buffer`) | 1 MiB | 1 MiB |
 //! | `eventQueue` | events in a stream | 1024 | 1024 |
