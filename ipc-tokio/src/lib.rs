@@ -22,6 +22,9 @@
 //! - [`guide::options`]: from a file or the environment
 //! - [`guide::node_ipc`]: for those who know node-ipc, with each of its calls and what it is here
 //!
+//! Pages named `docs/….md` are those of the project's book. They lie in the folder `docs` of the repository, so in your clone, and
+//! `docs/README.md` there says where to begin.
+//!
 //! # Sixty seconds
 //!
 //! In `Cargo.toml`, beside a clone of the repository that is called `ipc`:
