@@ -34,6 +34,7 @@
 //! fn main() -> Result<(), Box<dyn Error>> {
 //!     async_std::task::block_on(async {
 //!         let server = Server::new(Config::new("world"))?;
+//!         server.on_error(|peer, error| eprintln!("peer {}: {error}", peer.id()));
 //!         server.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
 //!         server.start().await?;
 //!         println!("listening at {}", server.local_endpoint());
@@ -51,6 +52,7 @@
 //! fn main() -> Result<(), Box<dyn Error>> {
 //!     async_std::task::block_on(async {
 //!         let client = Client::new("world", Config::new("hello"))?;
+//!         client.on_error(|error| eprintln!("{error}"));
 //!         let mut events = client.events();
 //!         client.connect().await?; // tries until the server is there
 //!         client.emit("message", "hello")?;

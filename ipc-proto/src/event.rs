@@ -273,6 +273,11 @@ impl DataError {
         Some(found.map_or_else(|| expected.clone(), |found| format!("{expected}, found {found}")))
     }
 
+    /// What was expected and where, as the rest of a sentence.
+    pub(crate) fn misfit(&self) -> impl fmt::Display {
+        Misfit(self)
+    }
+
     /// Whether the event had no payload at all, which was read as `null`.
     pub fn is_absent(&self) -> bool {
         self.absent

@@ -22,6 +22,9 @@
 //! - [`guide::options`]: from a file or the environment
 //! - [`guide::node_ipc`]: for those who know node-ipc, with each of its calls and what it is here
 //!
+//! Pages named `docs/….md` are those of the project's book. They lie in the folder `docs` of the repository, so in your clone, and
+//! `docs/README.md` there says where to begin.
+//!
 //! # Sixty seconds
 //!
 //! In `Cargo.toml`, beside a clone of the repository that is called `ipc`:
@@ -43,6 +46,7 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let server = Server::new(Config::new("world"))?;
+//!     server.on_error(|peer, error| eprintln!("peer {}: {error}", peer.id()));
 //!     server.on("message", |peer, text: String| {
 //!         println!("got {text:?} from peer {}", peer.id());
 //!         peer.emit("message", &format!("{text} world!"))
@@ -65,6 +69,7 @@
 //! #[tokio::main]
 //! async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //!     let client = Client::new("world", Config::new("hello"))?;
+//!     client.on_error(|error| eprintln!("{error}"));
 //!     let mut events = client.events();
 //!     client.connect().await?; // tries until the server is there
 //!     client.emit("message", "hello")?;
@@ -187,6 +192,8 @@
 //! | [`Closed`](EmitError::Closed) | the connection or client has ended, or is ending | nothing more can be sent |
 //! | [`Encode`](EmitError::Encode) | the event cannot be written: serde failed, it is too large, its name is not allowed | mend the event |
 //! | [`WrongMode`](EmitError::WrongMode) | an event on a raw connection, or bytes on a framed one | `emit_raw`, or `emit` |
+//! | [`TooLarge`](EmitError::TooLarge) | over UDP: the event does not fit into a datagram | send less at a time, or use TCP |
+//! | [`Address`](EmitError::Address) | over UDP: this socket cannot send to that address | name one of its family, with a port |
 //!
 //! [`send(…).await`](Client::send) is the same, but waits for room instead of saying `Full`: the way to send much. It is cancel
 //! safe: a call dropped before it is ready has queued nothing. Never await it inside a handler; a handler that answers its
@@ -393,7 +400,7 @@
 //! | `maxEventNameLength` | an event's name, in UTF-16 units | 65,536 | 256 |
 //! | `messageTimeout` | the time a message may be unfinished | none | 30 s |
 //! | `tcpKeepAlive` | half the time that a TCP peer may be gone without a word | no bound | no bound |
-//! | `maxConnections` | peers of a server; also TLS handshakes under way | 100 | 100 |
+//! | `maxConnections` | peers of a server; as many TLS handshakes may be under way, but from 128 to 1024 | 100 | 100 |
 //! | `tls.handshakeTimeout` | the time a TLS handshake may take | 10 s | 10 s |
 //! | `maxOfflineBytes` | what waits for a connection (`Offline::Buffer`) | 1 MiB | 1 MiB |
 //! | `eventQueue` | events in a stream | 1024 | 1024 |

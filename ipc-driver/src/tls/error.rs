@@ -109,9 +109,23 @@ impl TlsError {
     }
 }
 
-/// A TLS handshake failed. It is the inner error of the [`io::Error`] that is reported: a
-/// [`ConnectionError::Connect`](crate::ConnectionError::Connect) of a client, a
-/// [`ServerEvent::Refused`](crate::ServerEvent::Refused) of a server.
+/// A TLS handshake failed. It is the inner error of the [`io::Error`] that is reported:
+///
+/// | by | when | in |
+/// |---|---|---|
+/// | a client | it does not get a connection | [`ConnectionError::Connect`](crate::ConnectionError::Connect), and `last` of [`ConnectError::GaveUp`](crate::ConnectError::GaveUp) |
+/// | a client | it has a connection and is refused: with TLS 1.3 a server looks at the client's certificate only then | [`ConnectionError::Io`](crate::ConnectionError::Io) |
+/// | a server | a connection does not become a peer | [`ConnectionError::Handshake`](crate::ConnectionError::Handshake) in [`ServerEvent::Refused`](crate::ServerEvent::Refused), and to [`Server::on_refused`](crate::Server::on_refused) |
+///
+/// [`ConnectionError::io`](crate::ConnectionError::io) finds that [`io::Error`] in all three:
+///
+/// ```
+/// use ipc_driver::{ConnectionError, HandshakeError};
+///
+/// fn of_handshake(error: &ConnectionError) -> Option<&HandshakeError> {
+///     error.io()?.get_ref()?.downcast_ref()
+/// }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HandshakeError {

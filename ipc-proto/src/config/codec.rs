@@ -116,16 +116,15 @@ pub(super) const OPTIONAL_PORT: Codec<Option<u16>> = Codec {
     write: |port| port.map_or(Value::Bool(false), Value::from),
 };
 
-/// The mode of a file, as Node takes one: octal digits, or a number, which JSON writes in decimal.
+/// The mode of a file, in octal digits. No number: JSON has decimal ones only, and 444 would open to others what is to be closed.
 pub(super) const MODE: Codec<Option<u32>> = Codec {
-    allowed: "octal digits such as \"0660\", a number, or false for the default",
+    allowed: "a text of octal digits such as \"0660\", or false for the default",
     read: |value| {
         optional(value, |value| match value.as_str() {
             Some(digits) if !digits.is_empty() && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7')) => {
                 u32::from_str_radix(digits, 8).map_err(|_| Unread::Value)
             }
-            Some(_) => Err(Unread::Value),
-            None => (NUMBER.read)(value),
+            _ => Err(Unread::Value),
         })
     },
     write: |mode| mode.map_or(Value::Bool(false), |mode| Value::from(format!("{mode:04o}"))),

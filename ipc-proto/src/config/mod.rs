@@ -146,7 +146,7 @@ pub struct Config {
     /// Lets every user of the machine write to the local socket. Default `false`.
     pub writable_all: bool,
     /// The mode of the file of a local socket, in place of the two options above: permission bits from 0 to `0o777`,
-    /// whatever the umask is. In JSON a text of octal digits, `"0660"`, or a number. Who may write to the file may
+    /// whatever the umask is. In JSON a text of octal digits, `"0660"`. Who may write to the file may
     /// connect. Default `None`: `0o600` and what those two add. Not for Windows. Not an option of node-ipc.
     pub socket_mode: Option<u32>,
     /// The group that the file of a local socket is given to before anybody can connect: its name, or its number in

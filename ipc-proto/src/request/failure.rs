@@ -126,11 +126,13 @@ impl Failure {
         Self::new(Self::NO_HANDLER, format!("no handler for request {:?}", shortened(name)))
     }
 
-    /// The params do not fit, with what was expected. It may quote them: it is for whoever has sent them.
+    /// The params do not fit, with what was expected and where. Nothing of the params is in it.
     #[must_use]
     pub fn invalid_params(name: &str, error: &DataError) -> Self {
-        let expected = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        Self::new(Self::INVALID_PARAMS, format!("the params of request {:?} do not fit: {expected}", shortened(name)))
+        Self::new(
+            Self::INVALID_PARAMS,
+            format!("the params of request {:?} do not fit{}", shortened(name), error.misfit()),
+        )
     }
 
     /// For programs. Empty if the peer gave none.

@@ -105,7 +105,8 @@ fn a_request_is_written_as_documented_and_read_again() {
         let error = request.params::<String>().unwrap_err();
         assert!(!error.to_string().contains('['), "{error}");
         let failure = Failure::invalid_params(request.name(), &error);
-        assert!(failure.message().contains("expected a string"), "{failure}");
+        let text = "the params of request \"sum\" do not fit: expected a string, found an array";
+        assert_eq!(failure.message(), text);
     });
 }
 

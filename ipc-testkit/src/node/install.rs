@@ -46,7 +46,7 @@ pub(super) fn typescript() -> Result<TypeScript, Missing> {
     let node = system_node()?;
     let target = folder().join("installed").join("typescript");
     Package::typescript()?.ensure(&target)?;
-    Ok(TypeScript { node, compiler: target.join("node_modules/typescript/bin/tsc") })
+    Ok(TypeScript { node, folder: target })
 }
 
 fn newer_node(root: &Path, own: bool) -> Result<PathBuf, Missing> {
@@ -100,7 +100,7 @@ impl Package {
     fn typescript() -> Result<Self, Missing> {
         let locks = folder().join("locks");
         Ok(Self {
-            title: "the compiler of TypeScript (23 MB)".to_owned(),
+            title: "the compiler of TypeScript, and types of node-ipc (26 MB)".to_owned(),
             manifest: locks.join("package-typescript.json"),
             lock: locks.join("package-lock-typescript.json"),
             audit: String::new(),
@@ -282,5 +282,6 @@ mod tests {
         assert!(!lock.contains("resolved") && lock.contains("integrity"));
         let manifest = fs::read_to_string(&package.manifest).expect("manifest");
         assert!(manifest.contains("\"typescript\":\"5.9.3\""), "{manifest}");
+        assert!(manifest.contains("\"@types/node-ipc\":\"9.2.3\""), "{manifest}");
     }
 }

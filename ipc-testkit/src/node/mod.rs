@@ -160,11 +160,11 @@ impl NodeIpc {
     }
 }
 
-/// The compiler of TypeScript, of a pinned version.
+/// The compiler of TypeScript, of a pinned version, and the types of node-ipc.
 #[derive(Clone, Debug)]
 pub struct TypeScript {
     node: PathBuf,
-    compiler: PathBuf,
+    folder: PathBuf,
 }
 
 impl TypeScript {
@@ -187,14 +187,42 @@ impl TypeScript {
     ///
     /// If the compiler does not run.
     pub fn check(&self, file: &Path) -> Result<(), String> {
-        let output = Command::new(&self.node)
-            .arg(&self.compiler)
-            .args(["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"])
-            .args(["--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"])
-            // Not the DOM, which is most of the work.
-            .args(["--lib", "es2022", "--skipLibCheck"])
-            .args(["--pretty", "false"])
-            .arg(file)
+        self.run(
+            self.compiler()
+                .args(["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess"])
+                .args(["--target", "es2022", "--module", "esnext", "--moduleResolution", "bundler"])
+                // Not the DOM, which is most of the work.
+                .args(["--lib", "es2022", "--skipLibCheck"])
+                .arg(file),
+        )
+    }
+
+    /// Type-checks all files of a folder as its `tsconfig.json` says, and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the compiler says, a line for each error, which begins with the file's path from that folder.
+    ///
+    /// # Panics
+    ///
+    /// If the compiler does not run.
+    pub fn check_project(&self, folder: &Path) -> Result<(), String> {
+        self.run(self.compiler().args(["--noEmit", "--project", "."]).current_dir(folder))
+    }
+
+    /// The folder in which the packages are: the programs of a folder inside it find the types of node-ipc.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    fn compiler(&self) -> Command {
+        let mut command = Command::new(&self.node);
+        command.arg(self.folder.join("node_modules/typescript/bin/tsc")).args(["--pretty", "false"]);
+        command
+    }
+
+    fn run(&self, compiler: &mut Command) -> Result<(), String> {
+        let output = compiler
             .stdin(Stdio::null())
             .env_remove("NODE_OPTIONS")
             .output()

@@ -74,6 +74,22 @@ fn every_page_is_in_the_book_once_and_every_entry_is_a_page() {
 }
 
 #[test]
+fn both_front_pages_lead_to_every_page_of_the_book() {
+    let summary = Page::read("docs/SUMMARY.md");
+    let mut missing = Vec::new();
+    for (front, folder) in [("README.md", "docs/"), ("docs/README.md", "")] {
+        let links = Page::read(front).links();
+        for entry in summary.links().into_iter().filter(|entry| entry != "README.md") {
+            let page = format!("{folder}{entry}");
+            if !links.iter().any(|link| link.split('#').next() == Some(page.as_str())) {
+                missing.push(format!("{front}: {page}"));
+            }
+        }
+    }
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
 fn every_relative_link_and_its_anchor_are_there() {
     let pages = pages();
     let anchors: BTreeMap<_, _> = pages.iter().map(|page| (page.path.clone(), page.anchors())).collect();

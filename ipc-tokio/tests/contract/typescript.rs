@@ -196,3 +196,76 @@ fn the_helper_for_node_is_held_to_the_requests() {
         assert!(errors.contains("program.ts(6,"), "{wrong}: {errors}");
     }
 }
+
+/// What the page about contracts declares.
+mod page {
+    use ipc_tokio::contract::typescript::TS;
+    use ipc_tokio::{Contract, Request};
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Contract)]
+    #[contract(typescript)]
+    #[allow(dead_code, reason = "declared, not said")]
+    pub(super) enum Chat {
+        Joined(Person),
+        Ping,
+    }
+
+    #[derive(TS, Serialize, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    pub(super) struct Person {
+        full_name: String,
+        age: Option<u8>,
+    }
+
+    #[derive(Request, TS, Serialize, Deserialize)]
+    #[request("sum", reply = f64)]
+    #[allow(dead_code, reason = "declared, not asked")]
+    pub(super) struct Sum {
+        numbers: Vec<f64>,
+    }
+}
+
+/// The blocks of a page in one language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let fence = format!("\n```{language}\n");
+    let rest = page.split(&fence).skip(1);
+    rest.map(|rest| rest.split_once("```\n").expect("the end of a block").0.to_owned()).collect()
+}
+
+#[test]
+fn the_programs_of_the_page_compile_but_for_the_lines_that_it_says_are_refused() {
+    let Some(typescript) = or_skip("TypeScript", TypeScript::find()) else { return };
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let page = std::fs::read_to_string(root.join("docs/contracts.md")).unwrap().replace("\r\n", "\n");
+    let [options] = &blocks(&page, "json")[..] else { panic!("one tsconfig.json") };
+    let programs = blocks(&page, "ts");
+    assert_eq!(programs.len(), 2);
+
+    let folder = tempfile::tempdir_in(typescript.folder()).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("package.json", r#"{"type":"module"}"#);
+    write("tsconfig.json", options);
+    write("chat.ts", &Declaration::new().contract::<page::Chat>().text().unwrap());
+    write("calculator.ts", &Declaration::new().request::<page::Sum>().text().unwrap());
+    for name in ["ipc-request.cjs", "ipc-request.d.cts"] {
+        std::fs::copy(root.join("js").join(name), folder.path().join(name)).unwrap();
+    }
+    let mut expected = Vec::new();
+    for (program, number) in programs.iter().zip(1..) {
+        write(&format!("program{number}.ts"), program);
+        for (line, at) in program.lines().zip(1..) {
+            if line.ends_with("// refused by the compiler") {
+                expected.push(format!("program{number}.ts({at},"));
+            }
+        }
+    }
+    assert_eq!(expected.len(), 2);
+
+    let errors = typescript.check_project(folder.path()).expect_err("two errors");
+    let found: Vec<_> = errors.lines().filter(|line| !line.starts_with(' ')).collect();
+    assert_eq!(found.len(), expected.len(), "{errors}");
+    for start in &expected {
+        assert!(found.iter().any(|line| line.starts_with(start)), "{start}\n{errors}");
+    }
+}

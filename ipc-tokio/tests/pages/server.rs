@@ -4,6 +4,7 @@ use std::time::Duration;
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let server = Server::new(Config::new("world").socket_root("./"))?;
+    server.on_error(|peer, error| eprintln!("peer {}: {error}", peer.id()));
     server.on("message", |peer, text: String| {
         println!("got {text:?} from peer {}", peer.id());
         peer.emit("message", &format!("{text} world!"))
