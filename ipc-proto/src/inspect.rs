@@ -182,6 +182,10 @@ mod tests {
         assert_eq!(shown(json!({"a": 1.5, "b c": [true, "it's"], "d": {}, "e": []})), {
             r#"{ a: 1.5, "b c": [ true, "it's" ], d: {}, e: [] }"#
         });
+        assert_eq!(shown(json!({"": 1, "a-b": 2, "a_b": 3})), r#"{ "": 1, "a-b": 2, a_b: 3 }"#);
+        assert_eq!(shown(json!({"a".repeat(100): 1})), format!("{{ {}: 1 }}", "a".repeat(100)));
+        assert_eq!(shown(json!({"a".repeat(101): 1})), format!("{{ {:?}: 1 }}", "a".repeat(101)));
+        assert_eq!(shown(json!("\u{200e}\u{2066}")), r#""\u{200e}\u{2066}""#);
         assert_eq!(shown(json!("\r\n\u{7f}\u{202e}é日本\"")), r#""\r\n\u{7f}\u{202e}é日本\"""#);
     }
 
@@ -191,6 +195,11 @@ mod tests {
         assert_eq!(inspect.value(&json!({"a": {"b": 1}, "c": [], "d": [1]})), "{ a: [Object], c: [], d: [Array] }");
         let long = Inspect::new().value(&json!(vec![0; 150]));
         assert!(long.ends_with(", 0, and 50 more ]") && long.len() < 400, "{long}");
+        let just = Inspect::new().value(&json!(vec![0; 100]));
+        assert!(just.ends_with(", 0 ]"), "{just}");
+        let nested = json!([[[[1]]]]);
+        assert_eq!(Inspect::new().depth(2).value(&nested), "[ [ [ [Array] ] ] ]");
+        assert_eq!(Inspect::new().depth(3).value(&nested), "[ [ [ [ 1 ] ] ] ]");
         let text = Inspect::new().value(&"é".repeat(10_001));
         assert!(text.ends_with("é\" and 2 bytes more"));
         let deep = "[".repeat(1000) + &"]".repeat(1000);

@@ -159,6 +159,18 @@ mod tests {
     }
 
     #[test]
+    fn each_rule_holds_without_the_others() {
+        let reserved = Rules { refuse_reserved: true, ..Rules::default() };
+        assert_eq!((code(&reserved, "error"), code(&reserved, "")), (Some(Code::ReservedEvent), None));
+        let no_unsafe = Rules { refuse_unsafe: true, ..Rules::default() };
+        assert_eq!((code(&no_unsafe, ""), code(&no_unsafe, "error")), (Some(Code::InvalidEvent), None));
+        let short = Rules { max_event_name: Some(2), ..Rules::default() };
+        assert_eq!((code(&short, "abc"), code(&short, "ab")), (Some(Code::EventTooLarge), None));
+        let allowed = Rules { allowed: Some(Arc::new(BTreeSet::from(["ok".to_owned()]))), ..Rules::default() };
+        assert_eq!((code(&allowed, "ko").is_some(), code(&allowed, "ok")), (true, None));
+    }
+
+    #[test]
     fn guarded_rules_report_the_first_broken_rule_in_node_ipcs_order() {
         assert_eq!(code(&guarded(), ""), Some(Code::InvalidEvent));
         assert_eq!(code(&guarded(), "constructor"), Some(Code::EventTooLarge), "11 units, although unsafe too");

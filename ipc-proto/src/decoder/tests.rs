@@ -191,3 +191,32 @@ fn what_was_received_is_not_shown() {
         r#"Decoder { delimiter: Delimiter("\x0c"), max_message_size: 100, buffered: 6, failed: false, .. }"#
     );
 }
+
+#[test]
+fn room_to_read_into_comes_with_the_first_16_kib_and_doubles_when_half_of_that_is_left() {
+    let mut decoder = decoder("\x0c", 1_000_000);
+    assert_eq!(decoder.read_buffer(), None);
+    assert_eq!(decoder.next_frame(&mut &vec![b'a'; DIRECT_FROM - 1][..]), Ok(None));
+    assert_eq!(decoder.read_buffer(), None);
+    assert_eq!(decoder.next_frame(&mut &b"a"[..]), Ok(None));
+    assert_eq!(decoder.read_buffer().unwrap().len(), DIRECT_FROM);
+    decoder.read_done(DIRECT_FROM / 2);
+    assert_eq!(decoder.read_buffer().unwrap().len(), DIRECT_FROM / 2, "half is enough");
+    decoder.read_done(1);
+    assert_eq!(decoder.read_buffer().unwrap().len(), DIRECT_FROM * 3 / 2 + 1);
+    decoder.read_done(usize::MAX);
+    assert_eq!(decoder.buffered(), DIRECT_FROM * 3 + 2, "no more than there was room for");
+}
+
+#[test]
+fn a_stream_that_is_always_cut_in_a_frame_takes_no_more_memory_with_time() {
+    let mut decoder = decoder("\x0c", 100);
+    for _ in 0..10_000 {
+        assert_eq!(frames(&mut decoder, [&b"ab\x0ca"[..]]).0.len(), 1);
+        assert_eq!(decoder.buffered(), 1);
+        decoder.defer(b"ab\x0ca");
+        assert_eq!(frames(&mut decoder, [&b""[..]]).0.len(), 1);
+    }
+    assert_eq!(frames(&mut decoder, [&b"\x0c"[..]]).0.len(), 1);
+    assert!(decoder.take_buffer().unwrap().capacity() <= 64);
+}

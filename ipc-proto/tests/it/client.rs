@@ -50,22 +50,30 @@ fn a_new_client_does_nothing_until_it_is_told_to_connect() {
 fn each_state_is_told_by_its_getter_alone() {
     let states = |driven: &Driven| {
         let client = &driven.client;
-        [client.is_idle(), client.is_connected(), client.is_waiting(), client.is_destroyed()]
+        let ends = (client.is_closing(), client.is_destroyed());
+        ([client.is_idle(), client.is_connected(), client.is_waiting()], ends)
     };
     let mut driven = Driven::new(Config::v9().max_retries(1));
-    assert_eq!(states(&driven), [true, false, false, false], "new");
+    assert_eq!(states(&driven), ([true, false, false], (false, false)), "new");
     driven.connect();
-    assert_eq!(states(&driven), [false, false, false, false], "connecting");
+    assert_eq!(states(&driven), ([false, false, false], (false, false)), "connecting");
     driven.fail();
-    assert_eq!(states(&driven), [false, false, true, false], "waiting");
+    assert_eq!(states(&driven), ([false, false, true], (false, false)), "waiting");
     driven.wait();
     driven.succeed();
-    assert_eq!(states(&driven), [false, true, false, false], "connected");
+    assert_eq!(states(&driven), ([false, true, false], (false, false)), "connected");
     driven.lose(true);
-    assert_eq!(states(&driven), [false, false, true, false], "waiting again");
+    assert_eq!(states(&driven), ([false, false, true], (false, false)), "waiting again");
     driven.wait();
     driven.fail();
-    assert_eq!(states(&driven), [false, false, false, true], "given up");
+    assert_eq!(states(&driven), ([false, false, false], (true, true)), "given up");
+
+    let mut driven = Driven::new(Config::v9());
+    driven.connect();
+    driven.client.disconnect();
+    assert_eq!(states(&driven), ([false, false, false], (true, false)), "an attempt is given up");
+    driven.obey();
+    assert_eq!(states(&driven), ([false, false, false], (true, true)), "ended");
 }
 
 #[test]

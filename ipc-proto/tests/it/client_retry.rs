@@ -76,3 +76,18 @@ fn no_wait_is_shorter_or_longer_than_a_timer_of_node() {
         client.handle_timeout(now);
     }
 }
+
+#[test]
+fn retries_are_counted_until_a_connection() {
+    let mut now = Instant::now();
+    let mut client = client(Config::v9().retry(ms(10)));
+    assert_eq!(client.retries(), 0);
+    for retry in 1..4 {
+        now += fail(&mut client, now);
+        assert_eq!(client.retries(), retry);
+        client.handle_timeout(now);
+    }
+    assert!(matches!(client.poll_action(), Some(ClientAction::Connect(_))));
+    assert!(client.handle_connected(now).is_some());
+    assert_eq!(client.retries(), 0);
+}

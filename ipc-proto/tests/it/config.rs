@@ -528,3 +528,41 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_ends_of_the_ranges_of_times_and_modes_belong_to_them() {
+    let longest = Duration::from_millis(i32::MAX as u64);
+    let longer = longest + Duration::from_millis(1);
+    let backoff = |max| Config::v9().backoff(Backoff::Exponential { factor: 1.0, max, jitter: 1.0 });
+    let handshake = |time| Config::v9().tls(TlsOptions::new().handshake_timeout(time));
+    for (within, beyond, option) in [
+        (Config::v9().socket_mode(0o777), Config::v9().socket_mode(0o1000), "socketMode"),
+        (backoff(longest), backoff(longer), "backoff.max"),
+        (handshake(longest), handshake(longer), "tls.handshakeTimeout"),
+    ] {
+        within.build(&host()).unwrap();
+        let refusal = beyond.build(&host()).unwrap_err().to_string();
+        assert!(refusal.contains(option), "{refusal}");
+    }
+}
+
+#[test]
+fn options_of_tls_and_of_the_network_are_set_and_shown() {
+    let tls = TlsOptions::new().private("key.pem").request_cert(true).danger_accept_any_certificate().key("k").ca("c");
+    assert_eq!(tls.private.as_deref(), Some("key.pem".as_ref()));
+    assert_eq!((tls.request_cert, tls.reject_unauthorized), (Some(true), Some(false)));
+    let shown = format!("{tls:?}");
+    for part in ["TlsOptions {", "private: Some(\"key.pem\")", "key: Some(<hidden>)", "ca: [<PEM>]"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+    let interface = Interface::default().family(IpFamily::V6).hints(1024);
+    assert_eq!((interface.family, interface.hints), (Some(IpFamily::V6), Some(1024)));
+}
+
+#[test]
+fn an_empty_runtime_directory_is_none() {
+    let mut host = Host::new("h", Platform::Linux).with_xdg_runtime_dir("/run/user/1");
+    assert_eq!(host.private_socket_root(), "/run/user/1/node-ipc/");
+    host.xdg_runtime_dir = Some(String::new());
+    assert_eq!(host.private_socket_root(), "/tmp/node-ipc-0/");
+}

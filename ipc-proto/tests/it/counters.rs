@@ -2,9 +2,9 @@
 
 use ipc_proto::bytes::Buf;
 use ipc_proto::{
-    Client, ClientAction, Config, DatagramSendCounters, EmitError, Endpoint, Frame, Host, Inbound, InboundCounters,
-    Loss, Lost, MalformedCounters, Offline, OnMalformed, Outbound, OutboundCounters, Platform, Received, RefuseReason,
-    RefusedEmits, Server, Settings, SplitMix64, Transmit,
+    Client, ClientAction, Config, DatagramOutbound, DatagramSendCounters, EmitError, Endpoint, Frame, Host, Inbound,
+    InboundCounters, IpFamily, Loss, Lost, MalformedCounters, Offline, OnMalformed, Outbound, OutboundCounters,
+    Platform, Received, RefuseReason, RefusedEmits, Server, Settings, SplitMix64, Transmit,
 };
 use std::time::{Duration, Instant};
 
@@ -267,6 +267,10 @@ fn adds<T: Copy + std::ops::AddAssign + serde::Serialize>(counters: T) {
     let [once, twice] = [counters, sum].map(|it| serde_json::to_value(it).expect("JSON"));
     assert!(!once.to_string().contains(":0"), "every part is counted: {once}");
     assert_eq!(twice, doubled(&once, ""));
+    let mut once_more = sum;
+    once_more += counters;
+    let thrice = serde_json::to_value(once_more).expect("JSON");
+    assert_ne!(thrice, twice);
 }
 
 #[test]
@@ -321,4 +325,98 @@ fn of_two_high_water_marks_the_higher_is_kept() {
         stream += with(other).1;
         assert_eq!((datagrams.pending_max, stream.pending_max), (9, 9));
     }
+}
+
+#[test]
+fn a_client_that_may_not_retry_any_more_is_counted_as_exhausted_once() {
+    let new = |config: Config| {
+        let settings = settings(config.stop_retrying(true));
+        let mut client = Client::new(settings.clone(), Endpoint::net(&settings, None, None).unwrap(), 1);
+        client.connect();
+        client
+    };
+    let counted = |client: &Client| (client.counters().failed, client.counters().exhausted, client.is_destroyed());
+    let dial = |client: &mut Client| assert!(matches!(client.poll_action(), Some(ClientAction::Connect(_))));
+
+    let mut unasked = new(config());
+    unasked.handle_connect_failed(start());
+    assert_eq!(counted(&unasked), (0, 1, true), "no attempt had begun");
+
+    let mut failed = new(config());
+    dial(&mut failed);
+    failed.handle_connect_failed(start());
+    assert_eq!(counted(&failed), (1, 1, true));
+
+    let mut closing = new(config());
+    dial(&mut closing);
+    closing.disconnect();
+    closing.handle_connect_failed(start());
+    assert_eq!(counted(&closing), (1, 0, true), "its user wished it to end");
+
+    let mut broken = new(config());
+    dial(&mut broken);
+    let connection = broken.handle_connected(start()).unwrap();
+    broken.handle_disconnected(start(), connection.outbound, Transmit::new(), false);
+    assert_eq!(counted(&broken), (0, 0, true), "its peer broke the protocol");
+
+    let mut waiting = new(config().stop_retrying(false));
+    waiting.set_stop_retrying(false.into());
+    dial(&mut waiting);
+    waiting.handle_connect_failed(start());
+    assert_eq!(counted(&waiting), (1, 0, false));
+    waiting.set_stop_retrying(true.into());
+    assert_eq!(counted(&waiting), (1, 1, true), "the retry that it waited for is forbidden");
+}
+
+/// `bytes` counts what a peer has sent after the end as well: nobody could tell otherwise why a connection was full of it.
+#[test]
+fn what_follows_the_end_of_a_broken_connection_is_counted_as_bytes() {
+    let broken = b"no JSON\x0c";
+    for (malformed, limit, mut input) in [
+        (OnMalformed::Close, 100, [&broken[..], b"and more"].concat()),
+        (OnMalformed::Report, 4, b"too long and more".to_vec()),
+    ] {
+        let mut inbound = Inbound::new(&settings(config().malformed(malformed).max_message_size(limit)));
+        let mut unread = &input[..];
+        let received = inbound.poll_event(start(), &mut unread);
+        assert!(matches!(received, Some(Received::Failed(_))), "{received:?}");
+        inbound.defer(unread);
+        inbound.defer(b"ten bytes!");
+        let mut late = &b"late"[..];
+        assert!(inbound.poll_event(start(), &mut late).is_none());
+        input.extend_from_slice(b"ten bytes!late");
+        assert_eq!(inbound.counters().bytes, input.len() as u64);
+        assert!(inbound.read_buffer().is_none());
+    }
+}
+
+#[test]
+fn an_update_brings_malformed_frames_along_however_many_there_were() {
+    let mut inbound = Inbound::new(&settings(config()));
+    let mut counters = InboundCounters::default();
+    for number in 1..4 {
+        let received = inbound.poll_event(start(), &mut &b"no JSON\x0c"[..]);
+        assert!(matches!(received, Some(Received::Malformed(_))), "{received:?}");
+        inbound.update(&mut counters);
+        assert_eq!((counters.malformed.total(), counters.bytes), (number, 8 * number));
+    }
+    let mut failed = Inbound::new(&settings(config().max_message_size(4)));
+    assert!(matches!(failed.poll_event(start(), &mut &b"too long"[..]), Some(Received::Failed(_))));
+    let mut counters = InboundCounters::default();
+    failed.update(&mut counters);
+    assert_eq!((counters.malformed.total(), counters.failed), (1, 1));
+}
+
+#[test]
+fn counters_of_datagrams_sent_add_up_from_one_to_the_next() {
+    let mut udp = DatagramOutbound::new(&settings(config()), IpFamily::V4);
+    let [one, other] = [1, 2].map(|port| std::net::SocketAddr::from(([127, 0, 0, 1], port)));
+    let frame = Frame::new(&settings(config()), "m", &"four").unwrap();
+    let length = frame.as_bytes().len() as u64;
+    udp.to(one).emit_frame(&frame).unwrap();
+    udp.to(other).emit_frame(&frame).unwrap();
+    assert_eq!(udp.broadcast(&frame, &[one, other]).unwrap(), 2);
+    let counters = udp.counters();
+    assert_eq!((counters.datagrams, counters.bytes, counters.pending), (4, 4 * length, 4));
+    assert_eq!(counters.pending_max, udp.pending() as u64);
 }

@@ -539,3 +539,51 @@ fn counters_add_up_over_datagrams() {
         assert_eq!((counters.messages, counters.malformed), [(1, 0), (2, 0), (2, 1), (3, 1)][number]);
     }
 }
+
+#[test]
+fn what_is_done_with_datagrams_and_peers_is_counted_each_time() {
+    let mut udp = datagrams(Config::v9().max_udp_peers(2));
+    let now = start();
+    udp.add_peer(now, peer(1)).unwrap();
+    udp.add_peer(now, peer(2)).unwrap();
+    assert_eq!(udp.counters().peers_added, 2);
+    for number in 3..6 {
+        receive(&mut udp, now, peer(number), &frame(1));
+    }
+    let counters = udp.counters();
+    assert_eq!((counters.datagrams, counters.peers_crowded_out, counters.peers_added), (3, 3, 2));
+
+    let mut udp = datagrams(Config::v9());
+    for number in 1..4 {
+        receive(&mut udp, now, peer(number), &frame(1));
+        assert_eq!(udp.counters().peers_added, u64::from(number));
+        // Not looked at: a message, and what is left of a datagram of three of them.
+        drop(udp.handle_datagram(now, peer(1), &[frame(1), frame(2), frame(3)].concat()));
+        assert_eq!(udp.counters().discarded, 3 * u64::from(number));
+    }
+
+    let mut small = datagrams(Config::v9().max_message_size(10));
+    for number in 1..4 {
+        assert_eq!(
+            receive(&mut small, now, peer(1), b"more than ten bytes\x0c").last().unwrap(),
+            "ERR_IPC_FRAME_TOO_LARGE"
+        );
+        assert_eq!(small.counters().malformed, number);
+    }
+
+    let mut raw = datagrams(Config::v9().raw_buffer(true));
+    for number in 1..4 {
+        drop(raw.handle_datagram(now, peer(1), b"bytes"));
+        assert_eq!(raw.counters().discarded, number);
+    }
+}
+
+#[test]
+fn a_datagram_shows_its_sender_and_no_payload() {
+    let mut udp = datagrams(Config::v9());
+    let arrival = udp.begin(start(), peer(7));
+    assert!(format!("{arrival:?}").starts_with("Arrival { from: 127.0.0.1:7, state: "));
+    udp.end(arrival, b"secret");
+    let shown = format!("{:?}", udp.handle_datagram(start(), peer(7), b"secret"));
+    assert!(shown.starts_with("Datagram { bytes_left: 6, from: 127.0.0.1:7") && !shown.contains("secret"), "{shown}");
+}

@@ -257,3 +257,92 @@ fn a_closed_queue_sends_what_it_has_and_takes_nothing_more() {
     transmit.advance();
     assert_eq!((udp.poll_transmit(&mut transmit), udp.counters().refused.closed), (false, 1));
 }
+
+#[test]
+fn received_events_and_messages_are_sent_on_as_they_are() {
+    let mut udp = outbound(Config::v9());
+    let text = r#"{"data":{"a":1e2},"type":"there"}"#;
+    let event = ipc_proto::Event::parse(text.as_bytes(), &ipc_proto::Rules::default()).unwrap();
+    udp.to(peer(1)).emit_event(&event).unwrap();
+    udp.to(peer(2)).emit_message(&event.to_message()).unwrap();
+    let expected = "{\"type\":\"there\",\"data\":{\"a\":1e2}}\u{c}".to_owned();
+    assert_eq!(drain(&mut udp), [(1, expected.clone()), (2, expected)]);
+}
+
+#[test]
+fn a_changed_limit_holds_for_what_follows() {
+    let mut udp = outbound(Config::v9());
+    let of = |udp: &mut DatagramOutbound| udp.to(peer(1)).emit("m", &1);
+    udp.set_limit(150);
+    assert_eq!(udp.limit(), 150);
+    of(&mut udp).unwrap();
+    assert!(matches!(of(&mut udp), Err(EmitError::Full { pending: 86, length: 86, limit: 150, .. })));
+    udp.set_limit(172);
+    of(&mut udp).unwrap();
+    assert_eq!(udp.pending(), 172);
+}
+
+#[test]
+fn a_broadcast_fills_the_queue_to_its_bound_and_counts_whom_it_left_out() {
+    let config = settings(Config::v9());
+    let frame = Frame::new(&config, "m", &1).unwrap();
+    assert_eq!(frame.as_bytes().len(), 22);
+    let mut udp = DatagramOutbound::new(&config, IpFamily::V4);
+    udp.set_limit(22 + 2 * 64);
+    let three = [1, 2, 3].map(peer);
+    assert_eq!(udp.broadcast(&frame, &three).unwrap(), 2);
+    let counters = udp.counters();
+    assert_eq!((counters.refused.full, counters.pending_max), (1, 22 + 2 * 64));
+    assert_eq!(udp.broadcast(&frame, &three).unwrap(), 0);
+    assert_eq!(udp.counters().refused.full, 4);
+}
+
+#[test]
+fn what_is_sent_is_done_with_before_the_next_is_handed_out() {
+    let mut udp = outbound(Config::v9().raw_buffer(true));
+    let mut transmit = DatagramTransmit::new();
+    udp.to(peer(1)).emit_raw(b"first").unwrap();
+    assert!(udp.poll_transmit(&mut transmit));
+    udp.to(peer(2)).emit_raw(b"second").unwrap();
+    assert!(!udp.wants_transmit() && udp.poll_transmit(&mut transmit));
+    assert_eq!(transmit.first(), Some((peer(1), &b"first"[..])), "what was handed out stays");
+    transmit.advance();
+    assert!(udp.poll_transmit(&mut transmit));
+    assert_eq!(transmit.first(), Some((peer(2), &b"second"[..])));
+    transmit.advance();
+    assert!(!udp.poll_transmit(&mut transmit) && transmit.is_empty());
+}
+
+#[test]
+fn a_burst_may_be_as_large_as_a_datagram_wherever_in_the_queue_it_begins() {
+    let mut udp = outbound(Config::v9().raw_buffer(true));
+    let half = vec![b'x'; MAX_DATAGRAM / 2];
+    udp.set_limit(usize::MAX);
+    udp.to(peer(1)).emit_raw(&vec![b'y'; MAX_DATAGRAM]).unwrap();
+    for _ in 0..2 {
+        udp.to(peer(1)).emit_raw(&half).unwrap();
+    }
+    udp.to(peer(1)).emit_raw(b"z").unwrap();
+    let mut transmit = DatagramTransmit::new();
+    udp.poll_transmit(&mut transmit);
+    let counts = std::iter::from_fn(|| {
+        let count = transmit.first_burst(64, MAX_DATAGRAM)?.count;
+        transmit.advance_by(count);
+        Some(count)
+    });
+    // 65,507 is odd: a last byte fits.
+    assert_eq!(counts.collect::<Vec<_>>(), [1, 3]);
+}
+
+#[test]
+fn debug_text_shows_no_payload() {
+    let mut udp = outbound(Config::v9());
+    udp.to(peer(1)).emit("m", "secret").unwrap();
+    let queue = format!("{udp:?}");
+    assert!(queue.contains("queued: 1") && queue.contains("pending: 93"), "{queue}");
+    let mut transmit = DatagramTransmit::new();
+    udp.poll_transmit(&mut transmit);
+    let handed_out = format!("{transmit:?}");
+    assert!(handed_out.contains("left: 1"), "{handed_out}");
+    assert!(!format!("{queue} {handed_out}").contains("secret"));
+}

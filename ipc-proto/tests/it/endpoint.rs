@@ -212,3 +212,12 @@ proptest! {
         let _ = Endpoint::at_path(&settings(Platform::Windows), &text);
     }
 }
+
+#[test]
+fn a_pipe_may_be_written_as_text_everywhere_and_datagrams_are_told_apart() {
+    let pipe: Endpoint = "pipe:world".parse().unwrap();
+    assert_eq!(pipe.to_string(), r"pipe:\\.\pipe\world");
+    for (text, datagrams) in [("unix:/a", false), ("tcp:a:1", false), ("udp4:a:1", true), ("udp6:a:1", true)] {
+        assert_eq!(text.parse::<Endpoint>().unwrap().is_udp(), datagrams, "{text}");
+    }
+}

@@ -294,3 +294,18 @@ proptest! {
         prop_assert_eq!(inbound.unfinished(), 0);
     }
 }
+
+#[test]
+fn a_buffer_that_was_lent_is_the_one_that_is_used() {
+    let mut inbound = inbound(Config::v9());
+    inbound.give_buffer(Vec::with_capacity(5000));
+    receive(&mut inbound, start(), b"{\"type\":");
+    receive(&mut inbound, start(), b"\"a\"}\x0c");
+    assert_eq!(inbound.take_buffer().unwrap().capacity(), 5000);
+}
+
+#[test]
+fn it_says_whether_it_looks_at_the_time() {
+    assert!(timed(Config::v9()).is_timed());
+    assert!(!inbound(Config::v9()).is_timed());
+}

@@ -3,7 +3,8 @@
 use std::error::Error;
 
 use ipc_proto::{
-    Code, DataError, Delimiter, Empty, EncodeError, Encoder, Event, FromEvent, JsonKind, Message, ProtocolError, Rules,
+    Code, DataError, Delimiter, Empty, EncodeError, Encoder, Event, EventName, FromEvent, JsonKind, Message,
+    ProtocolError, Rules,
 };
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -213,6 +214,9 @@ fn nothing_shows_a_payload() {
         assert!(!shown.contains("secret"), "{shown}");
     }
     assert_eq!(format!("{event:?}"), r#"Event { name: "login", data_bytes: Some(21) }"#);
+    assert_eq!(format!("{:?}", event.to_message()), r#"Message { name: "login", data_bytes: Some(21) }"#);
+    let report = format!("{malformed:?}");
+    assert!(report.starts_with("Malformed {") && report.contains("frame_bytes: 30"), "{report}");
 }
 
 #[test]
@@ -222,7 +226,8 @@ fn nothing_to_say_is_an_empty_object() {
         assert_eq!(serde_json::from_str::<Empty>(text).unwrap(), Empty);
     }
     for text in ["{\"a\":1}", "[]", "0", "\"\""] {
-        assert!(serde_json::from_str::<Empty>(text).is_err(), "{text}");
+        let refusal = serde_json::from_str::<Empty>(text).unwrap_err().to_string();
+        assert!(refusal.contains("expected an empty object or null"), "{text}: {refusal}");
     }
 }
 
@@ -234,6 +239,7 @@ fn the_senders_id_is_the_last_one_at_the_top() {
         (r#"{"id":1,"id":2}"#, Some("2")),
         (r#"{"id":1,"id":null}"#, None),
         (r#"{ "\u0069d" : [ ] }"#, Some("[ ]")),
+        (r#"{"\u0069":1,"i\u0064x":2}"#, None),
         (r#"{"id":false}"#, None),
         (r#"{"id":-0.0e7}"#, None),
         (r#"{"id":1e-400}"#, None),
@@ -378,5 +384,39 @@ fn what_was_received_in_another_form_is_sent_on_in_the_usual_one() {
         out.clear();
         encoder(1000).encode_event(&event, &mut out).expect("encoded");
         assert_eq!(String::from_utf8_lossy(&out), sent, "{received}");
+    }
+}
+
+#[test]
+fn what_is_no_error_of_the_type_is_told_as_well() {
+    let told = |data: &str| Message::from_json("a", Some(data)).unwrap().data::<f64>().unwrap_err().to_string();
+    assert!(told("1e999").contains("number out of range"), "{}", told("1e999"));
+    let deep = ["[".repeat(200), "]".repeat(200)].concat();
+    let error = Message::from_json("a", Some(&deep)).unwrap().data::<Value>().unwrap_err();
+    assert!(error.to_string().contains("recursion limit exceeded"), "{error}");
+    assert!(!error.is_absent());
+    assert!(Message::from_json("a", None).unwrap().data::<f64>().unwrap_err().is_absent());
+}
+
+#[test]
+fn a_name_shows_itself() {
+    const TOTAL: EventName<f64> = EventName::new("total");
+    assert_eq!(format!("{TOTAL} {TOTAL:?}"), r#"total EventName("total")"#);
+}
+
+#[test]
+fn escapes_count_for_the_size_of_a_message() {
+    // Each "x" of the payload becomes \u0078.
+    let delimiter = || Delimiter::new("x").unwrap();
+    let length = r#"{"type":"m","data":"\u0078\u0078"}"#.len();
+    let mut out = Vec::new();
+    for limit in [length, length + 1] {
+        out.clear();
+        let encoder = Encoder::new(delimiter(), limit, Rules::default());
+        assert_eq!(encoder.encode("m", "xx", &mut out).unwrap(), length + 1);
+    }
+    for limit in [length - 1, length - 5] {
+        let refusal = Encoder::new(delimiter(), limit, Rules::default()).encode("m", "xx", &mut out).unwrap_err();
+        assert!(matches!(refusal, EncodeError::FrameTooLarge { length: told, .. } if told == length), "{refusal}");
     }
 }

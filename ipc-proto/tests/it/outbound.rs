@@ -205,16 +205,27 @@ fn debug_text_shows_no_payload() {
             let emitted = if settings.is_raw() { out.emit_raw(b"secret") } else { out.emit("m", "secret") };
             emitted.unwrap();
         }
-        shows_nothing(format!("{out:?}"));
+        let queue = format!("{out:?}");
+        assert!(queue.starts_with("Outbound {"), "{queue}");
+        shows_nothing(queue);
         out.poll_transmit(&mut transmit);
-        shows_nothing(format!("{transmit:?}"));
+        let handed_out = format!("{transmit:?}");
+        assert!(handed_out.starts_with("Transmit {"), "{handed_out}");
+        shows_nothing(handed_out);
         let wire = transmit.copy_to_bytes(transmit.remaining());
-        shows_nothing(format!("{:?}", inbound.poll_event(now, &mut &wire[..])));
-        shows_nothing(format!("{:?}", inbound.poll_event(now, &mut &b"{\"secret\"}\x0c"[..])));
+        for (wire, framed) in [(&wire[..], "Event {"), (b"{\"secret\"}\x0c", "Malformed(InvalidJson")] {
+            let received = format!("{:?}", inbound.poll_event(now, &mut &wire[..]).unwrap());
+            assert!(received.starts_with(if settings.is_raw() { "Raw { bytes: " } else { framed }), "{received}");
+            shows_nothing(received);
+        }
         inbound.defer(b"secret");
-        shows_nothing(format!("{inbound:?}"));
+        let half = format!("{inbound:?}");
+        assert!(half.starts_with("Inbound {"), "{half}");
+        shows_nothing(half);
         if !settings.is_raw() {
-            shows_nothing(format!("{:?}", Frame::new(&settings, "m", "secret").unwrap()));
+            let frame = format!("{:?}", Frame::new(&settings, "m", "secret").unwrap());
+            assert!(frame.starts_with("Frame"), "{frame}");
+            shows_nothing(frame);
         }
     }
 }
@@ -356,6 +367,13 @@ fn closing_releases_what_sync_holds() {
     assert_eq!((out.held(), numbers(&sent(&mut out))), (0, vec![1, 2, 3]));
     out.handle_answer();
     assert!(!out.wants_transmit());
+
+    let mut out = sync_outbound(Config::v9());
+    out.emit("m", &1).unwrap();
+    assert_eq!(numbers(&sent(&mut out)), [1], "on its way");
+    out.emit("m", &2).unwrap();
+    out.close();
+    assert_eq!(numbers(&sent(&mut out)), [2]);
 }
 
 #[test]
@@ -397,8 +415,14 @@ fn a_buffer_is_lent_to_an_empty_queue_and_taken_back_from_one_if_it_is_large() {
     out.emit("m", &1).unwrap();
     assert!(out.take_buffer(0).is_none(), "it is in use");
     assert_eq!(numbers(&sent(&mut out)), [1]);
+    assert!(out.give_buffer(Vec::with_capacity(500)).is_none(), "the other one went with the event");
+    assert_eq!(out.take_buffer(499).unwrap().capacity(), 500);
+    assert!(out.take_buffer(0).is_none(), "it has none any more");
 
     let mut transmit = Transmit::new();
+    assert!(!transmit.has_spare());
+    transmit.give_spare(Vec::with_capacity(1000));
+    transmit.shrink();
     assert!(!transmit.has_spare());
     transmit.give_spare(Vec::with_capacity(1000));
     assert!(transmit.has_spare());
@@ -467,4 +491,24 @@ fn an_idle_connection_costs_little() {
     let halves = size_of::<Outbound>() + size_of::<ipc_proto::Inbound>();
     assert!(halves <= 688, "{halves} bytes");
     assert!(size_of::<Transmit>() <= 96);
+}
+
+#[test]
+fn what_was_refused_leaves_no_large_buffer_behind() {
+    let mut out = outbound(Config::v9().max_message_size(1000));
+    out.emit("m", &"x".repeat(1_000_000)).unwrap_err();
+    assert!(out.take_buffer(64 * 1024).is_none());
+    out.emit("m", &1).unwrap();
+    assert_eq!(numbers(&sent(&mut out)), [1]);
+}
+
+#[test]
+fn more_is_wanted_while_a_part_is_on_its_way() {
+    let mut out = outbound(Config::v9());
+    let mut transmit = Transmit::new();
+    out.emit("m", &1).unwrap();
+    assert!(out.wants_transmit() && out.poll_transmit(&mut transmit) && !out.wants_transmit());
+    out.emit("m", &2).unwrap();
+    assert!(out.wants_transmit());
+    assert!(Unsent::default().is_empty() && !unsent(0, 1).is_empty());
 }

@@ -314,3 +314,33 @@ fn options_of_requests_are_set_one_by_one_and_keep_somebody_at_work() {
     assert_eq!((options.timeout, options.max_pending, options.max_under_way), (second, 7, 1));
     assert_eq!(ipc_proto::RequestOptions::default().max_under_way(9).max_under_way, 9);
 }
+
+#[test]
+fn a_changed_limit_leaves_those_that_wait_alone() {
+    let mut requests = Requests::new(1, 1);
+    assert!(requests.is_empty());
+    requests.begin(None, 'a').unwrap();
+    assert!(requests.begin(None, 'b').is_err() && !requests.is_empty());
+    requests.set_limit(2);
+    requests.begin(None, 'b').unwrap();
+    requests.set_limit(1);
+    assert_eq!(requests.len(), 2);
+    assert!(requests.begin(None, 'c').is_err());
+}
+
+#[test]
+fn json_text_is_what_it_says_and_shows_only_its_length() {
+    let [text, same] = ["[1]"; 2].map(|text| JsonText::from_json(text).unwrap());
+    assert_eq!((text.as_str(), &text), ("[1]", &same));
+    assert_ne!(text, JsonText::from_json("[2]").unwrap());
+    assert_eq!(format!("{text:?}"), "JsonText(3 bytes)");
+
+    let failure = Failure::new("ERR_X", "no");
+    assert_eq!(failure.data_json(), None);
+    let more = failure.clone().with_data(&[1]).unwrap();
+    assert_eq!(more.data_json(), Some("[1]"));
+    assert_ne!(failure, more);
+    assert_eq!(format!("{more:?}"), r#"Failure { code: "ERR_X", message: "no", data_bytes: Some(3) }"#);
+    let body = format!("{:?}", reply("{\"$reply\":\"t\",\"result\":[1,2]}").unwrap());
+    assert!(body.contains("5 bytes") && !body.contains("[1,2]"), "{body}");
+}

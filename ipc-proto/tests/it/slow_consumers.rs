@@ -478,3 +478,16 @@ fn a_queue_balances_after_every_step_of_any_run_with_any_policy() {
         assert_eq!((counters.pending, counters.written), (0, written), "seed {seed}");
     }
 }
+
+#[test]
+fn a_queue_tells_its_policy_and_how_many_events_it_dropped() {
+    for policy in ALL {
+        let mut outbound = full(policy);
+        assert_eq!((outbound.slow_consumer(), outbound.dropped_newest()), (policy, 0));
+        for _ in 0..3 {
+            let _ = emit(&mut outbound, 10);
+        }
+        let dropped = if policy == SlowConsumer::DropNewest { 3 } else { 0 };
+        assert_eq!(outbound.dropped_newest(), dropped, "{policy:?}");
+    }
+}
