@@ -219,6 +219,7 @@ mod tests {
     fn names_are_nodes_in_any_case_and_an_unknown_one_is_told_the_others() {
         for (name, encoding) in NAMES {
             assert_eq!(name.to_uppercase().parse(), Ok(encoding));
+            assert_eq!(encoding.to_string(), encoding.as_str());
         }
         assert_eq!(serde_json::from_str::<Encoding>(r#""Hex""#).unwrap(), Encoding::Hex);
         assert_eq!(serde_json::to_string(&Encoding::Utf16le).unwrap(), r#""utf16le""#);

@@ -571,6 +571,11 @@ fn what_is_done_with_datagrams_and_peers_is_counted_each_time() {
         assert_eq!(small.counters().malformed, number);
     }
 
+    for number in 1..4 {
+        drop(small.handle_datagram(now, peer(1), b"more than ten bytes\x0c"));
+        assert_eq!(small.counters().malformed, 3 + number, "not looked at");
+    }
+
     let mut raw = datagrams(Config::v9().raw_buffer(true));
     for number in 1..4 {
         drop(raw.handle_datagram(now, peer(1), b"bytes"));

@@ -250,6 +250,8 @@ fn the_senders_id_is_the_last_one_at_the_top() {
     ] {
         let message = Message::from_json("a", Some(data)).unwrap();
         assert_eq!(message.sender_id(), id, "{data}");
+        let frame = message.frame();
+        assert_eq!(event(frame).sender_id(), id, "{frame}");
     }
     assert_eq!(Message::from_json("a", None).unwrap().sender_id(), None);
 }
