@@ -153,11 +153,9 @@ impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
         for character in self.0.chars() {
-            let turns =
-                matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
             match character {
                 '\'' => f.write_char('\'')?,
-                _ if turns => write!(f, "{}", character.escape_unicode())?,
+                // What turns text around is escaped as well: it cannot be printed.
                 _ => write!(f, "{}", character.escape_debug())?,
             }
         }
@@ -185,7 +183,10 @@ mod tests {
         assert_eq!(shown(json!({"": 1, "a-b": 2, "a_b": 3})), r#"{ "": 1, "a-b": 2, a_b: 3 }"#);
         assert_eq!(shown(json!({"a".repeat(100): 1})), format!("{{ {}: 1 }}", "a".repeat(100)));
         assert_eq!(shown(json!({"a".repeat(101): 1})), format!("{{ {:?}: 1 }}", "a".repeat(101)));
-        assert_eq!(shown(json!("\u{200e}\u{2066}")), r#""\u{200e}\u{2066}""#);
+        for turns in "\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars()
+        {
+            assert_eq!(shown(json!(turns)), format!("\"{}\"", turns.escape_unicode()));
+        }
         assert_eq!(shown(json!("\r\n\u{7f}\u{202e}é日本\"")), r#""\r\n\u{7f}\u{202e}é日本\"""#);
     }
 

@@ -50,3 +50,17 @@ impl fmt::Display for Names<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_eight_names_are_told_and_how_many_more_there_are() {
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        assert_eq!(Names(&[]).to_string(), "none at all");
+        assert_eq!(Names(&names[..2]).to_string(), r#""a", "b""#);
+        assert_eq!(Names(&names[..8]).to_string(), r#""a", "b", "c", "d", "e", "f", "g", "h""#);
+        assert_eq!(Names(&names).to_string(), r#""a", "b", "c", "d", "e", "f", "g", "h" and 1 more"#);
+    }
+}
