@@ -217,6 +217,67 @@
 //! | `DropNewest` | the event itself is dropped, and the emit succeeds |
 //! | `Disconnect` | the connection is ended; a client connects again |
 //!
+//! ```
+//! use ipc_tokio::{Client, Config, Server, ServerEvent, SlowConsumer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::new("progress").max_pending_bytes(100).slow_consumer(SlowConsumer::DropNewest);
+//! let server = Server::net(Some("127.0.0.1"), Some(0), config)?;
+//! # let mut events = server.events();
+//! # server.start().await?;
+//! # let client = Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("me"))?;
+//! # let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
+//! client.on("percent", move |percent: u32| told.send(percent));
+//! # client.connect().await?;
+//! # let peer = loop {
+//! #     if let Some(ServerEvent::Connected(peer)) = events.recv().await {
+//! #         break peer;
+//! #     }
+//! # };
+//! for percent in 10..20 {
+//!     peer.emit("percent", &percent)?; // 29 bytes each; without an `await` nothing is written in between
+//! }
+//! assert_eq!(peer.counters().sent.lost.dropped_newest.events, 7);
+//! peer.close().await?;
+//! assert_eq!([heard.recv().await, heard.recv().await, heard.recv().await], [Some(10), Some(11), Some(12)]);
+//! # assert!(heard.try_recv().is_err());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Or the slow one is sent away:
+//!
+//! ```
+//! use ipc_tokio::{Client, Config, EmitError, Server, ServerEvent, SlowConsumer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = Config::new("replica").max_pending_bytes(100).slow_consumer(SlowConsumer::Disconnect);
+//! let server = Server::net(Some("127.0.0.1"), Some(0), config)?;
+//! let mut events = server.events();
+//! # server.start().await?;
+//! # let client = Client::net(Some("127.0.0.1"), server.local_endpoint().port(), Config::new("me").max_retries(0))?;
+//! # client.connect().await?;
+//! # let peer = loop {
+//! #     if let Some(ServerEvent::Connected(peer)) = events.recv().await {
+//! #         break peer;
+//! #     }
+//! # };
+//! let refused = (10..20).find_map(|number| peer.emit("change", &number).err());
+//! assert!(matches!(refused, Some(EmitError::TooSlow { .. })));
+//! while let Some(event) = events.recv().await {
+//!     if let ServerEvent::Disconnected { had_error, .. } = event {
+//!         assert!(had_error);
+//!         break;
+//!     }
+//! }
+//! assert!(peer.is_closed());
+//! # assert_eq!(peer.counters().sent.lost.too_slow.events, 3);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Only whole events are dropped, each is counted by reason, and `send` waits whatever the policy is. One peer's queue is no
 //! other's: a broadcast goes to the fast ones. `docs/backpressure.md` in the repository has the details.
 //!
@@ -372,6 +433,27 @@
 //! let error = client.connect().await.unwrap_err();
 //! assert!(matches!(error, ConnectError::GaveUp { .. }));
 //! assert_eq!(client.dropped().messages, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Or nothing is kept, as node-ipc does, but for the counting:
+//!
+//! ```
+//! use ipc_tokio::{Client, Config, ConnectionState, Offline};
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("nobody").display().to_string();
+//! let config = Config::new("me").offline(Offline::Drop).retry(Duration::from_secs(60));
+//! let client = Client::at_path(&path, config)?;
+//! client.start(); // nobody listens there
+//! client.states().wait_for(|state| matches!(state, ConnectionState::Waiting { .. })).await;
+//! client.emit("position", &7)?;
+//! assert_eq!(client.dropped().messages, 1);
+//! assert_eq!(client.counters().traffic.sent.lost.offline.events, 1);
 //! # Ok(())
 //! # }
 //! ```

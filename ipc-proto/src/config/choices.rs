@@ -42,6 +42,22 @@ pub enum Offline {
     /// The event waits for the next connection, within `max_offline_bytes`.
     Buffer,
     /// The event is dropped and counted, as node-ipc 9.2.1, 12.0.0 and 14.0.0 do without counting.
+    ///
+    /// Only while the client waits for its next attempt: what is emitted during one leaves with the connection.
+    ///
+    /// ```
+    /// use ipc_proto::{Client, Config, Endpoint, Host, Offline, Platform};
+    /// use std::time::Instant;
+    ///
+    /// let settings = Config::new("me").offline(Offline::Drop).build(&Host::new("pluto", Platform::Linux))?;
+    /// let mut client = Client::new(settings.clone(), Endpoint::net(&settings, None, None)?, 1);
+    /// client.connect();
+    /// client.poll_action(); // connect; and nobody is there:
+    /// client.handle_connect_failed(Instant::now());
+    /// client.emit_offline(|outbound| outbound.emit("position", &7))?;
+    /// assert_eq!(client.dropped().messages, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     Drop,
 }
 
@@ -61,10 +77,36 @@ pub enum SlowConsumer {
     /// being written leaves no room by itself, the emit fails with [`EmitError::Full`](crate::EmitError::Full).
     DropOldest,
     /// The event itself is dropped, and the emit succeeds: for what may be sampled, such as progress or measurements.
+    ///
+    /// ```
+    /// use ipc_proto::{Config, Host, Outbound, Platform, SlowConsumer};
+    ///
+    /// let config = Config::new("world").max_pending_bytes(100).slow_consumer(SlowConsumer::DropNewest);
+    /// let mut outbound = Outbound::new(&config.build(&Host::new("pluto", Platform::Linux))?, false);
+    /// for percent in 10..20 {
+    ///     outbound.emit("percent", &percent)?; // 29 bytes each, so that three have room
+    /// }
+    /// assert_eq!(outbound.dropped_newest(), 7);
+    /// assert_eq!(outbound.pending(), 3 * 29);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     DropNewest,
     /// The connection is ended, and what is queued for it is lost: for peers that had better begin afresh than miss something.
     /// The emit fails with [`EmitError::TooSlow`](crate::EmitError::TooSlow). A client connects again, as after any loss of
     /// its connection, with an empty queue whatever the offline policy is.
+    ///
+    /// ```
+    /// use ipc_proto::{Config, EmitError, Host, Outbound, Platform, SlowConsumer, Transmit};
+    ///
+    /// let config = Config::new("world").max_pending_bytes(100).slow_consumer(SlowConsumer::Disconnect);
+    /// let mut outbound = Outbound::new(&config.build(&Host::new("pluto", Platform::Linux))?, false);
+    /// let refused = (10..20).find_map(|line| outbound.emit("percent", &line).err()); // the fourth
+    /// assert!(matches!(refused, Some(EmitError::TooSlow { pending: 87, length: 29, limit: 100, .. })));
+    /// assert!(outbound.has_overflowed()); // whoever has the connection is to end it
+    /// assert!(matches!(outbound.emit("percent", &20), Err(EmitError::Closed)));
+    /// assert_eq!(outbound.end(Transmit::new()).messages, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     Disconnect,
 }
 
