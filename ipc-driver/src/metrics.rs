@@ -105,6 +105,68 @@ impl<R: Runtime> Server<R> {
     /// called before each export, or every few seconds; nothing is published otherwise.
     ///
     /// Several handles of one role at one endpoint overwrite each other's numbers.
+    ///
+    /// ```
+    /// # use ipc_driver::{Client, Config, Endpoint, Server, UdpServer, fake::Fake};
+    /// # use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+    /// # use std::collections::BTreeMap;
+    /// # use std::sync::atomic::{AtomicU64, Ordering};
+    /// # use std::sync::{Arc, Mutex};
+    /// # #[derive(Default)]
+    /// # struct Exporter(Mutex<BTreeMap<(String, String), Arc<AtomicU64>>>);
+    /// # impl Recorder for Exporter {
+    /// #     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    /// #     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    /// #     fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+    /// #     fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+    /// #         let role = key.labels().find(|label| label.key() == "role").expect("a role").value();
+    /// #         let key = (role.to_owned(), key.name().to_owned());
+    /// #         Counter::from_arc(Arc::clone(self.0.lock().unwrap().entry(key).or_default()))
+    /// #     }
+    /// #     fn register_gauge(&self, _: &Key, _: &Metadata<'_>) -> Gauge {
+    /// #         Gauge::noop()
+    /// #     }
+    /// #     fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+    /// #         Histogram::noop()
+    /// #     }
+    /// # }
+    /// # impl Exporter {
+    /// #     fn counter(&self, role: &str, name: &str) -> u64 {
+    /// #         self.0.lock().unwrap()[&(role.to_owned(), name.to_owned())].load(Ordering::Relaxed)
+    /// #     }
+    /// # }
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Fake::new(1);
+    /// # let settings = ipc_driver::build(Config::new("world"))?;
+    /// # let endpoint = Endpoint::net(&settings, None, None)?;
+    /// # let server = Server::with_runtime(runtime.clone(), settings.clone(), endpoint.clone())?;
+    /// # let client = Client::with_runtime(runtime.clone(), settings.clone(), endpoint)?;
+    /// # let udp = UdpServer::with_runtime(runtime.clone(), settings.clone(), Endpoint::udp4(&settings, None, None)?)?;
+    /// # let exporter = Exporter::default();
+    /// # runtime.block_on(async {
+    /// server.start().await?;
+    /// udp.start().await?;
+    /// client.connect().await?;
+    /// (0..3).try_for_each(|n| client.emit("n", &n))?;
+    /// # client.close().await?;
+    /// # udp.emit_to(udp.local_address().expect("it is started"), "n", &1)?;
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # runtime.run();
+    ///
+    /// // `exporter` is a recorder of yours; one that was installed with `metrics::set_global_recorder` needs no naming.
+    /// metrics::with_local_recorder(&exporter, || {
+    ///     server.record_metrics();
+    ///     client.record_metrics();
+    ///     udp.record_metrics();
+    /// });
+    /// assert_eq!(exporter.counter("server", "ipc_connections_accepted_total"), 1);
+    /// assert_eq!(exporter.counter("server", "ipc_events_received_total"), 3);
+    /// assert_eq!(exporter.counter("client", "ipc_events_emitted_total"), 3);
+    /// # assert_eq!(exporter.counter("udp", "ipc_datagrams_sent_total"), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn record_metrics(&self) {
         let counters = self.counters();
         let publisher = Publisher::new("server", &self.local_endpoint());
@@ -130,7 +192,7 @@ impl<R: Runtime> Client<R> {
     /// Publishes [`counters`](Self::counters) by the `metrics` facade, under the names of `docs/observability.md`. To be
     /// called before each export, or every few seconds; nothing is published otherwise.
     ///
-    /// Several clients of one endpoint overwrite each other's numbers.
+    /// Several clients of one endpoint overwrite each other's numbers. [`Server::record_metrics`] has an example.
     pub fn record_metrics(&self) {
         let counters = self.counters();
         let publisher = Publisher::new("client", self.endpoint());
@@ -147,7 +209,7 @@ impl<R: Runtime> UdpServer<R> {
     /// Publishes [`counters`](Self::counters) by the `metrics` facade, under the names of `docs/observability.md`. To be
     /// called before each export, or every few seconds; nothing is published otherwise.
     ///
-    /// Several servers at one endpoint overwrite each other's numbers.
+    /// Several servers at one endpoint overwrite each other's numbers. [`Server::record_metrics`] has an example.
     pub fn record_metrics(&self) {
         let counters = self.counters();
         let publisher = Publisher::new("udp", &self.local_endpoint());
