@@ -2,9 +2,9 @@
 //! killed, the adapters test it.
 #![allow(missing_docs, reason = "the name of a behaviour says what it is")]
 
-use super::{Either, Stage, channel, first_of, soon};
+use super::{Either, Stage, block_on, channel, first_of, soon, unblock};
 use ipc_driver::runtime::{Ambient, Runtime};
-use ipc_driver::{Client, HandOverError, Platform, ServeError, Server, ServerEvent};
+use ipc_driver::{Client, HandOverError, Platform, ServeError, Server, ServerEvent, build};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
@@ -101,6 +101,42 @@ pub async fn a_server_is_relieved_within_one_process_too_and_its_peers_stay<R: A
     assert_eq!(std::fs::metadata(stage.socket()).expect("still there").ino(), inode);
     new.shutdown(PATIENCE).await;
     assert!(!stage.socket().exists());
+}
+
+pub async fn a_server_is_relieved_on_a_given_runtime_by_a_thread_that_knows_none<R: Runtime>(stage: Stage<R>) {
+    let old = stage.server();
+    old.start().await.expect("started");
+    let control = stage.path("control");
+    let offering = stage.spawn({
+        let (old, control) = (old.clone(), control.clone());
+        async move { old.hand_over(control).await }
+    });
+    stage.until("an offer", || control.exists()).await;
+    let claiming = unblock({
+        let (runtime, control) = (stage.runtime().clone(), control.clone());
+        let settings = build(stage.config().max_connections(1)).expect("settings");
+        move || block_on(Server::take_over_with(runtime, settings, control))
+    });
+    let new = soon("claimed", claiming.join()).await.expect("claimed");
+    assert_eq!(new.local_endpoint(), old.local_endpoint(), "where is the other's to say");
+    assert!(old.is_listening() && !new.is_listening());
+    answering(&new);
+    new.start().await.expect("taken");
+    soon("hand over", offering.join()).await.expect("handed over");
+    assert!(!old.is_listening() && new.is_listening() && !control.exists());
+    drop(old);
+
+    assert_eq!(ask(stage.client()).await, std::process::id());
+    // How it serves is its own settings' to say.
+    stage.until("the end of that", || new.is_empty()).await;
+    let (first, second) = (stage.client(), stage.client_with(stage.client_config().max_retries(0)));
+    first.connect().await.expect("connected");
+    stage.until("a peer", || new.len() == 1).await;
+    second.start();
+    soon("sent away", second.destroyed()).await;
+    assert_eq!((new.len(), new.counters().refused.full), (1, 1));
+    new.shutdown(PATIENCE).await;
+    assert!(!stage.socket().exists(), "the file has come with the socket");
 }
 
 pub async fn where_nobody_offers_a_socket_the_error_says_so<R: Ambient>(stage: Stage<R>) {

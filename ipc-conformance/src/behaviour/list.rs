@@ -188,6 +188,7 @@ macro_rules! unix_behaviours {
             handover {
                 an_offer_that_is_withdrawn_is_not_taken
                 a_server_is_relieved_within_one_process_too_and_its_peers_stay
+                a_server_is_relieved_on_a_given_runtime_by_a_thread_that_knows_none
                 where_nobody_offers_a_socket_the_error_says_so
                 a_server_that_was_shut_down_has_withdrawn_its_offer
                 a_control_path_that_is_too_long_is_refused_with_the_limit
