@@ -280,6 +280,7 @@ macro_rules! udp_behaviours {
                 servers_speak_to_each_other_over_ipv4
                 answers_to_one_peer_are_a_datagram_each_and_in_order
                 servers_speak_to_each_other_over_ipv6
+                without_a_host_udp6_is_the_loopback_address_of_ipv6
                 #[cfg(not(windows))] a_server_on_all_addresses_of_ipv6_is_reached_over_ipv4_too
                 the_host_of_node_ipc_for_udp4_may_be_that_of_ipv6
                 the_largest_datagram_arrives_whole_and_a_larger_one_is_refused

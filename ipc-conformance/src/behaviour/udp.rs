@@ -2,7 +2,7 @@
 #![allow(missing_docs, reason = "the name of a behaviour says what it is")]
 
 use super::{Stage, channel, not_here, soon, unblock};
-use ipc_driver::runtime::Runtime;
+use ipc_driver::runtime::{Ambient, Runtime};
 use ipc_driver::{
     Config, EmitError, Encoding, Endpoint, MAX_DATAGRAM, ServeError, UdpEvent, UdpPeer, UdpServer, build,
 };
@@ -30,11 +30,16 @@ async fn udp6<R: Runtime>(stage: &Stage<R>, host: &str) -> Option<UdpServer<R>> 
     let settings = build(config()).expect("settings");
     let endpoint = Endpoint::udp6(&settings, Some(host), Some(0)).expect("an endpoint");
     let server = UdpServer::with_runtime(stage.runtime().clone(), settings, endpoint).expect("a server");
+    starts(&server).await.then_some(server)
+}
+
+/// Starts a server over IPv6; `false`, loudly, where there is no IPv6.
+async fn starts<R: Runtime>(server: &UdpServer<R>) -> bool {
     match server.start().await {
-        Ok(()) => Some(server),
+        Ok(()) => true,
         Err(ServeError::Listen { source, .. }) if source.kind() == ErrorKind::AddrNotAvailable => {
             not_here(format_args!("UDP over IPv6: {source}"));
-            None
+            false
         }
         Err(error) => panic!("{error}"),
     }
@@ -105,6 +110,27 @@ pub async fn servers_speak_to_each_other_over_ipv6<R: Runtime>(stage: Stage<R>) 
     let error =
         one.emit_to("127.0.0.1:9".parse().expect("an address"), "hello", "you").expect_err("of the other family");
     assert!(matches!(error, EmitError::Address { .. }), "{error}");
+}
+
+pub async fn without_a_host_udp6_is_the_loopback_address_of_ipv6<R: Ambient>(_stage: Stage<R>) {
+    let own = |host, config: Config| UdpServer::<R>::udp6(host, Some(0), config).expect("a server");
+    let (one, two) = (own(None, config()), own(Some("::1"), config()));
+    if !starts(&one).await || !starts(&two).await {
+        return;
+    }
+    for server in [&one, &two] {
+        let port = address(server).port();
+        assert_ne!(port, 0);
+        assert_eq!(server.local_endpoint(), Endpoint::Udp6 { host: "::1".into(), port });
+        assert_eq!(address(server).ip(), IpAddr::from(std::net::Ipv6Addr::LOCALHOST));
+    }
+    exchange(&one, &two, address(&two)).await;
+    // Who was heard is answered at the address of its own family.
+    assert_eq!(two.peers(), [two.peer(address(&one))]);
+    assert_eq!(two.broadcast("news", &1).expect("there is room").queued, 1);
+    let refused = UdpServer::<R>::udp6(Some("127.0.0.1"), Some(0), config()).expect_err("an address of IPv4");
+    assert!(matches!(refused, ServeError::Endpoint(_)), "{refused:?}");
+    assert!(soon("shutdown", two.shutdown(Duration::from_secs(5))).await.is_empty());
 }
 
 #[cfg(not(windows))]

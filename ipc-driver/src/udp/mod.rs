@@ -147,6 +147,33 @@ impl<R: Ambient> UdpServer<R> {
     /// # Errors
     ///
     /// As [`udp4`](Self::udp4).
+    ///
+    /// ```
+    /// # use ipc_driver::{Config, EmitError, fake::Fake};
+    /// # type UdpServer = ipc_driver::UdpServer<Fake>;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = Fake::new(1);
+    /// # let (told, heard) = std::sync::mpsc::channel();
+    /// # runtime.block_on(async {
+    /// let world = UdpServer::udp6(None, Some(0), Config::new("world"))?;
+    /// world.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+    /// world.start().await?;
+    /// let address = world.local_address().ok_or("it is started")?;
+    /// assert_eq!(world.local_endpoint().to_string(), format!("udp6:[::1]:{}", address.port()));
+    ///
+    /// let hello = UdpServer::udp6(None, Some(0), Config::new("hello"))?;
+    /// hello.on("message", move |peer, text: String| told.send((peer.address(), text)));
+    /// hello.start().await?;
+    /// hello.emit_to(address, "message", "hello")?;
+    /// # runtime.sleep(std::time::Duration::from_secs(1)).await;
+    /// assert_eq!(heard.try_recv()?, (address, "hello world!".to_owned())); // when the answer has come
+    ///
+    /// let error = hello.emit_to("127.0.0.1:8000".parse()?, "message", "hello").unwrap_err();
+    /// assert!(matches!(error, EmitError::Address { .. }), "{error}"); // of the other family
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     pub fn udp6(host: Option<&str>, port: Option<u16>, config: Config) -> Result<Self, ServeError> {
         let settings = crate::host::build(config)?;
         let endpoint = Endpoint::udp6(&settings, host, port)?;

@@ -46,6 +46,34 @@
 //!   end most systems do not say; what they do say is counted in [`UdpServer::counters`].
 //! - A message split over several datagrams is put together for each sender by itself, within 5 s or `messageTimeout`.
 //!
+//! Over IPv6 all of it is the same; without a host that is `::1`:
+//!
+//! ```
+//! use ipc_tokio::{Config, UdpServer};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # // A machine without IPv6 cannot show it, but one where `CI` is set must.
+//! # if let (Err(error), None) = (std::net::UdpSocket::bind("[::1]:0"), std::env::var_os("CI")) {
+//! #     eprintln!("*** NOT TESTED: UDP over IPv6: {error} ***");
+//! #     return Ok(());
+//! # }
+//! let world = UdpServer::udp6(None, Some(0), Config::new("world"))?;
+//! world.on("message", |peer, text: String| peer.emit("message", &format!("{text} world!")));
+//! world.start().await?;
+//! let address = world.local_address().ok_or("it is started")?;
+//! assert_eq!(world.local_endpoint().to_string(), format!("udp6:[::1]:{}", address.port()));
+//!
+//! let hello = UdpServer::udp6(None, Some(0), Config::new("hello"))?;
+//! let (sender, mut answers) = tokio::sync::mpsc::channel(8);
+//! hello.on("message", move |peer, text: String| sender.try_send((peer.address(), text)));
+//! hello.start().await?;
+//! hello.emit_to(address, "message", "hello")?;
+//! assert_eq!(answers.recv().await, Some((address, "hello world!".to_owned())));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! On `udp6` an address of version 4 is written `::ffff:a.b.c.d`, and works where the server is bound to `::` and the system
 //! allows it (Linux and macOS do).
 
