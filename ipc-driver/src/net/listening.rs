@@ -117,7 +117,7 @@ impl Listening {
 
     /// The listening socket that a parent gave this process as its standard input, as inetd does too. See
     /// [`to_stdio`](Self::to_stdio). The standard input is `/dev/null` from then on, so that nothing listens any more once
-    /// this is dropped.
+    /// this is dropped. In the repository `ipc-tokio/examples/worker.rs` is such a parent, with its child.
     ///
     /// # Errors
     ///
@@ -134,7 +134,25 @@ impl Listening {
     ///
     /// # Errors
     ///
-    /// If the file is gone, or something else stands there by now.
+    /// If the file is gone, or what stands there is no socket. A socket that somebody else has bound there meanwhile cannot be
+    /// told apart: ask for the file before anybody could.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("world");
+    /// use ipc_driver::Listening;
+    /// use std::os::unix::net::UnixListener;
+    ///
+    /// drop(Listening::from(UnixListener::bind(&path)?));
+    /// assert!(path.exists()); // it is for whoever bound it
+    /// std::fs::remove_file(&path)?;
+    ///
+    /// drop(Listening::from(UnixListener::bind(&path)?).owning_file()?);
+    /// assert!(!path.exists());
+    /// # Ok(())
+    /// # }
+    /// ```
     #[cfg(unix)]
     pub fn owning_file(self) -> io::Result<Self> {
         match self {
@@ -179,7 +197,7 @@ impl Listening {
     }
 
     /// The same socket as the standard input of a child process, which calls
-    /// [`Server::from_stdin`](crate::Server::from_stdin).
+    /// [`Server::from_stdin`](crate::Server::from_stdin). In the repository `ipc-tokio/examples/worker.rs` does both.
     ///
     /// # Errors
     ///

@@ -92,6 +92,27 @@ impl<R: Ambient> Server<R> {
     /// # Errors
     ///
     /// As [`from_listener`](Self::from_listener); [`ServeError::Given`] says what it is, if it is none that listens.
+    ///
+    /// ```
+    /// # use ipc_driver::{Config, ServeError, fake::Fake};
+    /// # type Server = ipc_driver::Server<Fake>;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # Fake::new(1).block_on(async {
+    /// use std::os::fd::OwnedFd;
+    ///
+    /// let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    /// let endpoint = format!("tcp:{}", listener.local_addr()?);
+    /// let server = Server::from_fd(OwnedFd::from(listener), Config::new("world"))?;
+    /// assert_eq!(server.local_endpoint().to_string(), endpoint);
+    ///
+    /// let file = std::fs::File::open("/dev/null")?;
+    /// let error = Server::from_fd(file.into(), Config::new("world")).unwrap_err();
+    /// let ServeError::Given(error) = error else { panic!("{error}") };
+    /// assert!(error.to_string().starts_with("this descriptor is no socket"), "{error}");
+    /// # Ok(())
+    /// # })
+    /// # }
+    /// ```
     #[cfg(unix)]
     pub fn from_fd(fd: OwnedFd, config: Config) -> Result<Self, ServeError> {
         Self::from_listener(Listening::from_fd(fd).map_err(ServeError::Given)?, config)
@@ -99,7 +120,7 @@ impl<R: Ambient> Server<R> {
 
     /// A server on the listening socket that a parent gave this process as its standard input
     /// ([`Listening::to_stdio`]), not started yet; else like [`from_listener`](Self::from_listener). The standard input is
-    /// `/dev/null` from then on.
+    /// `/dev/null` from then on. In the repository `ipc-tokio/examples/worker.rs` is such a parent, with its child.
     ///
     /// # Errors
     ///

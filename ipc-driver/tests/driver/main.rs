@@ -21,6 +21,8 @@ mod groups;
 mod handlers;
 mod instance;
 mod journal;
+#[cfg(unix)]
+mod listening;
 mod logging;
 mod panics;
 mod protocol;

@@ -15,7 +15,7 @@
 //!
 //! Whoever binds the socket looks after its file: [`Listening::bind`] removes it when it is dropped, a server on a socket
 //! that came from elsewhere leaves it alone ([`Listening::owning_file`] says otherwise). Such a server starts once. The
-//! example `cluster` is a parent with four workers.
+//! examples `worker` and `cluster` are a parent with one worker and with four.
 //!
 //! A server on a socket that was bound before, by the standard library:
 //!
@@ -32,6 +32,37 @@
 //! Client::connect_to_net(Some("127.0.0.1"), Some(port), Config::new("me")).await?.close().await?;
 //! # Ok(())
 //! # }
+//! ```
+//!
+//! A descriptor from anywhere, of which nobody need say what it is. Here it is a Unix socket, whose file goes with the server:
+//!
+//! ```
+//! # #[cfg(unix)]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use ipc_tokio::{Client, Config, Failure, Listening, Server};
+//! use std::os::fd::OwnedFd;
+//! use std::os::unix::net::UnixListener;
+//! use std::time::Duration;
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("world");
+//! let descriptor = OwnedFd::from(UnixListener::bind(&path)?);
+//! let listening = Listening::from_fd(descriptor)?.owning_file()?; // `Server::from_fd` would leave the file
+//! let server = Server::from_listener(listening, Config::new("world"))?;
+//! server.on_request("double", |_peer, number: u32| Ok::<_, Failure>(2 * number));
+//! server.start().await?;
+//!
+//! let client = Client::at_path(&path.display().to_string(), Config::new("me"))?;
+//! client.connect().await?;
+//! assert_eq!(client.request::<u32>("double", &21).await?, 42);
+//! client.close().await?;
+//! server.shutdown(Duration::from_secs(5)).await;
+//! assert!(!path.exists());
+//! # Ok(())
+//! # }
+//! # #[cfg(not(unix))]
+//! # fn main() {}
 //! ```
 //!
 //! A program that systemd starts when its first client comes:
