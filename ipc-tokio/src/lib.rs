@@ -518,6 +518,8 @@ pub mod guide;
 mod pipe;
 mod runtime;
 mod stream;
+#[cfg(unix)]
+mod unix;
 
 #[cfg(feature = "derive")]
 pub use ipc_derive::{ContractOfTokio as Contract, RequestOfTokio as Request};

@@ -3,6 +3,8 @@
 #[cfg(windows)]
 use crate::pipe;
 use crate::stream::Stream;
+#[cfg(unix)]
+use crate::unix::{UnixListener, UnixStream};
 use ipc_driver::net;
 use ipc_driver::runtime::{Address, Ambient, DatagramSocket, Listener as Listen, Remote, Runtime, Timer as Time};
 use ipc_driver::{Endpoint, Settings};
@@ -85,9 +87,7 @@ impl Runtime for Tokio {
     async fn connect(&self, address: &Address, settings: &Settings) -> io::Result<Stream> {
         match address {
             #[cfg(unix)]
-            Address::Local(address) => {
-                Ok(Stream::Unix(tokio::net::UnixStream::connect(net::local_path(address)?).await?))
-            }
+            Address::Local(address) => Ok(Stream::Unix(UnixStream::connect(net::local_path(address)?).await?)),
             #[cfg(windows)]
             Address::Local(address) => {
                 let pipe = net::pipe::open(address, &mut self.timer(), Instant::now).await?;
@@ -122,9 +122,7 @@ impl Runtime for Tokio {
         let _entered = self.handle.enter();
         let socket = match listening {
             #[cfg(unix)]
-            net::Listening::Unix { file, socket } => {
-                Socket::Unix { file, socket: tokio::net::UnixListener::from_std(socket)? }
-            }
+            net::Listening::Unix { file, socket } => Socket::Unix { file, socket: UnixListener::new(socket)? },
             net::Listening::Tcp(socket) => Socket::Tcp(TcpListener::from_std(socket)?),
             other => return Err(net::unsupported(format_args!("{other:?}"))),
         };
@@ -203,7 +201,7 @@ enum Socket {
     Unix {
         /// Removes the file when the listener is dropped, before the socket is closed.
         file: Option<net::SocketFile>,
-        socket: tokio::net::UnixListener,
+        socket: UnixListener,
     },
     #[cfg(windows)]
     Pipe(pipe::Listener),
@@ -217,9 +215,9 @@ impl Listen for Listener {
         match &mut self.socket {
             #[cfg(unix)]
             Socket::Unix { socket, .. } => {
-                let (stream, _) = ready!(socket.poll_accept(cx))?;
+                let stream = ready!(socket.poll_accept(cx))?;
                 // Where the system does not tell, an accept filter sees that nothing is known.
-                let remote = Remote::with_credentials(net::peer_credentials(&stream).ok());
+                let remote = Remote::with_credentials(stream.peer_credentials());
                 Poll::Ready(Ok((Stream::Unix(stream), remote)))
             }
             #[cfg(windows)]
@@ -239,7 +237,7 @@ impl Listen for Listener {
     #[cfg(unix)]
     fn duplicate(&self) -> io::Result<OwnedFd> {
         match &self.socket {
-            Socket::Unix { socket, .. } => socket.as_fd().try_clone_to_owned(),
+            Socket::Unix { socket, .. } => socket.socket().as_fd().try_clone_to_owned(),
             Socket::Tcp(socket) => socket.as_fd().try_clone_to_owned(),
         }
     }

@@ -2,14 +2,14 @@
 
 #[cfg(windows)]
 use crate::pipe::Pipe;
+#[cfg(unix)]
+use crate::unix::UnixStream;
 use futures_io::{AsyncRead, AsyncWrite};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
 
 /// A connected stream of any transport.
 #[derive(Debug)]
@@ -24,14 +24,14 @@ pub enum Stream {
     Tcp(TcpStream),
 }
 
-/// Runs an expression on whichever socket it is: `$run` on one of Tokio's, `$pipe` on what is a futures-io stream already.
+/// Runs an expression on whichever socket it is: `$run` on one of Tokio's, `$ours` on what is a futures-io stream already.
 macro_rules! on_socket {
-    ($stream:expr, $socket:ident => $run:expr, $pipe:expr) => {
+    ($stream:expr, $socket:ident => $run:expr, $ours:expr) => {
         match $stream.get_mut() {
             #[cfg(unix)]
-            Stream::Unix($socket) => $run,
+            Stream::Unix($socket) => $ours,
             #[cfg(windows)]
-            Stream::Pipe($socket) => $pipe,
+            Stream::Pipe($socket) => $ours,
             Stream::Tcp($socket) => $run,
         }
     };
