@@ -292,9 +292,17 @@ fn the_mode_of_a_socket_is_octal_text() {
     assert_eq!(mode(json!("0660")), Some(0o660));
     assert_eq!(mode(json!("666")), Some(0o666));
     assert_eq!(mode(json!(false)), None);
-    for wrong in
-        [json!("0o660"), json!("rw"), json!(""), json!("8"), json!(444), json!(-1), json!(true), json!("7777777777777")]
-    {
+    for wrong in [
+        json!("0o660"),
+        json!("+660"),
+        json!("rw"),
+        json!(""),
+        json!("8"),
+        json!(444),
+        json!(-1),
+        json!(true),
+        json!("7777777777777"),
+    ] {
         assert!(refusal(&json!({ "socketMode": wrong })).contains(r#"octal digits such as "0660""#), "{wrong}");
     }
     assert!(refusal(&json!({"socketMode": "1777"})).contains("0o1777"));
@@ -565,4 +573,21 @@ fn an_empty_runtime_directory_is_none() {
     assert_eq!(host.private_socket_root(), "/run/user/1/node-ipc/");
     host.xdg_runtime_dir = Some(String::new());
     assert_eq!(host.private_socket_root(), "/tmp/node-ipc-0/");
+}
+
+#[test]
+fn families_are_read_as_node_and_node_ipc_write_them() {
+    let family = |value: Value| read(&json!({ "interface": { "family": value } })).interface.family;
+    let [v4, v6] = [IpFamily::V4, IpFamily::V6].map(Some);
+    for (value, expected) in [(json!(4), v4), (json!("IPv4"), v4), (json!(6), v6), (json!("IPv6"), v6)] {
+        assert_eq!(family(value.clone()), expected, "{value}");
+    }
+    assert_eq!((family(json!(0)), family(json!(false))), (None, None));
+    assert!(refusal(&json!({"interface": {"family": 5}})).contains("allowed is 4, 6, or false for both"));
+}
+
+#[test]
+fn a_time_may_be_a_part_of_a_millisecond() {
+    assert_eq!(read(&json!({"retry": 0.5})).retry, Duration::from_micros(500));
+    assert!(refusal(&json!({"retry": -0.5})).contains("a number of milliseconds"));
 }

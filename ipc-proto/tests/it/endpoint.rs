@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
 use ipc_proto::{
-    Config, Endpoint, EndpointError, Host, IpFamily, LocalAddress, Platform, Settings, TlsOptions, pipe_name,
+    Code, Config, Endpoint, EndpointError, Host, IpFamily, LocalAddress, Platform, Settings, TlsOptions, pipe_name,
 };
 use proptest::prelude::*;
 
@@ -144,6 +144,7 @@ fn tls_is_refused_where_it_would_be_ignored() {
     let settings = config.build(&Host::new("h", Platform::Linux)).unwrap();
     assert!(Endpoint::net(&settings, None, None).is_ok());
     assert_eq!(Endpoint::udp4(&settings, None, None), Err(EndpointError::TlsOverUdp));
+    assert_eq!(EndpointError::TlsOverUdp.code(), Some(Code::TlsConfiguration));
 }
 
 #[test]

@@ -403,6 +403,7 @@ fn what_is_no_error_of_the_type_is_told_as_well() {
 #[test]
 fn a_name_shows_itself() {
     const TOTAL: EventName<f64> = EventName::new("total");
+    assert_eq!(TOTAL.as_str(), "total");
     assert_eq!(format!("{TOTAL} {TOTAL:?}"), r#"total EventName("total")"#);
 }
 
