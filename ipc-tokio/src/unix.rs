@@ -169,7 +169,6 @@ mod tests {
 
     use super::*;
     use std::future::poll_fn;
-    use std::io::{Read as _, Write as _};
     use std::thread;
 
     fn pair() -> (UnixStream, net::UnixStream) {
