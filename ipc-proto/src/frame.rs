@@ -18,7 +18,7 @@ pub enum EmitError {
     /// The queue is full: the peer reads more slowly than we write (node-ipc 14's `ERR_IPC_BACKPRESSURE`). Wait for
     /// room, drop the event, or raise the `option`.
     #[error(
-        "the outbound queue is full: {pending} bytes wait, this event has {length}, {option} allows {limit}; wait for room or raise it"
+        "the outbound queue is full: {pending} bytes wait, this event has {length}, {option} allows {limit}; wait for room, as `send` does, or raise it"
     )]
     Full {
         /// Bytes queued and not yet taken by the operating system.
@@ -50,7 +50,9 @@ pub enum EmitError {
     NotConnected,
     /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
     /// or has stopped.
-    #[error("closed: this connection has ended, or this UDP server is not started, and takes no events")]
+    #[error(
+        "closed: this connection has ended, or this UDP server is not started, and takes no events; make a new connection, or start the server"
+    )]
     Closed,
     /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
     #[error("this connection is {mode}: {advice}")]
