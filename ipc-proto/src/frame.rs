@@ -195,3 +195,32 @@ const OTHER_DELIMITER: EmitError = EmitError::WrongMode {
 };
 
 crate::error::debug_as_display!(EmitError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_event_is_told_with_numbers_and_what_to_do() {
+        let (pending, length, limit) = (969, 323, 1000);
+        for (error, told) in [
+            (
+                EmitError::Full { pending, length, limit, option: "maxPendingBytes" },
+                "the outbound queue is full: 969 bytes wait, this event has 323, maxPendingBytes allows 1000; wait for room, \
+                 as `send` does, or raise it",
+            ),
+            (
+                EmitError::TooSlow { pending, length, limit },
+                "the peer reads too slowly and is disconnected: 969 bytes wait, this event has 323, maxPendingBytes allows \
+                 1000, and slowConsumer is \"disconnect\"; raise the one or change the other",
+            ),
+            (
+                EmitError::Closed,
+                "closed: this connection has ended, or this UDP server is not started, and takes no events; make a new \
+                 connection, or start the server",
+            ),
+        ] {
+            assert_eq!(error.to_string(), told);
+        }
+    }
+}

@@ -50,7 +50,10 @@ pub(crate) fn claim(path: &Path) -> io::Result<(Claim, Listening)> {
         (Some(SOCKET), Some(fd)) => fd,
         (Some(WITHDRAWN), _) => return Err(refused()),
         (None, _) => {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the old process ended the conversation"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the old process ended the conversation; its log says why",
+            ));
         }
         _ => return Err(invalid("no socket")),
     };
@@ -144,5 +147,8 @@ fn silent() -> io::Error {
 }
 
 fn refused() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the old process has withdrawn its offer and serves on")
+    io::Error::new(
+        io::ErrorKind::ConnectionAborted,
+        "the old process has withdrawn its offer and serves on; its log says why",
+    )
 }

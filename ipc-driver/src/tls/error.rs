@@ -254,7 +254,7 @@ pub(super) fn refusal(reason: &CertificateError) -> String {
         }
         reason @ CertificateError::InvalidPurposeContext { .. } => {
             format!(
-                "{reason} (InvalidPurpose); get one for that, or name this one itself in tls.trustedConnections or tls.ca"
+                "the {reason} (InvalidPurpose); get one for that, or name this one itself in tls.trustedConnections or tls.ca"
             )
         }
         CertificateError::Revoked => "the certificate has been revoked (Revoked); get another one".into(),
@@ -465,11 +465,16 @@ mod tests {
             signature_algorithm_id: vec![6, 7],
             supported_algorithms: Vec::new(),
         };
+        let purpose = CertificateError::InvalidPurposeContext {
+            required: rustls::ExtendedKeyPurpose::ServerAuth,
+            presented: vec![rustls::ExtendedKeyPurpose::ClientAuth],
+        };
         for (reason, told) in [
             (unsigned, "signed by a method that is not taken, as SHA-1"),
             (other(webpki::Error::UnsupportedCriticalExtension), "an extension that is critical and not known here"),
             (other(webpki::Error::PathLenConstraintViolated), "is not as it should be (PathLenConstraintViolated)"),
             (CertificateError::BadSignature, "or its key is of RSA with fewer than 2048 bits"),
+            (purpose, "the certificate does not allow extended key usage for server authentication"),
             (CertificateError::Revoked, "has been revoked (Revoked); get another one"),
         ] {
             let text = HandshakeError::Certificate(reason).to_string();
