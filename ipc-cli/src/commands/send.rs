@@ -348,7 +348,7 @@ async fn broken(events: &mut Events<ClientEvent>) -> Option<String> {
 pub(crate) fn not_sent(message: &Message, to: &str, error: &EmitError) -> Failure {
     let tried = format!("cannot send the event {} to {to}", name_for_people(message.name_json()));
     match error {
-        EmitError::NotConnected | EmitError::Closed => lost(tried, Some(&error.to_string())),
+        EmitError::NotConnected | EmitError::Closed => lost(tried, None),
         _ => Failure::new(Exit::Failed, tried, error),
     }
 }
@@ -366,6 +366,17 @@ mod tests {
             assert_eq!(trouble(name, false), None, "{name}");
         }
         assert_eq!(trouble("error", true), None);
+    }
+
+    #[test]
+    fn a_connection_that_is_over_is_told_without_what_could_be_over_udp() {
+        let message = Message::from_json("x", None).expect("an event");
+        let told = not_sent(&message, "unix:/world", &EmitError::Closed).show();
+        assert!(
+            told.starts_with("ipc: cannot send the event x to unix:/world: the server closed the connection\n"),
+            "{told}"
+        );
+        assert!(told.contains("help: ") && !told.contains("UDP"), "{told}");
     }
 
     #[test]
