@@ -241,3 +241,51 @@ fn a_recording_ends_after_its_count_and_what_it_has_passes_on() {
     let kinds: Vec<_> = recorded(&file).iter().map(|line| line["kind"].clone()).collect();
     assert_eq!(kinds, ["event", "malformed", "event"]);
 }
+
+#[test]
+fn a_disk_that_is_full_is_told_and_leaves_whole_lines() {
+    let place = Place::new();
+    let server = UnixListener::bind(place.of("s")).expect("bound");
+    let file = place.of("r.ndjson");
+    let recorder = place.command(&["record", &file, "--from", &place.of("s")]);
+    // A file may have 4 KiB at most, in the middle of a line.
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "trap '' XFSZ; ulimit -f 8; exec \"$@\"", "sh"]).arg(recorder.get_program());
+    limited.args(recorder.get_args()).current_dir(place.path());
+    limited.envs(recorder.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let recorder = Program::start(limited);
+    let (mut stream, _) = server.accept().expect("the recorder");
+    for _ in 0..99 {
+        // It may be gone by now.
+        let _gone = stream.write_all(b"{\"type\":\"a\",\"data\":1}\x0c");
+    }
+    let ended = recorder.end().expect(1);
+    ended.says(&["cannot write to the recording", "r.ndjson: File too large", "help:", "whole"]);
+    let text = std::fs::read_to_string(&file).expect("a recording");
+    assert!(text.ends_with("}\n"), "{text}");
+    ended.says(&[&format!("{} events in", recorded(&file).len())]);
+}
+
+#[test]
+fn a_server_that_goes_away_during_a_replay_is_told_with_how_far_it_came() {
+    let place = Place::new();
+    let server = UnixListener::bind(place.of("s")).expect("bound");
+    let file = place.of("r");
+    let text: String = (0..9).map(|n| event(n * 200_000, 0, "client", n)).collect();
+    std::fs::write(&file, text).expect("written");
+    let replay = Program::start(place.command(&["replay", &file, &place.of("s")]));
+    let (mut stream, _) = server.accept().expect("a client");
+    stream.read_exact(&mut [0]).expect("the first event");
+    drop((stream, server));
+    let ended = replay.end().expect(6);
+    ended.says(&["playing to unix:", "of 9 events were sent", "help:"]);
+}
+
+#[test]
+fn a_directory_is_no_recording() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", &place.of("s")]);
+    let directory = place.of("");
+    let ended = place.run(&["record", &directory, "--overwrite", "--from", &place.of("s")]).expect(1);
+    ended.says(&["it is a directory", "help: name a file"]);
+}

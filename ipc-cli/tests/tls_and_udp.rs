@@ -93,7 +93,16 @@ fn a_tap_opens_tls_on_either_side() {
             break close;
         }
     };
-    assert!(close["error"].as_str().is_some_and(|error| error.contains("TLS handshake")), "{close}");
+    let error = close["error"].as_str().unwrap_or_default();
+    assert!(error.contains("the client is refused: the peer does not speak TLS"), "{close}");
+    // A server that is not trusted is told as a client would tell it.
+    let target = ["tap", "tcp:127.0.0.1:0", &target, "--ca", "client.crt"];
+    let (doubting, port) = listening(&place, &target);
+    place.run(&["request", &format!("tcp:{port}"), "x"]).expect(6);
+    let error = doubting.line_of("close")["error"].clone();
+    let error = error.as_str().unwrap_or_default();
+    assert!(error.contains("name one of them in tls.trustedConnections or tls.ca"), "{error}");
+    assert!(error.contains("`ipc doctor`"), "{error}");
 }
 
 #[test]
@@ -307,6 +316,15 @@ fn a_datagram_that_cannot_be_sent_is_told_with_its_target() {
     std::fs::write(place.of("large"), format!("\"{}\"", "x".repeat(70_000))).expect("written");
     let large = place.run(&["send", "udp:127.0.0.1:9", "x", "@large"]).expect(1);
     large.says(&["cannot send the event x to udp4:127.0.0.1:9: the event takes", "a datagram holds 65507"]);
+    // What the system refuses is known after it was taken.
+    let refused =
+        ["1 datagram lost: cannot send to 255.255.255.255:9: ", "nothing is sent to broadcast addresses", "help:"];
+    let broadcast = "udp:255.255.255.255:9";
+    place.run(&["send", broadcast, "x"]).expect(3).says(&refused);
+    place.run(&["send", broadcast, "x", "--await", "y"]).expect(3).says(&refused);
+    place.run(&["request", broadcast, "x"]).expect(3).says(&refused);
+    let ended = place.run_with(&["send", broadcast], "{\"type\":\"a\"}\n{\"type\":\"b\"}\n").expect(3);
+    ended.says(&["2 datagrams lost: "]);
 }
 
 #[test]

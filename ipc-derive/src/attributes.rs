@@ -2,6 +2,7 @@
 
 use crate::names::Case;
 use syn::meta::ParseNestedMeta;
+use syn::parse::ParseStream;
 use syn::{Attribute, LitStr, Path, Token};
 
 /// `#[contract(…)]` on the enum.
@@ -18,9 +19,11 @@ impl ContractAttributes {
         for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("contract")) {
             attribute.parse_nested_meta(|meta| {
                 if meta.path.is_ident("rename_all") {
-                    found.case = Some(Case::parse(&meta.value()?.parse()?)?);
+                    once(&meta, found.case.is_some())?;
+                    found.case = Some(Case::parse(&text(&meta, "rename_all")?)?);
                 } else if meta.path.is_ident("crate") {
-                    found.krate = Some(meta.value()?.parse::<LitStr>()?.parse()?);
+                    once(&meta, found.krate.is_some())?;
+                    found.krate = Some(krate(&text(&meta, "crate")?)?);
                 } else if meta.path.is_ident("typescript") {
                     if cfg!(not(feature = "typescript")) {
                         return Err(
@@ -38,6 +41,34 @@ impl ContractAttributes {
     }
 }
 
+/// Refuses what is said a second time.
+fn once(meta: &ParseNestedMeta<'_>, again: bool) -> syn::Result<()> {
+    if again { Err(meta.error("this is said twice: leave one of the two out")) } else { Ok(()) }
+}
+
+/// The string after `key =`.
+fn text(meta: &ParseNestedMeta<'_>, key: &str) -> syn::Result<LitStr> {
+    let expected = format!("expected a string: `{key} = \"…\"`");
+    let value = meta.value().map_err(|_| meta.error(&expected))?;
+    value.parse().map_err(|error| syn::Error::new(error.span(), expected))
+}
+
+/// The path of a crate, in a string.
+pub(crate) fn krate(text: &LitStr) -> syn::Result<Path> {
+    text.parse()
+        .map_err(|_| syn::Error::new(text.span(), "expected the path of a crate, as in `crate = \"ipc_tokio\"`"))
+}
+
+/// Refuses these attributes where they would have no effect, and says where they have one.
+pub(crate) fn misplaced(attributes: &[Attribute], name: &str, belongs: &str) -> syn::Result<()> {
+    match attributes.iter().find(|attribute| attribute.path().is_ident(name)) {
+        Some(attribute) => {
+            Err(syn::Error::new_spanned(attribute.path(), format!("`#[{name}(…)]` has no effect here: {belongs}")))
+        }
+        None => Ok(()),
+    }
+}
+
 /// `#[event(…)]` on a variant.
 #[derive(Debug, Default)]
 pub(crate) struct EventAttributes {
@@ -52,7 +83,7 @@ impl EventAttributes {
             if matches!(attribute.meta, syn::Meta::Path(_)) {
                 continue;
             }
-            attribute.parse_args_with(|input: syn::parse::ParseStream<'_>| {
+            attribute.parse_args_with(|input: ParseStream<'_>| {
                 while !input.is_empty() {
                     if input.peek(LitStr) {
                         let name: LitStr = input.parse()?;
@@ -64,9 +95,9 @@ impl EventAttributes {
                         }
                         found.name = Some(name);
                     } else {
-                        let word: Path = input.parse()?;
+                        let text = "expected the name of the event as a string, and `reserved` or nothing";
+                        let word: Path = input.parse().map_err(|error| syn::Error::new(error.span(), text))?;
                         if !word.is_ident("reserved") {
-                            let text = "expected the name of the event as a string, and `reserved` or nothing";
                             return Err(syn::Error::new_spanned(word, text));
                         }
                         found.reserved = true;

@@ -1,12 +1,12 @@
 //! From the tokens of an enum to the events of a contract. Everything that can be refused is refused here.
 
-use crate::attributes::{ContractAttributes, EventAttributes, each_of_serde};
+use crate::attributes::{ContractAttributes, EventAttributes, each_of_serde, misplaced, serde};
 use crate::names::{self, Case, Named};
 use proc_macro2::TokenStream;
 use std::collections::HashMap;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DeriveInput, Fields, Ident, Path, Variant, Visibility};
+use syn::{Attribute, Data, DeriveInput, Field, Fields, Ident, Path, Type, Variant, Visibility};
 
 /// A contract as it was written.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ impl Contract {
             return Err(syn::Error::new(input.ident.span(), "a contract has at least one event: give it a variant"));
         }
         let attributes = ContractAttributes::parse(&input.attrs)?;
+        misplaced(&input.attrs, "event", "it names one event, so put it on a variant")?;
         check_serde_of_enum(&input.attrs)?;
         let case = attributes.case.unwrap_or(Case::Camel);
         let krate = match attributes.krate {
@@ -75,6 +76,8 @@ impl Event {
             return Err(syn::Error::new(variant.fields.span(), text));
         }
         let attributes = EventAttributes::parse(&variant.attrs)?;
+        misplaced(&variant.attrs, "contract", "put it on the enum; a variant has `#[event(…)]`")?;
+        variant.fields.iter().try_for_each(check_field)?;
         check_serde_of_variant(&variant.attrs)?;
         let plain = variant.ident.unraw().to_string();
         let (name, span) = match &attributes.name {
@@ -85,14 +88,24 @@ impl Event {
         let typed = match &variant.fields {
             Fields::Unit => true,
             // With an attribute of serde the payload is not what the type itself would write.
-            Fields::Unnamed(fields) => {
-                !fields.unnamed.iter().any(|field| crate::attributes::serde(&field.attrs).next().is_some())
-            }
+            Fields::Unnamed(fields) => !fields.unnamed.iter().any(|field| serde(&field.attrs).next().is_some()),
             Fields::Named(_) => false,
         };
         let constant = typed.then(|| Ident::new(&Case::ScreamingSnake.apply(&plain), variant.ident.span()));
         Ok(Self { ident: variant.ident, name, attributes: variant.attrs, fields: variant.fields, constant })
     }
+}
+
+fn check_field(field: &Field) -> syn::Result<()> {
+    misplaced(&field.attrs, "event", "it names an event, so put it on the variant")?;
+    misplaced(&field.attrs, "contract", "put it on the enum; a field has the attributes of serde")?;
+    // With an attribute of serde it may come from elsewhere.
+    if matches!(field.ty, Type::Reference(_)) && serde(&field.attrs).next().is_none() {
+        let text = "an event owns what it carries, as it outlives the bytes it is read from: `String` in place of `&str`, \
+                    `Vec<T>` in place of `&[T]`";
+        return Err(syn::Error::new_spanned(&field.ty, text));
+    }
+    Ok(())
 }
 
 /// What one event alone cannot get wrong.

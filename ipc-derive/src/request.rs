@@ -1,11 +1,12 @@
 //! `#[derive(Request)]`: the parameters of a request, its name, and what its reply is.
 
+use crate::attributes::{krate, misplaced};
 use crate::names::{self, Case, Named};
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::parse::ParseStream;
-use syn::{Data, DeriveInput, Ident, LitStr, Path, Token, Type};
+use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr, Path, Token, Type};
 
 /// `#[request(…)]`.
 #[derive(Default)]
@@ -26,6 +27,7 @@ pub(crate) fn request(input: TokenStream, default_crate: &str) -> syn::Result<To
         return Err(syn::Error::new_spanned(&input.generics, text));
     }
     let attributes = attributes(&input)?;
+    misplaced_inside(&input.data)?;
     let Some(reply) = attributes.reply else {
         let text = "say what the reply is: #[request(reply = Type)]";
         return Err(syn::Error::new(input.ident.span(), text));
@@ -55,18 +57,31 @@ fn attributes(input: &DeriveInput) -> syn::Result<Attributes> {
         attribute.parse_args_with(|input: ParseStream<'_>| {
             while !input.is_empty() {
                 if input.peek(LitStr) {
-                    found.name = Some(input.parse()?);
+                    let name: LitStr = input.parse()?;
+                    if found.name.is_some() {
+                        let text = "a request has one name: leave one of the two out";
+                        return Err(syn::Error::new(name.span(), text));
+                    }
+                    found.name = Some(name);
                 } else {
-                    let key = input.call(Ident::parse_any)?;
+                    let wrong = |span| {
+                        let text = "expected the name of the request as a string, `reply = Type` or `crate = \"…\"`";
+                        syn::Error::new(span, text)
+                    };
+                    let key = input.call(Ident::parse_any).map_err(|error| wrong(error.span()))?;
+                    let word = key.to_string();
+                    if !matches!(word.as_str(), "reply" | "crate") || !input.peek(Token![=]) {
+                        return Err(wrong(key.span()));
+                    }
                     input.parse::<Token![=]>()?;
-                    match key.to_string().as_str() {
-                        "reply" => found.reply = Some(input.parse()?),
-                        "crate" => found.krate = Some(input.parse::<LitStr>()?.parse()?),
-                        _ => {
-                            let text =
-                                "expected the name of the request as a string, `reply = Type` or `crate = \"…\"`";
-                            return Err(syn::Error::new(key.span(), text));
-                        }
+                    let again = if word == "reply" { found.reply.is_some() } else { found.krate.is_some() };
+                    if again {
+                        return Err(syn::Error::new(key.span(), "this is said twice: leave one of the two out"));
+                    }
+                    if word == "reply" {
+                        found.reply = Some(input.parse()?);
+                    } else {
+                        found.krate = Some(krate(&input.parse()?)?);
                     }
                 }
                 if !input.is_empty() {
@@ -77,4 +92,18 @@ fn attributes(input: &DeriveInput) -> syn::Result<Attributes> {
         })?;
     }
     Ok(found)
+}
+
+/// Refuses `#[request(…)]` where it would have no effect.
+fn misplaced_inside(data: &Data) -> syn::Result<()> {
+    let check = |attributes: &[Attribute]| misplaced(attributes, "request", "put it on the struct or enum itself");
+    let check_all = |fields: &Fields| fields.iter().try_for_each(|field| check(&field.attrs));
+    match data {
+        Data::Struct(data) => check_all(&data.fields),
+        Data::Enum(data) => data.variants.iter().try_for_each(|variant| {
+            check(&variant.attrs)?;
+            check_all(&variant.fields)
+        }),
+        Data::Union(_) => Ok(()),
+    }
 }

@@ -87,6 +87,34 @@ fn attributes_that_do_not_exist_are_refused_with_those_that_do() {
 }
 
 #[test]
+fn what_an_attribute_should_say_is_said_where_it_says_something_else() {
+    assert_refused("enum Chat { #[event(5)] Ping }", "1:21", "the name of the event as a string");
+    assert_refused("#[contract(rename_all)] enum Chat { Ping }", "1:12", "expected a string: `rename_all = \"…\"`");
+    assert_refused("#[contract(crate = 5)] enum Chat { Ping }", "1:20", "expected a string: `crate = \"…\"`");
+    for path in ["", "not here"] {
+        let source = format!("#[contract(crate = \"{path}\")] enum Chat {{ Ping }}");
+        assert_refused(&source, "1:20", "the path of a crate, as in `crate = \"ipc_tokio\"`");
+    }
+    let twice = "#[contract(rename_all = \"camelCase\", rename_all = \"camelCase\")] enum Chat { Ping }";
+    assert_refused(twice, "1:38", "said twice");
+}
+
+#[test]
+fn attributes_where_they_would_have_no_effect_are_refused() {
+    assert_refused("#[event(\"x\")] enum Chat { Ping }", "1:3", "put it on a variant");
+    assert_refused("enum Chat { #[contract(typescript)] Ping }", "1:15", "a variant has `#[event(…)]`");
+    assert_refused("enum Chat { Said { #[event(\"x\")] text: String } }", "1:22", "put it on the variant");
+    assert_refused("enum Chat { Said(#[contract(typescript)] String) }", "1:20", "put it on the enum");
+}
+
+#[test]
+fn events_that_borrow_are_refused() {
+    assert_refused("enum Chat { Said(&'static str) }", "1:18", "`String` in place of `&str`");
+    assert_refused("enum Chat { Said { bytes: &'static [u8] } }", "1:27", "`Vec<T>` in place of `&[T]`");
+    assert!(errors("enum Chat { Said { text: String, #[serde(skip)] by: &'static str } }").is_empty());
+}
+
+#[test]
 fn attributes_of_serde_that_would_have_no_effect_are_refused() {
     assert_refused("#[serde(rename_all = \"camelCase\")] enum Chat { Ping }", "1:9", "#[contract(rename_all = ");
     assert_refused("#[serde(tag = \"type\")] enum Chat { Ping }", "1:9", "no meaning for a contract");
@@ -156,6 +184,18 @@ fn requests_say_what_the_reply_is() {
     assert!(errors("struct Sum;")[0].contains("#[request(reply = Type)]"));
     assert!(errors("#[request(answer = f64)] struct Sum;")[0].starts_with("1:11 expected the name"));
     assert!(errors("#[request(reply = f64)] struct Sum<T>(T);")[0].contains("no type parameters"));
+    for wrong in ["reply", "Total", "5", "answer"] {
+        let error = errors(&format!("#[request({wrong})] struct Sum;")).remove(0);
+        assert!(error.starts_with("1:11 expected the name of the request as a string, `reply = Type`"), "{error}");
+    }
+    let twice = errors("#[request(\"a\", \"b\", reply = f64)] struct Sum;").remove(0);
+    assert!(twice.starts_with("1:16 a request has one name"), "{twice}");
+    let twice = errors("#[request(reply = f64, reply = f32)] struct Sum;").remove(0);
+    assert!(twice.starts_with("1:24 this is said twice"), "{twice}");
+    for inside in ["struct Sum { #[request(reply = f64)] n: u8 }", "enum Sum { #[request(reply = f64)] N }"] {
+        let error = errors(&format!("#[request(reply = f64)] {inside}")).remove(0);
+        assert!(error.contains("put it on the struct or enum itself"), "{error}");
+    }
     let own = errors("#[request(reply = f64)] struct Connect;").remove(0);
     assert!(
         own.contains("node-ipc's own") && own.ends_with("choose another with #[request(\"…\", reply = …)]"),

@@ -112,7 +112,9 @@ fn check(field: &Field) -> syn::Result<()> {
             return Ok(());
         }
         if meta.path.is_ident("rename") && meta.input.peek(syn::token::Paren) {
-            return Err(meta.error("TypeScript has one name for a field: it is read and written by the same"));
+            return Err(
+                meta.error("TypeScript has one name for a field, by which it is read and written: `rename = \"…\"`")
+            );
         }
         if told || known.iter().any(|known| meta.path.is_ident(known)) {
             return Ok(());

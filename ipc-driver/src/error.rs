@@ -90,8 +90,8 @@ impl fmt::Display for ConnectionError {
                  is \"disconnect\"; raise the one or change the other"
             ),
             Self::Handshake(error) => error.fmt(f),
-            Self::Send { to, source } => write!(f, "cannot send to {to}: {source}"),
-            Self::Receive(error) => write!(f, "cannot receive datagrams: {error}"),
+            Self::Send { to, source } => write!(f, "cannot send to {to}: {source}{}", send_advice(*to, source)),
+            Self::Receive(error) => write!(f, "cannot receive datagrams: {error}; it is tried again every 50 ms"),
             Self::Protocol { error, .. } => write!(f, "the peer broke the protocol: {error}"),
             Self::Handler { event, source } => write!(f, "a handler of {event:?} failed: {source}"),
             Self::Rejected { event, source } => write!(f, "event {event:?} was rejected: {source}"),
@@ -258,6 +258,32 @@ fn advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
     }
 }
 
+/// What to look at when a datagram could not be sent.
+fn send_advice(to: SocketAddr, error: &io::Error) -> &'static str {
+    use io::ErrorKind::{AddrNotAvailable, HostUnreachable, InvalidInput, NetworkUnreachable, PermissionDenied};
+    match error.kind() {
+        _ if error.raw_os_error().is_none() => "",
+        _ if is_too_long(error) => "; it is too long for the way there, send less at a time, or use TCP",
+        // What systems say of a socket that is bound to a loopback address.
+        InvalidInput | AddrNotAvailable if !to.ip().is_loopback() => {
+            "; a server whose host is localhost reaches this machine only, give it the host 0.0.0.0 or ::"
+        }
+        NetworkUnreachable | HostUnreachable => "; this machine has no route there",
+        PermissionDenied => "; nothing is sent to broadcast addresses, and a firewall may forbid others",
+        _ => "",
+    }
+}
+
+/// Whether a datagram was longer than a way or a system takes.
+fn is_too_long(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let code = rustix::io::Errno::MSGSIZE.raw_os_error();
+    // `WSAEMSGSIZE`.
+    #[cfg(not(unix))]
+    let code = 10_040;
+    error.raw_os_error() == Some(code)
+}
+
 /// What to look at when the system does not let a server listen. Errors that are not the system's say it themselves.
 fn listen_advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
     match (endpoint, error.kind()) {
@@ -288,7 +314,7 @@ fn offer_advice(error: &io::Error) -> &'static str {
 fn take_over_advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused if error.raw_os_error().is_some() => {
-            "; no process hands its socket over there"
+            "; no process hands its socket over there, or not yet"
         }
         _ => "",
     }
@@ -452,6 +478,7 @@ mod tests {
             Box::new(ConnectionError::Refused(Refusal::Full { limit: 1 })),
             Box::new(ConnectionError::Io(Arc::new(os(1)))),
             Box::new(ConnectionError::Handshake(Arc::new(io::Error::other(NotStored(os(1)))))),
+            Box::new(ConnectionError::Send { to: "127.0.0.1:9".parse().unwrap(), source: Arc::new(os(1)) }),
             Box::new(ConnectionError::Receive(Arc::new(os(1)))),
             Box::new(ConnectionError::Handler { event: "a".into(), source: failed() }),
             Box::new(ConnectionError::Rejected { event: "a".into(), source: failed() }),
@@ -494,6 +521,35 @@ mod tests {
                 .to_string()
                 .ends_with(": the connection ended, and maxRetries or stopRetrying allows no further attempt")
         );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_datagram_that_cannot_be_sent_is_told_with_what_to_look_at() {
+        use rustix::io::Errno;
+        let send = |to: &str, code: Errno| {
+            let error = ConnectionError::Send { to: to.parse().unwrap(), source: Arc::new(code.into()) };
+            assert_eq!(chain(&error).len(), 1);
+            error.to_string()
+        };
+        for (said, advice) in [
+            (send("192.0.2.1:9", Errno::INVAL), "; a server whose host is localhost reaches this machine only, "),
+            (
+                send("[2001:db8::1]:9", Errno::ADDRNOTAVAIL),
+                "; a server whose host is localhost reaches this machine only, ",
+            ),
+            (send("192.0.2.1:9", Errno::NETUNREACH), "; this machine has no route there"),
+            (send("192.0.2.1:9", Errno::HOSTUNREACH), "; this machine has no route there"),
+            (send("255.255.255.255:9", Errno::ACCESS), "; nothing is sent to broadcast addresses, "),
+            (send("192.0.2.1:9", Errno::PERM), "; nothing is sent to broadcast addresses, "),
+            (
+                send("192.0.2.1:9", Errno::MSGSIZE),
+                "; it is too long for the way there, send less at a time, or use TCP",
+            ),
+        ] {
+            assert!(said.starts_with("cannot send to ") && said.contains(advice), "{said}");
+        }
+        assert!(send("127.0.0.1:9", Errno::INVAL).ends_with("(os error 22)"));
     }
 
     #[cfg(target_os = "linux")]

@@ -18,7 +18,7 @@ pub enum EmitError {
     /// The queue is full: the peer reads more slowly than we write (node-ipc 14's `ERR_IPC_BACKPRESSURE`). Wait for
     /// room, drop the event, or raise the `option`.
     #[error(
-        "the outbound queue is full: {pending} bytes wait, this event has {length}, {option} allows {limit}; wait for room or raise it"
+        "the outbound queue is full: {pending} bytes wait, this event has {length}, {option} allows {limit}; wait for room, as `send` does, or raise it"
     )]
     Full {
         /// Bytes queued and not yet taken by the operating system.
@@ -50,7 +50,9 @@ pub enum EmitError {
     NotConnected,
     /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
     /// or has stopped.
-    #[error("closed: this connection has ended, or this UDP server is not started, and takes no events")]
+    #[error(
+        "closed: this connection has ended, or this UDP server is not started, and takes no events; make a new connection, or start the server"
+    )]
     Closed,
     /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
     #[error("this connection is {mode}: {advice}")]
@@ -193,3 +195,32 @@ const OTHER_DELIMITER: EmitError = EmitError::WrongMode {
 };
 
 crate::error::debug_as_display!(EmitError);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_event_is_told_with_numbers_and_what_to_do() {
+        let (pending, length, limit) = (969, 323, 1000);
+        for (error, told) in [
+            (
+                EmitError::Full { pending, length, limit, option: "maxPendingBytes" },
+                "the outbound queue is full: 969 bytes wait, this event has 323, maxPendingBytes allows 1000; wait for room, \
+                 as `send` does, or raise it",
+            ),
+            (
+                EmitError::TooSlow { pending, length, limit },
+                "the peer reads too slowly and is disconnected: 969 bytes wait, this event has 323, maxPendingBytes allows \
+                 1000, and slowConsumer is \"disconnect\"; raise the one or change the other",
+            ),
+            (
+                EmitError::Closed,
+                "closed: this connection has ended, or this UDP server is not started, and takes no events; make a new \
+                 connection, or start the server",
+            ),
+        ] {
+            assert_eq!(error.to_string(), told);
+        }
+    }
+}

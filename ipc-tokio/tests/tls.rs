@@ -135,7 +135,9 @@ async fn a_system_without_certificates_to_trust_is_an_error_that_says_so() {
     let client = Client::net(Some("localhost"), Some(9), Config::new("hello").tls(TlsOptions::new()));
     use ipc_tokio::{ConnectError, TlsError};
     let Err(ConnectError::Tls(error @ TlsError::SystemTrust { .. })) = client else { panic!("{client:?}") };
-    assert!(error.to_string().ends_with("name some with tls.trustedConnections or tls.ca"), "{error}");
+    let error = error.to_string();
+    assert!(error.ends_with("name some with tls.trustedConnections or tls.ca"), "{error}");
+    assert!(error.contains("where SSL_CERT_FILE is /dev/null and SSL_CERT_DIR is /nowhere"), "{error}");
 }
 
 /// Whether this is a process of one test's own.

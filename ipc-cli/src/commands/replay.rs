@@ -4,17 +4,18 @@ use super::CLOSE_WITHIN;
 use super::send::{in_the_line, not_sent, parse};
 use crate::Context;
 use crate::address::Target;
-use crate::client::{Connected, Connecting};
+use crate::client::{Connected, Connecting, lost};
 use crate::clock::parse_rfc3339;
-use crate::exit::{Exit, Failure, Outcome};
+use crate::exit::{Failure, Outcome};
 use crate::output::counted;
 use clap::Args;
-use ipc_tokio::{ClientEvent, Message};
+use ipc_tokio::{ClientEvent, ConnectionError, EmitError, Message};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -100,6 +101,8 @@ struct Playing {
     connected: ipc_tokio::Client,
     name: String,
     heard: watch::Receiver<u64>,
+    /// What broke the connection, if anything did.
+    broken: Arc<OnceLock<String>>,
 }
 
 impl Replay {
@@ -191,7 +194,8 @@ impl Replay {
     }
 
     async fn play(&self, context: &Context, target: &Target, steps: Vec<Step>) -> Outcome<(u64, u64)> {
-        let bar = super::bar(context, steps.iter().filter(|step| matches!(step.what, Do::Emit(_))).count() as u64);
+        let events = steps.iter().filter(|step| matches!(step.what, Do::Emit(_))).count() as u64;
+        let bar = super::bar(context, events);
         let mut playing: BTreeMap<u64, Playing> = BTreeMap::new();
         let (mut sent, mut heard) = (0, 0);
         let begin = Instant::now();
@@ -212,7 +216,10 @@ impl Replay {
                 Do::Emit(message) => {
                     let Some(playing) = playing.get(&step.connection) else { continue };
                     let taken = playing.connected.send_message(&message).await;
-                    taken.map_err(|error| not_sent(&message, &playing.name, &error))?;
+                    taken.map_err(|error| match error {
+                        EmitError::Closed | EmitError::NotConnected => playing.lost(sent, events),
+                        error => not_sent(&message, &playing.name, &error),
+                    })?;
                     sent += 1;
                     bar.inc(1);
                 }
@@ -235,14 +242,27 @@ impl Playing {
     fn new(connected: Connected) -> Self {
         let Connected { client, mut events, name } = connected;
         let (count, heard) = watch::channel(0);
+        let broken = Arc::new(OnceLock::new());
+        let reason = Arc::clone(&broken);
         tokio::spawn(async move {
             while let Some(event) = events.recv().await {
-                if matches!(event, ClientEvent::Message(_)) {
-                    count.send_modify(|count| *count += 1);
+                match event {
+                    ClientEvent::Message(_) => count.send_modify(|count| *count += 1),
+                    ClientEvent::Error(error @ ConnectionError::Io(_)) => {
+                        let _the_first_counts = reason.set(error.to_string());
+                    }
+                    _ => {}
                 }
             }
         });
-        Self { connected: client, name, heard }
+        Self { connected: client, name, heard, broken }
+    }
+
+    /// The connection is over, and not everything was played.
+    fn lost(&self, sent: u64, events: u64) -> Failure {
+        let why = self.broken.get().map_or("the server closed the connection", String::as_str);
+        let why = format!("{why}; {sent} of {} were sent", counted(events, "event"));
+        lost(format_args!("playing to {}", self.name), Some(&why))
     }
 
     /// How much was heard, once as much was as is `expected`. That not everything has been sent is an error.
@@ -251,7 +271,10 @@ impl Playing {
         // Too late, or the connection is over: what has come is counted below.
         drop(tokio::time::timeout(CLOSE_WITHIN, enough).await);
         let closed = self.connected.close_within(CLOSE_WITHIN).await;
-        closed.map_err(|error| Failure::new(Exit::Lost, format!("playing to {}", self.name), error))?;
+        closed.map_err(|error| {
+            let why = self.broken.get().map_or_else(|| error.to_string(), |broken| format!("{broken}; {error}"));
+            lost(format_args!("playing to {}", self.name), Some(&why))
+        })?;
         let heard = *self.heard.borrow();
         if heard < expected {
             context.output.warn(format_args!(

@@ -1,7 +1,7 @@
 //! `ipc request`: a question, and its answer on stdout.
 
 use super::LEAVE_WITHIN;
-use super::send::{Names, datagrams, not_sent};
+use super::send::{Names, datagrams, lost_on_the_way, not_sent};
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connected, Connecting, lost, seconds};
@@ -69,6 +69,9 @@ impl Request {
                                 break Ok(reply);
                             }
                         }
+                        Some(UdpEvent::Error { error: error @ ConnectionError::Send { .. }, .. }) => {
+                            break Err(lost_on_the_way(1, &error));
+                        }
                         Some(UdpEvent::Error { error, .. }) => context.output.warn(error),
                         Some(_) => {}
                         None => break Err(lost(self.tried(&target), Some("the socket is closed"))),
@@ -132,10 +135,14 @@ impl Request {
             Ok(outcome) => outcome,
             Err(_) => {
                 let happened = format!("no answer came within {} s", self.timeout.as_secs_f64());
-                Err(Failure::new(Exit::TimedOut, self.tried(target), happened).help(
-                    "does that peer answer requests of this name? A plain node-ipc peer needs a helper for it; \
-                     `ipc send --await NAME` waits for a plain event",
-                ))
+                let there = if target.endpoint.is_udp() {
+                    "does a peer receive there, which over UDP nobody tells, and answer requests of this name?"
+                } else {
+                    "does that peer answer requests of this name, or does it hang?"
+                };
+                Err(Failure::new(Exit::TimedOut, self.tried(target), happened).help(format!(
+                    "{there} A plain node-ipc peer needs a helper for it; `ipc send --await NAME` waits for a plain event"
+                )))
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::address::Target;
 use crate::client::{Connected, Connecting, lost};
 use crate::escape::{name_for_people, quoted};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::output::{Traffic, What, Who};
+use crate::output::{Traffic, What, Who, counted};
 use crate::payload;
 use clap::Args;
 use ipc_proto::{Refusal, Rules};
@@ -272,6 +272,9 @@ impl Way {
             Self::Datagrams(_, _, events) => loop {
                 match events.recv().await {
                     Some(UdpEvent::Message(_, message)) if message.name() == name => return print(message).await,
+                    Some(UdpEvent::Error { error: error @ ConnectionError::Send { .. }, .. }) => {
+                        return Err(lost_on_the_way(1, &error));
+                    }
                     Some(UdpEvent::Error { error, .. }) => context.output.warn(error),
                     Some(_) => {}
                     None => {
@@ -297,18 +300,34 @@ impl Way {
                 };
                 Err(lost(format_args!("sending to {}", connected.name), Some(&why)))
             }
-            Self::Datagrams(server, ..) => {
+            Self::Datagrams(server, _, mut events) => {
                 let unsent = server.shutdown(CLOSE_WITHIN).await;
-                let sent = match unsent.messages {
-                    0 => Ok(()),
-                    messages => {
+                let failed = server.counters().failed;
+                drop(server);
+                // Of those that the system refused, the first says why.
+                let mut why = None;
+                while let (None, 1.., Some(event)) = (&why, failed, events.recv().await) {
+                    if let UdpEvent::Error { error: error @ ConnectionError::Send { .. }, .. } = event {
+                        why = Some(error);
+                    }
+                }
+                outcome?;
+                match (why, unsent.messages) {
+                    (Some(error), _) => Err(lost_on_the_way(failed, &error)),
+                    (None, 0) => Ok(()),
+                    (None, messages) => {
                         Err(Failure::new(Exit::Failed, "sending datagrams", format!("events not sent: {messages}")))
                     }
-                };
-                outcome.and(sent)
+                }
             }
         }
     }
+}
+
+/// The system refused to send so many datagrams.
+pub(crate) fn lost_on_the_way(failed: u64, error: &ConnectionError) -> Failure {
+    Failure::new(Exit::Unreachable, format!("{} lost", counted(failed, "datagram")), error)
+        .help("is the address right? It must be one that this machine can send to")
 }
 
 /// Hears a client to its end, and tells why its connection broke, if it did.
@@ -329,7 +348,7 @@ async fn broken(events: &mut Events<ClientEvent>) -> Option<String> {
 pub(crate) fn not_sent(message: &Message, to: &str, error: &EmitError) -> Failure {
     let tried = format!("cannot send the event {} to {to}", name_for_people(message.name_json()));
     match error {
-        EmitError::NotConnected | EmitError::Closed => lost(tried, Some(&error.to_string())),
+        EmitError::NotConnected | EmitError::Closed => lost(tried, None),
         _ => Failure::new(Exit::Failed, tried, error),
     }
 }
@@ -347,6 +366,17 @@ mod tests {
             assert_eq!(trouble(name, false), None, "{name}");
         }
         assert_eq!(trouble("error", true), None);
+    }
+
+    #[test]
+    fn a_connection_that_is_over_is_told_without_what_could_be_over_udp() {
+        let message = Message::from_json("x", None).expect("an event");
+        let told = not_sent(&message, "unix:/world", &EmitError::Closed).show();
+        assert!(
+            told.starts_with("ipc: cannot send the event x to unix:/world: the server closed the connection\n"),
+            "{told}"
+        );
+        assert!(told.contains("help: ") && !told.contains("UDP"), "{told}");
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Output {
         let error = self.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
         match error {
             Some(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-                Failure::new(Exit::Failed, "cannot write to stdout", error).help("is the disk full?")
+                Failure::new(Exit::Failed, "cannot write to stdout", error)
+                    .help("make room on the disk that stdout goes to, or let it go elsewhere")
             }
             _ => Failure::nobody_reads(),
         }

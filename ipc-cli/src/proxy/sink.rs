@@ -56,6 +56,8 @@ pub(crate) struct Recording {
 struct State {
     /// `None` until it is begun.
     file: Option<File>,
+    /// The bytes of the lines in it.
+    length: u64,
     /// How many more events, or pieces of raw data, are taken.
     left: Option<u64>,
 }
@@ -63,7 +65,7 @@ struct State {
 impl Recording {
     /// One that is to be made. The file is there once it has begun: until then nothing is lost that was in its place.
     pub(crate) fn new(path: &Path, overwrite: bool, count: Option<u64>) -> Outcome<Arc<Self>> {
-        let state = Mutex::new(State { file: None, left: count });
+        let state = Mutex::new(State { file: None, length: 0, left: count });
         let recording =
             Self { path: path.to_owned(), overwrite, state, events: AtomicU64::new(0), full: Notify::new() };
         if !overwrite && path.symlink_metadata().is_ok() {
@@ -105,6 +107,11 @@ impl Recording {
         match error.kind() {
             io::ErrorKind::AlreadyExists => Failure::new(Exit::Failed, tried, "it exists already")
                 .help("choose another name, or replace it with --overwrite"),
+            io::ErrorKind::IsADirectory => Failure::new(Exit::Failed, tried, "it is a directory")
+                .help("name a file, which may be in that directory"),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Failure::new(Exit::Failed, tried, error).help("make room on that disk, or choose another")
+            }
             _ => Failure::new(Exit::Failed, tried, error).help("is the directory there, and may you write to it?"),
         }
     }
@@ -118,22 +125,28 @@ impl Recording {
         let mut line = traffic.json();
         line.push('\n');
         let mut state = self.state();
-        if state.left == Some(0) {
+        let State { file, length, left } = &mut *state;
+        if *left == Some(0) {
             return Ok(());
         }
-        let file = match &mut state.file {
+        let file = match file {
             Some(file) => file,
             none => none.insert(self.create()?),
         };
         // One write a line, so that what is there when we are killed are whole lines.
-        file.write_all(line.as_bytes()).map_err(|error| {
-            Failure::new(Exit::Failed, format!("cannot write to the recording {}", self.path.display()), error)
-                .help("is the disk full?")
-        })?;
+        if let Err(error) = file.write_all(line.as_bytes()) {
+            // A disk that is full takes a part of a line. What is no file cannot be cut, and has no lines to keep.
+            let _as_it_is = file.set_len(*length);
+            *left = Some(0);
+            let tried = format!("cannot write to the recording {}", self.path.display());
+            return Err(Failure::new(Exit::Failed, tried, error)
+                .help("make room on that disk, or record to another; the lines written until now are whole"));
+        }
+        *length += line.len() as u64;
         if matches!(traffic.what, What::Event { .. }) {
             self.events.fetch_add(1, Ordering::Relaxed);
         }
-        if let (Some(left), What::Event { .. } | What::Data(_)) = (&mut state.left, &traffic.what) {
+        if let (Some(left), What::Event { .. } | What::Data(_)) = (left, &traffic.what) {
             *left -= 1;
             if *left == 0 {
                 self.full.notify_one();

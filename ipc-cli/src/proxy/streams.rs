@@ -10,7 +10,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{TlsAcceptor, TlsConnector};
 use ipc_driver::runtime::{Address, Ambient, Listener, Runtime};
 use ipc_tokio::rustls::pki_types::ServerName;
-use ipc_tokio::{Endpoint, ServeError, Settings, TlsOptions, Tokio};
+use ipc_tokio::{Endpoint, HandshakeError, ServeError, Settings, TlsOptions, Tokio};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -130,10 +130,13 @@ impl Proxy {
             Some(acceptor) => {
                 let handshake = tokio::time::timeout(self.handshake, acceptor.accept(stream)).await;
                 let stream = handshake.map_err(|_| "the TLS handshake of the client took too long".to_owned())?;
-                Stream::new(stream.map_err(|error| format!("the TLS handshake of the client failed: {error}"))?)
+                let explained = |error| format!("the client is refused: {}", HandshakeError::explain(error));
+                Stream::new(stream.map_err(explained)?)
             }
         };
-        let server = self.dial().await.map_err(|error| format!("cannot connect to {}: {error}", self.target.show()))?;
+        let server = self.dial().await.map_err(|error| {
+            format!("cannot connect to {}: {error}; `ipc doctor` says more of that address", self.target.show())
+        })?;
         Ok((client, server))
     }
 
@@ -159,7 +162,7 @@ impl Proxy {
         let Some((connector, name)) = &self.connector else { return Ok(Stream::new(stream)) };
         let limit = handshake_timeout(&self.target.settings);
         match tokio::time::timeout(limit, connector.connect(name.clone(), stream)).await {
-            Ok(stream) => stream.map(Stream::new),
+            Ok(stream) => stream.map(Stream::new).map_err(HandshakeError::explain),
             Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the TLS handshake took too long")),
         }
     }

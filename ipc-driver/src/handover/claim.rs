@@ -27,13 +27,14 @@ pub(crate) struct Claim {
 /// # Errors
 ///
 /// [`io::ErrorKind::NotFound`] or [`io::ErrorKind::ConnectionRefused`] if nobody offers one there;
-/// [`io::ErrorKind::PermissionDenied`] if it runs as another user; that of a conversation that went wrong.
+/// [`io::ErrorKind::PermissionDenied`] if it runs as another user; [`io::ErrorKind::TimedOut`] if it says nothing; that of a
+/// conversation that went wrong.
 pub(crate) fn claim(path: &Path) -> io::Result<(Claim, Listening)> {
-    let stream = match connect(path) {
+    let stream = match connect(path, STEP) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
             // It may be bound and not listened on yet. Whoever binds holds this lock until it is.
             drop(lock_directory(path));
-            connect(path)
+            connect(path, STEP)
         }
         other => other,
     }?;
@@ -41,13 +42,7 @@ pub(crate) fn claim(path: &Path) -> io::Result<(Claim, Listening)> {
     same_user(&stream)?;
     (&stream).write_all(GREETING)?;
     readable(&stream, None, Some(deadline)).map_err(|error| match error.kind() {
-        io::ErrorKind::TimedOut => {
-            let seconds = STEP.as_secs();
-            let message = format!(
-                "the old process did not answer within {seconds} s: it hangs, or another process is taking it over"
-            );
-            io::Error::new(error.kind(), message)
-        }
+        io::ErrorKind::TimedOut => silent(),
         _ => error,
     })?;
     let (byte, fd) = receive_fd(&stream)?;
@@ -55,7 +50,10 @@ pub(crate) fn claim(path: &Path) -> io::Result<(Claim, Listening)> {
         (Some(SOCKET), Some(fd)) => fd,
         (Some(WITHDRAWN), _) => return Err(refused()),
         (None, _) => {
-            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the old process ended the conversation"));
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                "the old process ended the conversation; its log says why",
+            ));
         }
         _ => return Err(invalid("no socket")),
     };
@@ -72,11 +70,16 @@ pub(crate) fn claim(path: &Path) -> io::Result<(Claim, Listening)> {
     Ok((Claim { stream, control: path.to_owned(), endpoint: facts.endpoint, owns_file }, listening))
 }
 
-fn connect(path: &Path) -> io::Result<UnixStream> {
+/// `limit` is for the wait for a server whose backlog is full, where the system can bound it.
+pub(super) fn connect(path: &Path, limit: Duration) -> io::Result<UnixStream> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    // On Linux this also bounds the wait for a server whose backlog is full.
+    // On Linux this also bounds the wait of `connect`.
+    socket.set_write_timeout(Some(limit))?;
+    socket.connect(&control_address(path)?).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => silent(),
+        _ => error,
+    })?;
     socket.set_write_timeout(Some(STEP))?;
-    socket.connect(&control_address(path)?)?;
     Ok(UnixStream::from(OwnedFd::from(socket)))
 }
 
@@ -119,7 +122,13 @@ impl Claim {
         self.stream.set_nonblocking(true)?;
         match (&self.stream).read(answer) {
             Ok(1) => Ok(()),
-            _ => Err(io::Error::new(io::ErrorKind::TimedOut, "the old process hangs and does not answer")),
+            _ => Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!(
+                    "the old process hangs and has not answered for {} s; end it and start this server as usual",
+                    ANSWER_WITHIN.as_secs()
+                ),
+            )),
         }
     }
 }
@@ -128,6 +137,18 @@ fn is_end(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
+/// Nobody answers at the control socket.
+fn silent() -> io::Error {
+    let message = format!(
+        "the old process did not answer within {} s: it hangs, or another process is taking it over; try again, or end it",
+        STEP.as_secs()
+    );
+    io::Error::new(io::ErrorKind::TimedOut, message)
+}
+
 fn refused() -> io::Error {
-    io::Error::new(io::ErrorKind::ConnectionAborted, "the old process has withdrawn its offer and serves on")
+    io::Error::new(
+        io::ErrorKind::ConnectionAborted,
+        "the old process has withdrawn its offer and serves on; its log says why",
+    )
 }

@@ -243,6 +243,20 @@ fn an_old_process_that_hangs_keeps_its_socket_and_cannot_give_it_away_later() {
     assert_eq!(old.write_all(&[YOURS]).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_control_socket_that_nobody_accepts_at_is_told_as_a_process_that_hangs() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("control");
+    let control = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    control.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+    control.listen(0).unwrap();
+    let _full = UnixStream::connect(&path).unwrap();
+    let error = claim::connect(&path, Duration::from_millis(1)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(error.to_string().contains("did not answer within 5 s: it hangs"), "{error}");
+}
+
 #[test]
 fn what_an_old_process_said_before_it_was_given_up_counts() {
     for (answer, expected) in [(YOURS, None), (WITHDRAWN, Some(io::ErrorKind::ConnectionAborted))] {

@@ -101,7 +101,7 @@ pub(super) fn readable(from: &impl AsFd, cancel: Option<&UnixStream>, deadline: 
     loop {
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         if left == Some(Duration::ZERO) {
-            let message = "the other side of the handover does not answer in time";
+            let message = "the other side of the handover does not answer in time: it hangs; end it, or try again";
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
         // A moment more, so that the deadline has passed after it.
@@ -157,7 +157,9 @@ pub(super) fn same_user(stream: &UnixStream) -> io::Result<crate::runtime::Crede
     let own = rustix::process::geteuid().as_raw();
     if peer.uid != Some(own) {
         let uid = peer.uid.map_or_else(|| "an unknown user".to_owned(), |uid| format!("user {uid}"));
-        let message = format!("the other side of the handover runs as {uid}, and this process as user {own}");
+        let message = format!(
+            "the other side of the handover runs as {uid}, and this process as user {own}; both must be the same"
+        );
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
     }
     Ok(peer)

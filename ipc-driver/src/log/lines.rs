@@ -7,6 +7,7 @@ use crate::client::ClientEvent;
 use crate::printable::Printable;
 use crate::server::ServerEvent;
 use crate::udp::UdpEvent;
+use ipc_proto::PeerRemoval;
 
 impl Log {
     /// A lifecycle event of a server.
@@ -52,7 +53,14 @@ impl Log {
         match event {
             UdpEvent::Started(endpoint) => self.say(format_args!("receives at {endpoint}")),
             UdpEvent::PeerAdded(peer) => self.say(format_args!("heard {}", peer.address())),
-            UdpEvent::PeerRemoved { peer, reason } => self.say(format_args!("forgets {}: {reason:?}", peer.address())),
+            UdpEvent::PeerRemoved { peer, reason } => {
+                let why = match reason {
+                    PeerRemoval::Expired => "nothing came from there for udpPeerExpiry",
+                    PeerRemoval::CrowdedOut => "another came, and maxUdpPeers allows no more",
+                    _ => "what came from there was malformed",
+                };
+                self.say(format_args!("forgets {}: {why}", peer.address()));
+            }
             UdpEvent::Error { error, .. } => self.say(Printable(error)),
             UdpEvent::Stopped => self.say("has stopped"),
             UdpEvent::Message(..) | UdpEvent::Data(..) => {}

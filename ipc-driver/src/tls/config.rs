@@ -98,7 +98,11 @@ fn certified(key: Key, chain: Certificates, provider: &CryptoProvider) -> Result
     let secret = provider.key_provider.load_private_key(key.key).map_err(|error| TlsError::Unexpected {
         at: key.at.clone(),
         expected: "a private key of RSA (2048 to 8192 bits), ECDSA (P-256, P-384) or Ed25519",
-        found: format!("its key cannot be used: {error}"),
+        found: match error {
+            // Without the "unexpected error" before it.
+            Error::General(reason) => format!("its key cannot be used: {reason}"),
+            error => format!("its key cannot be used: {error}"),
+        },
     })?;
     let certified = CertifiedKey::new(list, secret);
     match certified.keys_match() {

@@ -133,7 +133,10 @@ pub enum HandshakeError {
     #[error("the peer does not speak TLS: is tls set there too?")]
     NotTls,
     /// The peer sent nothing that completes the handshake in time.
-    #[error("the TLS handshake was not complete after {} ms (tls.handshakeTimeout)", .0.as_millis())]
+    #[error(
+        "the TLS handshake was not complete after {} ms (tls.handshakeTimeout): the peer may hang, be slow, or not speak TLS",
+        .0.as_millis()
+    )]
     TimedOut(Duration),
     /// The peer ended the connection.
     #[error("the peer ended the connection during the TLS handshake: it may not speak TLS, or have no room")]
@@ -142,17 +145,30 @@ pub enum HandshakeError {
     #[error("the peer's certificate is refused: {}", refusal(.0))]
     Certificate(CertificateError),
     /// The server asked for a certificate and the client has sent none.
-    #[error("the client sent no certificate, which tls.requestCert asks for")]
+    #[error("the client sent no certificate, which tls.requestCert asks for: set tls.private and tls.public there")]
     NoCertificate,
     /// The peer refused us.
     #[error("the peer refused the TLS handshake: {}", meaning(*.0))]
     Refused(AlertDescription),
-    /// Too many handshakes were under way, and this was the oldest.
-    #[error("the TLS handshake was cut: {0} others were under way, and this was the oldest")]
+    /// Too many handshakes were under way, so many, and this was the oldest.
+    #[error(
+        "the TLS handshake was cut, as the oldest of {0} under way: others need its place; a lower tls.handshakeTimeout ends \
+         those that stall"
+    )]
     Crowded(usize),
     /// Anything else that TLS found wrong.
-    #[error("the TLS handshake failed: {0}")]
+    #[error("the TLS handshake failed: {}", failure(.0))]
     Tls(rustls::Error),
+}
+
+impl HandshakeError {
+    /// Says what an error of a handshake means, for handshakes over streams of one's own with the configurations of
+    /// [`tls_client_config`](crate::tls_client_config) and [`tls_server_config`](crate::tls_server_config): the inner error
+    /// of the result is a [`HandshakeError`], unless it was the system's.
+    #[must_use]
+    pub fn explain(error: io::Error) -> io::Error {
+        explain(error)
+    }
 }
 
 impl From<HandshakeError> for io::Error {
@@ -192,30 +208,80 @@ pub(super) fn refusal(reason: &CertificateError) -> String {
                 .into()
         }
         CertificateError::BadSignature => {
-            "the certificate was not signed by the authority that it names (BadSignature); is there a newer one to name in \
-             tls.trustedConnections or tls.ca?"
+            "the certificate was not signed by the authority that it names, or its key is of RSA with fewer than 2048 bits \
+             (BadSignature); name a newer authority in tls.trustedConnections or tls.ca, or get a longer key"
                 .into()
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<_> = presented.iter().map(|name| plain_name(name)).collect();
-            let names = if names.is_empty() { "no name at all".into() } else { names.join(", ") };
+            let expected = expected.to_str();
+            if names.is_empty() {
+                return format!(
+                    "the certificate is not for {expected:?}, but for no name at all (NotValidForName); get one with that \
+                     name as subjectAltName, as a common name does not count, or name this one itself in \
+                     tls.trustedConnections or tls.ca"
+                );
+            }
             format!(
-                "the certificate is not for {:?}, but for {names} (NotValidForName); connect to one of these, set \
+                "the certificate is not for {expected:?}, but for {} (NotValidForName); connect to one of these, set \
                  tls.servername to it, or get a certificate for that name",
-                expected.to_str()
+                names.join(", ")
             )
         }
         CertificateError::ExpiredContext { time, not_after } => {
-            format!("the certificate has expired at {}, and it is {} (Expired)", date(*not_after), date(*time))
+            format!(
+                "the certificate expired at {}, and it is {} now (Expired); renew it, or set the clock right",
+                date(*not_after),
+                date(*time)
+            )
         }
         CertificateError::NotValidYetContext { time, not_before } => {
-            format!("the certificate is valid from {} on, and it is {} (NotValidYet)", date(*not_before), date(*time))
+            format!(
+                "the certificate is valid from {} on, and it is {} now (NotValidYet); wait, or set the clock right",
+                date(*not_before),
+                date(*time)
+            )
         }
         // (With the dates at hand it is `ExpiredContext`.)
         CertificateError::Expired => {
             "the certificate is valid at no time: its last day lies before its first (Expired); make another one".into()
         }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "the certificate, or that of an issuer, is signed by a method that is not taken, as SHA-1 and keys of P-521 are \
+             (UnsupportedSignatureAlgorithm); RSA, and ECDSA of P-256 and P-384, with SHA-256 or longer, and Ed25519 are taken"
+                .into()
+        }
+        reason @ CertificateError::InvalidPurposeContext { .. } => {
+            format!(
+                "the {reason} (InvalidPurpose); get one for that, or name this one itself in tls.trustedConnections or tls.ca"
+            )
+        }
+        CertificateError::Revoked => "the certificate has been revoked (Revoked); get another one".into(),
+        CertificateError::Other(other) => match other.0.downcast_ref::<webpki::Error>() {
+            Some(webpki::Error::UnsupportedCriticalExtension) => {
+                "the certificate has an extension that is critical and not known here (UnsupportedCriticalExtension); get \
+                 one without it, or name this one itself in tls.trustedConnections or tls.ca"
+                    .into()
+            }
+            Some(reason) => format!("the certificate, or that of an issuer, is not as it should be ({reason:?})"),
+            None => format!("the certificate is not as it should be ({})", other.0),
+        },
         reason => reason.to_string(),
+    }
+}
+
+/// Why a handshake failed that neither a certificate nor an alert has ended, for people.
+fn failure(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::PeerIncompatible(reason) => format!(
+            "the peer takes nothing that is spoken here ({reason:?}), which is TLS 1.2 and 1.3 with keys agreed on by X25519, \
+             P-256 or P-384, and AES-GCM or ChaCha20; it needs a newer TLS, or other settings"
+        ),
+        rustls::Error::PeerMisbehaved(reason) => {
+            format!("the peer breaks the rules of TLS ({reason:?}); is it, or something between, out of order?")
+        }
+        other => other.to_string(),
     }
 }
 
@@ -255,21 +321,40 @@ fn meaning(alert: AlertDescription) -> String {
         AlertDescription::UnknownCA => {
             "it does not trust our certificate: name that, or its issuer, in tls.trustedConnections or tls.ca there"
         }
-        AlertDescription::BadCertificate => "it refuses our certificate, often because that is for another name",
-        AlertDescription::CertificateExpired => {
-            "to it our certificate has expired or is not valid yet: look at both clocks"
+        AlertDescription::BadCertificate => {
+            "it refuses our certificate, often because that is for another name; its log says why"
         }
-        AlertDescription::CertificateRevoked => "to it our certificate has been revoked",
-        AlertDescription::CertificateUnknown | AlertDescription::UnsupportedCertificate => "it refuses our certificate",
-        AlertDescription::AccessDenied => "it knows our certificate and does not let it in",
+        AlertDescription::CertificateExpired => {
+            "to it our certificate has expired or is not valid yet: renew it, or look at both clocks"
+        }
+        AlertDescription::CertificateRevoked => "to it our certificate has been revoked: get another one",
+        AlertDescription::UnsupportedCertificate => {
+            "it refuses our certificate, often because that is for another purpose, as one for servers only is; its log says \
+             why"
+        }
+        AlertDescription::CertificateUnknown => "it refuses our certificate; its log says why",
+        AlertDescription::AccessDenied => {
+            "it knows our certificate and does not let it in; who runs it can change that"
+        }
         AlertDescription::HandshakeFailure => {
-            "it takes no cipher that is spoken here, or asks for a client certificate: set tls.private and tls.public"
+            "it takes no cipher, curve or kind of key that is spoken here, or asks for a client certificate: set tls.private \
+             and tls.public"
         }
         AlertDescription::UnrecognisedName => {
             "it has no certificate for that name: set tls.servername to one that it has"
         }
-        AlertDescription::ProtocolVersion => "it speaks no version of TLS that is spoken here, 1.2 or 1.3",
-        other => return format!("alert {other:?}"),
+        AlertDescription::ProtocolVersion => {
+            "it speaks no version of TLS that is spoken here: turn on 1.2 or 1.3 there"
+        }
+        AlertDescription::InsufficientSecurity => "it asks for stronger ciphers than are spoken here",
+        AlertDescription::DecryptError => {
+            "a signature does not fit: it may have another certificate of the same name, or not take our kind of key; its log \
+             says why"
+        }
+        AlertDescription::InternalError => {
+            "something failed there that is not the fault of this side; its log says what"
+        }
+        _ => "its log says why",
     };
     format!("{meaning} (alert {alert:?})")
 }
@@ -355,7 +440,64 @@ mod tests {
         let text = told(&["DnsName(\"example.test\")", "IpAddress(127.0.0.1)"]);
         assert!(text.contains("not for \"localhost\", but for example.test, 127.0.0.1"), "{text}");
         assert!(text.contains("tls.servername"), "{text}");
-        assert!(told(&[]).contains("but for no name at all"));
+        let nameless = told(&[]);
+        assert!(nameless.contains("but for no name at all") && nameless.contains("subjectAltName"), "{nameless}");
+        assert!(!nameless.contains("one of these"), "{nameless}");
+    }
+
+    #[test]
+    fn every_alert_is_told_with_where_to_look() {
+        for code in 1..=u8::MAX {
+            let alert = AlertDescription::from(code);
+            let told = HandshakeError::Refused(alert).to_string();
+            assert!(told.starts_with("the peer refused the TLS handshake: ") && told.ends_with(')'), "{told}");
+            let mends =
+                ["set tls.", "name that", "its log", "renew", "get another", "can change that", "turn on", "stronger"];
+            assert!(mends.iter().any(|mend| told.contains(mend)), "{told}");
+        }
+    }
+
+    #[test]
+    fn no_reason_is_told_in_the_words_of_a_library_alone() {
+        use rustls::{PeerIncompatible, PeerMisbehaved};
+        let other = |error| CertificateError::Other(rustls::OtherError(Arc::new(error)));
+        let unsigned = CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id: vec![6, 7],
+            supported_algorithms: Vec::new(),
+        };
+        let purpose = CertificateError::InvalidPurposeContext {
+            required: rustls::ExtendedKeyPurpose::ServerAuth,
+            presented: vec![rustls::ExtendedKeyPurpose::ClientAuth],
+        };
+        for (reason, told) in [
+            (unsigned, "signed by a method that is not taken, as SHA-1"),
+            (other(webpki::Error::UnsupportedCriticalExtension), "an extension that is critical and not known here"),
+            (other(webpki::Error::PathLenConstraintViolated), "is not as it should be (PathLenConstraintViolated)"),
+            (CertificateError::BadSignature, "or its key is of RSA with fewer than 2048 bits"),
+            (purpose, "the certificate does not allow extended key usage for server authentication"),
+            (CertificateError::Revoked, "has been revoked (Revoked); get another one"),
+        ] {
+            let text = HandshakeError::Certificate(reason).to_string();
+            assert!(text.contains(told) && !text.contains('[') && !text.contains("OtherError"), "{text}");
+        }
+        for (error, told) in [
+            (PeerIncompatible::NoCipherSuitesInCommon.into(), "(NoCipherSuitesInCommon), which is TLS 1.2 and 1.3"),
+            (PeerMisbehaved::MissingKeyShare.into(), "breaks the rules of TLS (MissingKeyShare)"),
+        ] {
+            let text = HandshakeError::Tls(error).to_string();
+            assert!(text.starts_with("the TLS handshake failed: the peer ") && text.contains(told), "{text}");
+        }
+        let crowded = HandshakeError::Crowded(1).to_string();
+        assert!(crowded.contains("as the oldest of 1 under way"), "{crowded}");
+    }
+
+    #[test]
+    fn errors_of_handshakes_over_streams_of_ones_own_are_told_as_well() {
+        let found = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::NoCertificatesPresented);
+        let told = HandshakeError::explain(found);
+        assert!(matches!(told.get_ref().unwrap().downcast_ref(), Some(HandshakeError::NoCertificate)), "{told}");
+        let of_system = HandshakeError::explain(io::ErrorKind::PermissionDenied.into());
+        assert!(of_system.get_ref().is_none());
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Trust {
                 Some(error) => format!("those of the system cannot be read ({error})"),
                 None => "the system has none".to_owned(),
             };
-            return Err(TlsError::SystemTrust { reason });
+            return Err(TlsError::SystemTrust { reason: reason + &places() });
         }
         for error in found.errors {
             tracing::warn!(target: "ipc", %error, "cannot read some certificates that the system trusts");
@@ -113,6 +113,16 @@ impl Trust {
             Standing::Refused(reason) => Err(reason.into()),
         }
     }
+}
+
+/// Where the environment says that the system's certificates are, to end a sentence about them.
+fn places() -> String {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"].into_iter().filter_map(|name| {
+        let value = std::env::var_os(name)?;
+        Some(format!("{name} is {}", std::path::Path::new(&value).display()))
+    });
+    let named: Vec<_> = named.collect();
+    if named.is_empty() { String::new() } else { format!(", where {}", named.join(" and ")) }
 }
 
 /// Looks at dates and form of a certificate, not at who signed it.

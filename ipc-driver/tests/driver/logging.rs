@@ -54,6 +54,29 @@ fn a_logger_hears_the_life_of_a_server_and_of_a_client() {
 }
 
 #[test]
+fn a_logger_hears_why_a_udp_server_forgets_somebody() {
+    let runtime = Fake::new(1);
+    let config = plain().max_udp_peers(1).udp_peer_expiry(SECOND);
+    let server = crate::udp::serve_udp(&runtime, config);
+    let said = heard(|logger| server.set_logger(logger));
+    for from in ["10.0.0.1:9", "10.0.0.2:9"] {
+        runtime.ether().carry(from.parse().unwrap(), crate::udp::here(), b"{\"type\":\"x\",\"data\":1}\x0c");
+        runtime.run();
+    }
+    runtime.advance(SECOND * 2);
+    let said = said.take();
+    let forgets = |line: &&String| line.contains(" forgets ");
+    let forgotten: Vec<_> = said.iter().filter(forgets).map(|line| &line[line.find("forgets").unwrap()..]).collect();
+    assert_eq!(
+        forgotten,
+        [
+            "forgets 10.0.0.1:9: another came, and maxUdpPeers allows no more",
+            "forgets 10.0.0.2:9: nothing came from there for udpPeerExpiry",
+        ]
+    );
+}
+
+#[test]
 fn payloads_are_shown_where_they_are_asked_for_as_deep_as_asked_for_and_in_colour() {
     let payload = serde_json::json!({ "deep": [1, [2]], "text": "\u{1b}[31m" });
     let last = |config: Config| {

@@ -306,7 +306,8 @@ fn a_server_that_stalls_fails_the_attempt_and_the_next_follows() {
     assert!(matches!(handshake_error(last), HandshakeError::TimedOut(limit) if *limit == SECOND * 10));
     assert_eq!(last.kind(), io::ErrorKind::TimedOut);
     let failed = "error cannot connect to tcp:127.0.0.1:8000: \
-                  the TLS handshake was not complete after 10000 ms (tls.handshakeTimeout)";
+                  the TLS handshake was not complete after 10000 ms (tls.handshakeTimeout): \
+                  the peer may hang, be slow, or not speak TLS";
     let expected = [failed, "disconnected, again in 1s, 0 unsent", failed, "disconnected, 0 unsent", "destroyed"];
     assert_eq!(log.take(), expected);
 }

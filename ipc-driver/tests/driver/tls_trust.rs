@@ -106,7 +106,7 @@ fn a_server_of_an_unknown_authority_is_refused() {
 #[test]
 fn a_server_of_an_authority_that_only_has_the_same_name_is_refused() {
     let outcome = meet(authority().issue(HOST).options(), trusting(&authority()));
-    refused(&outcome, "not signed by the authority that it names (BadSignature)");
+    refused(&outcome, "not signed by the authority that it names, or");
 }
 
 #[test]
@@ -177,7 +177,10 @@ fn a_client_without_a_certificate_is_refused_and_told_so() {
     let server = || authority.issue(HOST).options().ca(authority.cert());
     let outcome = meet(server(), trusting(&authority));
     refused(&outcome, "it asks for a client certificate: set tls.private and tls.public");
-    assert_eq!(outcome.refused, ["the client sent no certificate, which tls.requestCert asks for"]);
+    assert_eq!(
+        outcome.refused,
+        ["the client sent no certificate, which tls.requestCert asks for: set tls.private and tls.public there"]
+    );
     // Not asked for.
     assert!(meet(server().request_cert(false), trusting(&authority)).is_connected());
 }

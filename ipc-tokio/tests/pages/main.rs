@@ -118,7 +118,9 @@ fn step_3_tls_with_certificates_of_both_sides() {
     let careful = Program::rust("secure_client", &folder);
     careful.says("the peer's certificate is refused");
     careful.ends_badly();
-    server.says(": the peer refused the TLS handshake: it refuses our certificate (alert CertificateUnknown)");
+    server.says(
+        ": the peer refused the TLS handshake: it refuses our certificate; its log says why (alert CertificateUnknown)",
+    );
     server.interrupt();
 
     // And a server that does not know the client, which is connected each time, so that `maxRetries` does not end it.
