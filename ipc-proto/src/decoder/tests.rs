@@ -123,7 +123,8 @@ fn a_large_frame_is_read_into_the_buffer_itself() {
         assert!(reads < 10, "the room doubles: {reads}");
         assert!(decoder.is_empty());
         assert!(decoder.take_buffer().unwrap().capacity() <= 1_000_000 + 2 * delimiter.len());
-        assert!(decoder.touched.get() < 3 * stream.len());
+        let touched = decoder.touched.get();
+        assert!((stream.len()..3 * stream.len()).contains(&touched), "{touched}");
     }
 }
 
@@ -211,7 +212,7 @@ fn room_to_read_into_comes_with_the_first_16_kib_and_doubles_when_half_of_that_i
 #[test]
 fn a_stream_that_is_always_cut_in_a_frame_takes_no_more_memory_with_time() {
     let mut decoder = decoder("\x0c", 100);
-    for _ in 0..10_000 {
+    for _ in 0..1000 {
         assert_eq!(frames(&mut decoder, [&b"ab\x0ca"[..]]).0.len(), 1);
         assert_eq!(decoder.buffered(), 1);
         decoder.defer(b"ab\x0ca");
