@@ -1,7 +1,7 @@
 //! The two basic examples of node-ipc's README on async-std: a server called `world`, a client called `hello`.
 //!
 //! ```text
-//! cargo run --release -p ipc-async-std --example hello
+//! cargo run --release -p ipc-async-std --example async_std_hello
 //! ```
 //!
 //! Started without arguments it runs both as processes of their own, then clients of real node-ipc 9.2.1 and 14.0.0 where

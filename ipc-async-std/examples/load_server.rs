@@ -1,7 +1,7 @@
 //! A server to be measured; roles, addresses and options are those of ipc-tokio's `load_server`.
 //!
 //! ```text
-//! ASYNC_STD_THREAD_COUNT=1 cargo run --release -p ipc-async-std --example load_server -- --listen unix:/tmp/load.sock --role echo
+//! ASYNC_STD_THREAD_COUNT=1 cargo run --release -p ipc-async-std --example async_std_load_server -- --listen unix:/tmp/load.sock --role echo
 //! ```
 //!
 //! The main thread waits outside of async-std: inside it, it would wait for the sockets, and every message would have to be

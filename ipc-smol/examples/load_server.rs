@@ -1,7 +1,7 @@
 //! A server to be measured; roles, addresses and options are those of ipc-tokio's `load_server`.
 //!
 //! ```text
-//! cargo run --release -p ipc-smol --example load_server -- --listen unix:/tmp/load.sock --role echo
+//! cargo run --release -p ipc-smol --example smol_load_server -- --listen unix:/tmp/load.sock --role echo
 //! ```
 //!
 //! It runs an executor of its own on this thread, which so waits for sockets and runs tasks in turns; `--runtime-threads N`

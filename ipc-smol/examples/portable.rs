@@ -3,6 +3,8 @@
 //!
 //! ```text
 //! cargo run --release -p ipc-tokio --example portable
+//! cargo run --release -p ipc-smol --example smol_portable
+//! cargo run --release -p ipc-async-std --example async_std_portable
 //! ```
 //!
 //! A server and a client talk over a local socket and over TCP, with handlers, streams, a contract and backpressure, and end in
