@@ -7,6 +7,7 @@ use crate::net::Listening;
 use bytes::Bytes;
 use futures_io::{AsyncRead, AsyncWrite};
 use ipc_proto::{Endpoint, LocalAddress, Settings};
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -174,8 +175,8 @@ pub trait DatagramSocket: Send + Unpin + 'static {
     fn local_address(&self) -> io::Result<SocketAddr>;
 }
 
-/// Who is at the other end of an accepted stream.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Who is at the other end of an accepted stream. `Debug` shows of certificates only how long they are.
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Remote {
     /// Its address over TCP.
@@ -220,6 +221,26 @@ pub enum TlsVersion {
     V1_3,
 }
 
+impl fmt::Debug for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let certificates: Vec<_> = self.certificates.iter().map(|certificate| Length(certificate.len())).collect();
+        f.debug_struct("Remote")
+            .field("address", &self.address)
+            .field("credentials", &self.credentials)
+            .field("certificates", &certificates)
+            .field("tls", &self.tls)
+            .finish()
+    }
+}
+
+struct Length(usize);
+
+impl fmt::Debug for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0)
+    }
+}
+
 impl Remote {
     /// A peer at a network address.
     #[must_use]
@@ -254,4 +275,17 @@ pub trait Timer: Send + Unpin + 'static {
 
     /// Ready once the deadline has passed; pending for ever while stopped.
     fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_certificates_only_the_length_is_shown() {
+        let mut remote = Remote::at(SocketAddr::from(([127, 0, 0, 1], 9)));
+        remote.certificates = Arc::new([Bytes::from_static(b"secret")]);
+        let shown = "Remote { address: Some(127.0.0.1:9), credentials: None, certificates: [6 bytes], tls: None }";
+        assert_eq!(format!("{remote:?}"), shown);
+    }
 }

@@ -137,7 +137,8 @@ impl<'a> Event<'a> {
         self.parts.data_json(&self.frame)
     }
 
-    /// Parses the payload. An absent payload reads as `null`.
+    /// Parses the payload. An absent payload reads as `null`, and so does `{}`, which is how node-ipc (9.2.1, 12.0.0 and 14.0.0)
+    /// writes an event without data, where `T` cannot be read from `{}`: `()` and `Option<String>` are read from either.
     ///
     /// Numbers, strings and depth are as `serde_json` takes them, except that lone surrogate escapes read as U+FFFD.
     ///
@@ -253,6 +254,8 @@ impl FromEvent for Message {
 pub struct DataError {
     name: Box<str>,
     absent: bool,
+    /// The payload is that of an event without data.
+    empty: bool,
     /// The payload is that of a request.
     request: bool,
     source: serde_json::Error,
@@ -261,7 +264,8 @@ pub struct DataError {
 impl DataError {
     pub(crate) fn new(name: &str, data_json: Option<&str>, source: serde_json::Error) -> Self {
         let request = data_json.is_some_and(crate::request::is_request);
-        Self { name: shortened(name), absent: data_json.is_none(), request, source }
+        let empty = data_json == Some(EMPTY);
+        Self { name: shortened(name), absent: data_json.is_none(), empty, request, source }
     }
 
     /// What was expected, as far as serde says, and what kind of value was found: `expected a string, found a number`,
@@ -291,7 +295,7 @@ struct Misfit<'a>(&'a DataError);
 
 impl fmt::Display for Misfit<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let DataError { absent, source, .. } = self.0;
+        let DataError { absent, empty, source, .. } = self.0;
         if let Some(expected) = self.0.expected() {
             write!(f, ": {expected}")?;
         }
@@ -301,6 +305,9 @@ impl fmt::Display for Misfit<'_> {
             (false, line) if line == 0 || source.column() == 0 => Ok(()),
             (false, line) => write!(f, " (line {line}, column {})", source.column()),
         }?;
+        if *empty {
+            f.write_str("; it came as {}, as events without data do, and from node-ipc 9 null and \"\" too")?;
+        }
         if self.0.request { f.write_str("; it came as a request, which `on_request` answers") } else { Ok(()) }
     }
 }
@@ -357,13 +364,26 @@ fn found(text: &str) -> Option<&'static str> {
 }
 
 pub(crate) fn parse_data<T: DeserializeOwned>(name: &str, data_json: Option<&str>) -> Result<T, DataError> {
-    let text = data_json.unwrap_or("null");
-    let parsed = serde_json::from_str(text).or_else(|error| match without_lone_surrogates(text) {
-        Cow::Owned(replaced) => serde_json::from_str(&replaced),
-        Cow::Borrowed(_) => Err(error),
-    });
-    parsed.map_err(|source| DataError::new(name, data_json, source))
+    parse_as_event(data_json, |text| serde_json::from_str(text))
+        .map_err(|source| DataError::new(name, data_json, source))
 }
+
+/// Parses a payload as it is, and if that fails as it may have been meant: lone surrogates as replacement characters, and the `{}`
+/// of an event without data as `null`.
+pub(crate) fn parse_as_event<T>(
+    data_json: Option<&str>,
+    parse: impl Fn(&str) -> Result<T, serde_json::Error>,
+) -> Result<T, serde_json::Error> {
+    let text = data_json.unwrap_or("null");
+    parse(text).or_else(|error| match without_lone_surrogates(text) {
+        Cow::Owned(replaced) => parse(&replaced),
+        Cow::Borrowed(EMPTY) => parse("null").map_err(|_| error),
+        Cow::Borrowed(_) => Err(error),
+    })
+}
+
+/// The payload of an event without data, as every node-ipc writes it.
+const EMPTY: &str = "{}";
 
 /// Whether JavaScript takes a value, given as JSON text, for true.
 fn is_truthy(json: &str) -> bool {

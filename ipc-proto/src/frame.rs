@@ -51,7 +51,7 @@ pub enum EmitError {
     /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
     /// or has stopped.
     #[error(
-        "closed: this connection has ended, or this UDP server is not started, and takes no events; make a new connection, or start the server"
+        "closed: it has ended and takes no more events; make a new connection (a server over UDP is to be started)"
     )]
     Closed,
     /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
@@ -216,8 +216,7 @@ mod tests {
             ),
             (
                 EmitError::Closed,
-                "closed: this connection has ended, or this UDP server is not started, and takes no events; make a new \
-                 connection, or start the server",
+                "closed: it has ended and takes no more events; make a new connection (a server over UDP is to be started)",
             ),
         ] {
             assert_eq!(error.to_string(), told);

@@ -48,7 +48,7 @@ impl Ls {
         let asked_for = self.root.is_some();
         let appspace = context.options.config(false)?.appspace;
         let mut rows = Vec::new();
-        for root in roots {
+        for root in &roots {
             let looked = root.clone();
             let found = tokio::task::spawn_blocking(move || crate::sockets::in_directory(&looked)).await;
             let found = found.map_err(|error| Failure::new(Exit::Failed, "looking for sockets", error))?;
@@ -65,7 +65,17 @@ impl Ls {
             let stale = row.state == crate::sockets::State::Stale;
             (!self.stale || stale) && (!self.live || !stale)
         });
-        show(&context, &rows, &appspace).await
+        show(&context, &rows, &appspace).await?;
+        if rows.is_empty() {
+            let kind = match (self.live, self.stale) {
+                (true, _) => "live sockets",
+                (_, true) => "stale sockets",
+                _ => "sockets",
+            };
+            let looked: Vec<_> = roots.iter().map(|root| root.display().to_string()).collect();
+            context.output.note(format!("no {kind} in {}", looked.join(" and ")));
+        }
+        Ok(())
     }
 }
 
@@ -136,9 +146,6 @@ async fn show(context: &Context, rows: &[crate::sockets::Found], appspace: &str)
         let owner = format!("{user}:{group}");
         let line = format!("{state} {:04o} {owner:<17} {process:<20} {}{why}", row.mode, printable(&path));
         output.line(line).await?;
-    }
-    if rows.is_empty() {
-        output.note("no sockets there");
     }
     Ok(())
 }

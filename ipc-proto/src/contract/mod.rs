@@ -16,11 +16,9 @@ pub use name::EventName;
 pub use request::Request;
 
 use crate::error::EncodeError;
-use crate::event::{DataError, Event};
-use crate::json::without_lone_surrogates;
+use crate::event::{DataError, Event, parse_as_event};
 use crate::message::Message;
 use serde::{Deserializer, Serialize, Serializer};
-use std::borrow::Cow;
 
 /// The events of a service, or of one direction of it: an enum with a variant for each.
 ///
@@ -131,14 +129,9 @@ impl Message {
     }
 }
 
-/// An absent payload reads as `null`, and lone surrogates as U+FFFD, as in [`Event::data`].
+/// A payload is read as in [`Event::data`].
 fn decode<C: Contract>(name: &str, data_json: Option<&str>) -> Result<C, ContractError> {
-    let text = data_json.unwrap_or("null");
-    let parsed = parse(name, text).or_else(|error| match without_lone_surrogates(text) {
-        Cow::Owned(replaced) => parse(name, &replaced),
-        Cow::Borrowed(_) => Err(error),
-    });
-    match parsed {
+    match parse_as_event(data_json, |text| parse(name, text)) {
         Ok(Some(event)) => Ok(event),
         Ok(None) => Err(ContractError::unknown::<C>(name)),
         Err(source) => Err(ContractError::Data(DataError::new(name, data_json, source))),

@@ -423,3 +423,20 @@ fn escapes_count_for_the_size_of_a_message() {
         assert!(matches!(refusal, EncodeError::FrameTooLarge { length: told, .. } if told == length), "{refusal}");
     }
 }
+
+#[test]
+fn the_empty_object_of_an_event_without_data_reads_as_nothing_where_it_fits_nothing_else() {
+    let message = Message::from_json("a", Some("{}")).unwrap();
+    message.data::<()>().unwrap();
+    message.data::<Empty>().unwrap();
+    assert_eq!(message.data::<Option<String>>().unwrap(), None);
+    assert_eq!(message.data::<Value>().unwrap(), json!({}));
+    assert_eq!(message.data::<Option<Value>>().unwrap(), Some(json!({})), "it fits as it is");
+    assert_eq!(
+        message.data::<String>().unwrap_err().to_string(),
+        r#"the data of event "a" does not fit the requested type: expected a string, found an object; it came as {}, as events without data do, and from node-ipc 9 null and "" too"#
+    );
+    let other = Message::from_json("a", Some(r#"{"b":1}"#)).unwrap();
+    assert!(other.data::<()>().is_err() && other.data::<Option<String>>().is_err());
+    assert!(!other.data::<()>().unwrap_err().to_string().contains("it came as"));
+}

@@ -20,12 +20,16 @@ const MARK: &str = ".audited";
 /// An installation that takes longer has died.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// Where installations are, and whether they are ours to make.
+fn root() -> (PathBuf, bool) {
+    match std::env::var_os("NODE_IPC_ROOT") {
+        Some(root) => (PathBuf::from(root), false),
+        None => (folder().join("installed"), true),
+    }
+}
+
 pub(super) fn find(version: Version) -> Result<NodeIpc, Missing> {
-    let root = match std::env::var_os("NODE_IPC_ROOT") {
-        Some(root) => PathBuf::from(root),
-        None => folder().join("installed"),
-    };
-    let own = std::env::var_os("NODE_IPC_ROOT").is_none();
+    let (root, own) = root();
     let node = system_node()?;
     let package = Package::node_ipc(version)?;
     let target = root.join(format!("v{version}"));
@@ -44,8 +48,13 @@ pub(super) fn find(version: Version) -> Result<NodeIpc, Missing> {
 
 pub(super) fn typescript() -> Result<TypeScript, Missing> {
     let node = system_node()?;
-    let target = folder().join("installed").join("typescript");
-    Package::typescript()?.ensure(&target)?;
+    let (root, own) = root();
+    let (package, target) = (Package::typescript()?, root.join("typescript"));
+    if own {
+        package.ensure(&target)?;
+    } else {
+        package.audit(&target)?;
+    }
     Ok(TypeScript { node, folder: target })
 }
 
