@@ -19,6 +19,7 @@ mod events;
 mod gates;
 mod groups;
 mod handlers;
+mod handles;
 mod instance;
 mod journal;
 #[cfg(unix)]
