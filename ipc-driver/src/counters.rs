@@ -174,7 +174,8 @@ mod tests {
 
     #[test]
     fn counters_that_are_added_up_lose_none() {
-        let one = ConnectionCounters { waits: 1, unhandled: 10, handler_errors: 100, rejected: 1_000, ..Default::default() };
+        let one =
+            ConnectionCounters { waits: 1, unhandled: 10, handler_errors: 100, rejected: 1_000, ..Default::default() };
         let mut sum = one;
         sum += one;
         assert_eq!((sum.waits, sum.unhandled, sum.handler_errors, sum.rejected), (2, 20, 200, 2_000));

@@ -282,7 +282,8 @@ mod tests {
         let [one, other] = [(), ()].map(|()| tasks.slot(Kind::Request, 9).unwrap());
         assert!(tasks.poll_answered(&cx).is_pending());
         let mut told = Vec::new();
-        let mut tell = |cx: &mut Context<'_>| tasks.poll_room(cx, |event, error| told.push(format!("{event}: {error}")));
+        let mut tell =
+            |cx: &mut Context<'_>| tasks.poll_room(cx, |event, error| told.push(format!("{event}: {error}")));
         one.fail("one", "no".into());
         assert!(tell(&mut cx).is_ready());
         assert_eq!(alarm.0.load(Ordering::Relaxed), 0);

@@ -7,6 +7,7 @@ mod accepting;
 mod answering;
 mod async_handlers;
 mod backpressure;
+mod breaking;
 mod bursts;
 #[cfg(feature = "tls")]
 mod certs;

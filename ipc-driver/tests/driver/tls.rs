@@ -494,3 +494,15 @@ fn whatever_a_peer_sends_is_an_error_and_never_a_panic() {
         assert_eq!((server.refused(), server.len()), (1, 0), "seed {seed}");
     }
 }
+
+#[test]
+fn a_client_that_is_given_a_configuration_speaks_tls_without_the_option() {
+    let authority = authority();
+    let runtime = Fake::new(1);
+    let server = serve(&runtime, config().tls(authority.issue(HOST).options()));
+    let client = client(&runtime, config());
+    client.set_tls(tls12(&authority)).unwrap();
+    runtime.block_on(client.connect()).unwrap();
+    runtime.run();
+    assert_eq!(server.peers()[0].remote().tls, Some(TlsVersion::V1_2));
+}
