@@ -198,3 +198,21 @@ fn a_close_without_a_limit_waits_for_as_long_as_it_takes() {
     runtime.run();
     assert_eq!(log.take(), [Ok(())]);
 }
+
+#[test]
+fn a_shutdown_that_has_more_time_waits_longer_for_the_end_of_a_peer_that_has_gone() {
+    let runtime = Fake::new(9);
+    let server = serve(&runtime, config());
+    let (log, heard) = (lifecycle(&runtime, &server), Log::default());
+    let to = heard.clone();
+    server.on("n", move |_, n: u64| to.push(n));
+    runtime.network().set_script(Script::default().to_server(Wire::default().latency(SECOND * 20)));
+    let mut end = dial(&runtime);
+    runtime.block_on(end.send(frame("n", 7).as_bytes())).unwrap();
+    drop(end);
+    server.broadcast("n", &1).unwrap();
+    assert!(poll_once(server.shutdown(SECOND * 60)).is_pending());
+    runtime.advance(SECOND * 60);
+    assert_eq!(heard.take(), [7]);
+    assert_eq!(log.take(), ["20 disconnected #0, 1 unsent"]);
+}

@@ -178,7 +178,7 @@ impl Subscriber for Recorder {
 }
 
 /// Does `work` under a subscriber of that level, and gives what it has written down.
-fn recorded(level: Level, work: impl FnOnce()) -> Vec<String> {
+pub(crate) fn recorded(level: Level, work: impl FnOnce()) -> Vec<String> {
     let lines = Log::default();
     let recorder = Recorder {
         level,
