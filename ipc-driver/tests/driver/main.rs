@@ -26,6 +26,7 @@ mod journal;
 #[cfg(unix)]
 mod listening;
 mod logging;
+mod odd_sockets;
 mod panics;
 mod protocol;
 mod reconnecting;
