@@ -613,7 +613,7 @@ mod tests {
 
     fn settings(max_pending: usize) -> Settings {
         let config = Config::new("world").max_pending_bytes(max_pending);
-        config.build(&Host::new("pluto", Platform::Linux)).unwrap()
+        config.build(&Host::new("pluto", Platform::Linux)).expect("settings")
     }
 
     /// A link whose queue takes so many bytes.

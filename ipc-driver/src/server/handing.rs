@@ -192,7 +192,7 @@ async fn duplicate(mut line: mpsc::Sender<Request>) -> Result<OwnedFd, HandOverE
     answer.await.map_err(|_| HandOverError::NotListening)?.map_err(HandOverError::Socket)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(ipc_loom)))]
 mod tests {
     use super::*;
     use std::io::Read;

@@ -206,7 +206,7 @@ impl Shared {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(ipc_loom)))]
 mod tests {
     use super::*;
     use std::task::{Context, Waker};
