@@ -154,3 +154,30 @@ impl From<Linked<OutboundCounters, Received>> for ConnectionCounters {
         Self { received: report.inbound, sent, waits, unhandled, handler_errors, rejected }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_total_of_those_refused_counts_every_reason() {
+        let refused = RefusedConnections {
+            full: 1,
+            filter: 10,
+            handshake: 100,
+            handshake_timeout: 1_000,
+            handshake_crowded: 10_000,
+            stopped: 100_000,
+        };
+        assert_eq!(refused.total(), 111_111);
+    }
+
+    #[test]
+    fn counters_that_are_added_up_lose_none() {
+        let one =
+            ConnectionCounters { waits: 1, unhandled: 10, handler_errors: 100, rejected: 1_000, ..Default::default() };
+        let mut sum = one;
+        sum += one;
+        assert_eq!((sum.waits, sum.unhandled, sum.handler_errors, sum.rejected), (2, 20, 200, 2_000));
+    }
+}

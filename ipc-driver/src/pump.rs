@@ -32,9 +32,7 @@ pub(crate) trait Dispatch {
     fn received(&mut self, received: Received<'_>);
 
     /// Ready when nothing is worked on whose answer is still to be sent.
-    fn poll_answered(&mut self, _cx: &mut Context<'_>) -> Poll<()> {
-        Poll::Ready(())
-    }
+    fn poll_answered(&mut self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// What has become of the events so far.
     fn tally(&self) -> Tally;
@@ -605,5 +603,18 @@ fn write_failed(outcome: io::Result<usize>) -> io::Result<()> {
         Ok(_) => Err(io::ErrorKind::WriteZero.into()),
         Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(all(test, not(ipc_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_was_interrupted_is_tried_again_and_one_that_takes_nothing_is_not() {
+        let failed = |outcome| write_failed(outcome).map_err(|error| error.kind());
+        assert_eq!(failed(Err(io::ErrorKind::Interrupted.into())), Ok(()));
+        assert_eq!(failed(Ok(0)), Err(io::ErrorKind::WriteZero));
+        assert_eq!(failed(Err(io::ErrorKind::BrokenPipe.into())), Err(io::ErrorKind::BrokenPipe));
     }
 }

@@ -222,3 +222,36 @@ impl<E> Tap<E> {
         Poll::Ready(())
     }
 }
+
+#[cfg(all(test, not(ipc_loom)))]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::task::{Wake, Waker};
+
+    struct Nobody;
+
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn who_has_found_room_waits_no_more() {
+        let nobody = Arc::new(Nobody);
+        let waker = Waker::from(Arc::clone(&nobody));
+        let mut cx = Context::from_waker(&waker);
+        let outlet = Outlet::default();
+        let mut events = outlet.open(0);
+        let mut tap = outlet.tap();
+        tap.push(1);
+        assert!(tap.poll_ready(&mut cx, &outlet).is_ready());
+        tap.push(2);
+        assert!(tap.poll_ready(&mut cx, &outlet).is_pending());
+        let mut next = || Pin::new(&mut events).poll_next(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(next(), Poll::Ready(Some(1)));
+        assert!(tap.poll_ready(&mut cx, &outlet).is_ready());
+        assert_eq!(next(), Poll::Ready(Some(2)));
+        drop(waker);
+        assert_eq!(Arc::strong_count(&nobody), 1);
+    }
+}

@@ -137,4 +137,20 @@ mod tests {
         assert!(!told.contains("secret"), "{told}");
         assert!(error.source().unwrap().to_string().starts_with("invalid type: string \"secret\""));
     }
+    #[test]
+    fn every_error_names_what_was_asked_for() {
+        let event = || Box::<str>::from("sum");
+        let message = ipc_proto::Message::new("sum", "secret").unwrap();
+        for error in [
+            RequestError::TimedOut { event: event(), after: Duration::from_secs(1) },
+            RequestError::Disconnected { event: event() },
+            RequestError::Remote { event: event(), failure: Failure::new("ERR_X", "no") },
+            RequestError::Reply { event: event(), source: message.data::<u8>().unwrap_err() },
+            RequestError::Emit { event: event(), source: EmitError::Closed },
+            RequestError::TooMany { event: event(), limit: 1 },
+        ] {
+            assert_eq!(error.event(), "sum");
+            assert!(error.to_string().contains("request \"sum\""), "{error}");
+        }
+    }
 }

@@ -147,7 +147,7 @@ impl Session {
             return false;
         }
         let Some(reply) = Reply::parse(event) else { return false };
-        if !pending.take(reply) {
+        if !pending.take(reply) && !self.common.settings.config().silent {
             tracing::debug!(target: "ipc", "dropped a reply that nobody waits for");
         }
         true

@@ -241,3 +241,56 @@ impl Drop for Slot {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+
+    #[derive(Default)]
+    struct Alarm(AtomicUsize);
+
+    impl Wake for Alarm {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_the_answers_is_woken_by_the_last_one_and_by_no_other() {
+        let alarm = Arc::<Alarm>::default();
+        let waker = Waker::from(Arc::clone(&alarm));
+        let cx = Context::from_waker(&waker);
+        let tasks = Arc::<Tasks>::default();
+        let [one, event, other] = [Kind::Request, Kind::Event, Kind::Request].map(|kind| tasks.slot(kind, 9).unwrap());
+        assert!(tasks.poll_answered(&cx).is_pending());
+        drop(one);
+        drop(event);
+        assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
+        drop(other);
+        assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+        assert!(tasks.poll_answered(&cx).is_ready());
+    }
+
+    #[test]
+    fn who_waits_for_the_answers_is_woken_when_the_last_one_has_failed_and_that_is_told() {
+        let alarm = Arc::<Alarm>::default();
+        let waker = Waker::from(Arc::clone(&alarm));
+        let mut cx = Context::from_waker(&waker);
+        let tasks = Arc::<Tasks>::default();
+        let [one, other] = [(), ()].map(|()| tasks.slot(Kind::Request, 9).unwrap());
+        assert!(tasks.poll_answered(&cx).is_pending());
+        let mut told = Vec::new();
+        let mut tell =
+            |cx: &mut Context<'_>| tasks.poll_room(cx, |event, error| told.push(format!("{event}: {error}")));
+        one.fail("one", "no".into());
+        assert!(tell(&mut cx).is_ready());
+        assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
+        other.fail("other", "no".into());
+        assert_eq!(alarm.0.load(Ordering::Relaxed), 0, "the error is to be told first");
+        assert!(tell(&mut cx).is_ready());
+        assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+        assert_eq!(told, ["one: no", "other: no"]);
+    }
+}

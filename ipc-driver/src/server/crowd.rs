@@ -6,7 +6,6 @@
 use super::book::Book;
 use super::groups::Groups;
 use ipc_proto::Settings;
-use std::fmt;
 use std::sync::Arc;
 
 pub(crate) struct Crowd {
@@ -20,11 +19,5 @@ impl Crowd {
     pub(super) fn new(settings: &Settings) -> Arc<Self> {
         let groups = Groups::new(settings.config().max_groups);
         Arc::new(Self { settings: settings.clone(), peers: Book::default(), groups })
-    }
-}
-
-impl fmt::Debug for Crowd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Crowd").field("peers", &self.peers.len()).finish_non_exhaustive()
     }
 }

@@ -220,3 +220,20 @@ impl<R: Runtime> Server<R> {
         self.runtime.adopt(listening.prepared(&self.shared.settings)?, endpoint)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_is_given_once_and_a_server_that_had_one_never_binds_its_own() {
+        let gift = Gift::default();
+        assert!(gift.is_nothing());
+        assert!(matches!(gift.take(), Given::Nothing));
+        gift.set(Given::Socket(std::net::TcpListener::bind("127.0.0.1:0").unwrap().into()));
+        assert!(!gift.is_nothing() && !gift.is_claimed());
+        assert!(matches!(gift.take(), Given::Socket(_)));
+        assert!(matches!(gift.take(), Given::Used));
+        assert!(!gift.is_nothing() && !gift.is_claimed());
+    }
+}

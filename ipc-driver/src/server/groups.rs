@@ -52,7 +52,6 @@ struct Members {
 }
 
 /// The groups of one peer. Where both locks are taken, that of the table comes first.
-#[derive(Debug)]
 pub(crate) struct Membership {
     crowd: Arc<Crowd>,
     own: Mutex<Own>,

@@ -191,3 +191,34 @@ async fn duplicate(mut line: mpsc::Sender<Request>) -> Result<OwnedFd, HandOverE
     line.start_send(request).map_err(|_| HandOverError::NotListening)?;
     answer.await.map_err(|_| HandOverError::NotListening)?.map_err(HandOverError::Socket)
 }
+
+#[cfg(all(test, not(ipc_loom)))]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::task::Waker;
+
+    #[test]
+    fn offers_that_are_under_way_are_waited_for_and_those_that_have_ended_are_not() {
+        let handing = Handing::default();
+        let [one, other] = [(), ()].map(|()| handing.offers.begin());
+        drop(one);
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut withdrawn = pin!(handing.withdrawn());
+        assert!(withdrawn.as_mut().poll(&mut cx).is_pending());
+        drop(other);
+        assert!(withdrawn.as_mut().poll(&mut cx).is_ready());
+        assert!(handing.offers.0.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_call_that_is_dropped_withdraws_its_offer_though_others_hold_the_socket_too() {
+        let (mut offering, withdraw) = UnixStream::pair().unwrap();
+        let _again = withdraw.try_clone().unwrap();
+        offering.set_nonblocking(true).unwrap();
+        let error = offering.read(&mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        drop(Withdraw(withdraw));
+        assert_eq!(offering.read(&mut [0]).unwrap(), 0);
+    }
+}

@@ -205,3 +205,31 @@ impl Shared {
         self.tls.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
+
+#[cfg(all(test, not(ipc_loom)))]
+mod tests {
+    use super::*;
+    use std::task::{Context, Waker};
+
+    #[test]
+    fn who_waits_for_the_last_handshake_is_woken_by_its_end() {
+        struct Rung(Mutex<usize>);
+        impl std::task::Wake for Rung {
+            fn wake(self: Arc<Self>) {
+                *self.0.lock().unwrap() += 1;
+            }
+        }
+        let rung = Arc::new(Rung(Mutex::new(0)));
+        let waker = Waker::from(Arc::clone(&rung));
+        let mut cx = Context::from_waker(&waker);
+        let handshakes = Handshakes::default();
+        let [(one, _), (other, _)] = [handshakes.begin(LEAST), handshakes.begin(LEAST)];
+        let mut idle = pin!(handshakes.idle());
+        assert!(idle.as_mut().poll(&mut cx).is_pending());
+        handshakes.done(one);
+        assert_eq!(*rung.0.lock().unwrap(), 0);
+        handshakes.done(other);
+        assert_eq!(*rung.0.lock().unwrap(), 1);
+        assert!(idle.as_mut().poll(&mut cx).is_ready());
+    }
+}

@@ -176,3 +176,46 @@ pub fn same_user_or_root(remote: &Remote) -> Result<(), String> {
         None => Err("the system does not say which user it runs as".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runtime::Credentials;
+
+    #[test]
+    fn those_who_are_refused_are_counted_by_reason_and_logged_once_a_second() {
+        let door = Door::default();
+        let start = Instant::now();
+        let handshake = |kind: io::ErrorKind| ConnectionError::Handshake(Arc::new(kind.into()));
+        let said_no = ConnectionError::Refused(Refusal::Filter("no".into()));
+        let moments = [0, 400, 999, 1_000, 1_500, 3_000].map(|millis| start + Duration::from_millis(millis));
+        let errors = [
+            handshake(io::ErrorKind::TimedOut),
+            handshake(io::ErrorKind::ConnectionAborted),
+            handshake(io::ErrorKind::InvalidData),
+            said_no,
+            ConnectionError::Refused(Refusal::Filter("no".into())),
+            handshake(io::ErrorKind::TimedOut),
+        ];
+        let logged: Vec<_> = errors.iter().zip(moments).map(|(error, now)| door.count(error, now)).collect();
+        assert_eq!(logged, [Some(0), None, None, Some(2), None, Some(1)]);
+        let refused = door.refused();
+        assert_eq!((refused.handshake_timeout, refused.handshake_crowded, refused.handshake), (2, 1, 1));
+        assert_eq!((refused.filter, refused.total()), (2, 6));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn this_user_and_root_are_let_in_and_nobody_else() {
+        let own = rustix::process::geteuid().as_raw();
+        let remote = |uid| Remote::with_credentials(Credentials { uid, ..Credentials::default() });
+        for uid in [0, own] {
+            assert_eq!(same_user_or_root(&remote(Some(uid))), Ok(()));
+        }
+        let refused = same_user_or_root(&remote(Some(own + 1)));
+        assert_eq!(refused, Err(format!("it runs as user {}, which is neither this one nor root", own + 1)));
+        let unknown = Err("the system does not say which user it runs as".to_owned());
+        assert_eq!(same_user_or_root(&remote(None)), unknown);
+        assert_eq!(same_user_or_root(&Remote::default()), unknown);
+    }
+}

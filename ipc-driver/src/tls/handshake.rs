@@ -29,6 +29,7 @@ pub(crate) struct Connector {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
     limit: Duration,
+    silent: bool,
 }
 
 /// Makes the streams of a server encrypted.
@@ -36,6 +37,7 @@ pub(crate) struct Connector {
 pub(crate) struct Acceptor {
     config: Arc<ServerConfig>,
     limit: Duration,
+    silent: bool,
 }
 
 impl Connector {
@@ -54,7 +56,7 @@ impl Connector {
         let Endpoint::Tcp { host, .. } = endpoint else { return Err(TlsError::Transport) };
         let options = settings.config().tls.as_ref();
         let name = options.and_then(|options| options.server_name.as_ref()).unwrap_or(host);
-        Ok(Self { config, name: server_name(name)?, limit: limit(options) })
+        Ok(Self { config, name: server_name(name)?, limit: limit(options), silent: settings.config().silent })
     }
 
     /// Ready when server and client have agreed.
@@ -62,7 +64,7 @@ impl Connector {
         let connector = TlsConnector::from(Arc::clone(&self.config));
         let handshake = connector.connect(self.name.clone(), Ahead::new(stream));
         let stream = Stream::new(TlsStream::Client(within(runtime, self.limit, handshake).await?));
-        log(&stream);
+        log(&stream, self.silent);
         Ok(stream)
     }
 }
@@ -81,7 +83,8 @@ impl Acceptor {
     /// With a configuration of the user's.
     pub(crate) fn with(config: Arc<ServerConfig>, settings: &Settings, endpoint: &Endpoint) -> Result<Self, TlsError> {
         let Endpoint::Tcp { .. } = endpoint else { return Err(TlsError::Transport) };
-        Ok(Self { config, limit: limit(settings.config().tls.as_ref()) })
+        let limit = limit(settings.config().tls.as_ref());
+        Ok(Self { config, limit, silent: settings.config().silent })
     }
 
     /// Ready when server and client have agreed.
@@ -97,7 +100,7 @@ impl Acceptor {
             }
         };
         let stream = Stream::new(TlsStream::Server(within(runtime, self.limit, handshake).await?));
-        log(&stream);
+        log(&stream, self.silent);
         Ok(stream)
     }
 }
@@ -145,7 +148,10 @@ async fn within<R: Runtime, T>(
     .await
 }
 
-fn log<S>(stream: &Stream<S>) {
+fn log<S>(stream: &Stream<S>, silent: bool) {
+    if silent {
+        return;
+    }
     let session = stream.session();
     let (version, kind) = (session.protocol_version(), session.handshake_kind());
     tracing::debug!(target: "ipc", ?version, ?kind, "TLS handshake done");

@@ -515,3 +515,24 @@ impl Hearing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bursts_grow_shorter_by_what_they_fail_for_until_none_is_worth_it() {
+        let mut bursts = Bursts::new(64);
+        let fails_and_goes_one_by_one = |bursts: &mut Bursts, length| {
+            bursts.failed(2, length);
+            assert_eq!(bursts.most(), 1);
+            bursts.sent(1, true);
+            assert_eq!(bursts.most(), 1);
+            bursts.sent(1, true);
+        };
+        fails_and_goes_one_by_one(&mut bursts, 2 * SHORTEST_BURST);
+        assert_eq!((bursts.most(), bursts.longest), (64, SHORTEST_BURST));
+        fails_and_goes_one_by_one(&mut bursts, 2 * SHORTEST_BURST - 1);
+        assert_eq!(bursts.most(), 1);
+    }
+}

@@ -1,11 +1,23 @@
 //! Accepting: limits, failures of the operating system, and fairness.
 
 use crate::world::*;
+#[cfg(unix)]
+use ipc_driver::HandOverError;
 use ipc_driver::ServeError;
 use ipc_driver::fake::Fake;
 use ipc_driver::runtime::Runtime;
+#[cfg(unix)]
+use std::io::ErrorKind;
 
 const EMFILE: i32 = 24;
+
+const ECONNABORTED: i32 = if cfg!(windows) {
+    10_053
+} else if cfg!(target_vendor = "apple") {
+    53
+} else {
+    103
+};
 
 fn accepting(runtime: &Fake) -> ipc_driver::fake::Task {
     runtime.tasks().into_iter().find(|task| task.name.contains("Accepting<")).unwrap()
@@ -60,13 +72,6 @@ fn a_server_that_cannot_accept_can_be_stopped() {
 
 #[test]
 fn a_connection_that_broke_before_it_was_accepted_delays_nobody() {
-    const ECONNABORTED: i32 = if cfg!(windows) {
-        10_053
-    } else if cfg!(target_vendor = "apple") {
-        53
-    } else {
-        103
-    };
     let runtime = Fake::new(4);
     let server = serve(&runtime, config());
     runtime.network().fail_accepts(ECONNABORTED, 3);
@@ -185,4 +190,70 @@ fn a_filter_is_asked_before_there_is_a_peer() {
     let _next = dial(&runtime);
     assert_eq!((server.len(), server.refused()), (1, 1));
     assert_eq!(server.peers()[0].id().get(), 0);
+}
+
+#[test]
+fn who_waits_to_be_accepted_is_not_when_a_server_only_stops() {
+    let runtime = Fake::new(12);
+    let server = serve(&runtime, config());
+    let early = dial(&runtime);
+    let late = poll_once(runtime.connect(&address(), server.settings()));
+    server.stop();
+    runtime.run();
+    assert!(late.is_ready());
+    assert_eq!((server.counters().accepted, server.refused(), server.len()), (1, 0, 1));
+    drop(early);
+}
+
+#[test]
+fn a_shutdown_takes_in_as_many_as_may_wait_and_one_more() {
+    let runtime = Fake::new(13);
+    let server = serve(&runtime, config().accept_backlog(4));
+    let connected = Log::default();
+    let (at, to) = (runtime.clone(), connected.clone());
+    // For each that is let in there comes another.
+    server.accept_if(move |_: &ipc_driver::Remote| {
+        to.push(poll_once(at.connect(&address(), &settings(config()))));
+        true
+    });
+    runtime.block_on(async {
+        connected.push(poll_once(runtime.connect(&address(), server.settings())));
+        server.shutdown(SECOND).await
+    });
+    assert_eq!((server.counters().accepted, connected.len()), (5, 6));
+}
+
+#[test]
+fn of_those_who_wait_at_a_shutdown_one_that_broke_keeps_nobody_out_and_a_lack_of_descriptors_ends_it() {
+    for (os_error, accepted) in [(ECONNABORTED, 2), (EMFILE, 0)] {
+        let runtime = Fake::new(14);
+        let server = serve(&runtime, config());
+        runtime.network().fail_accepts(os_error, 1);
+        runtime.block_on(async {
+            let late = [(), ()].map(|()| poll_once(runtime.connect(&address(), server.settings())));
+            server.shutdown(SECOND).await;
+            drop(late);
+        });
+        assert_eq!((server.counters().accepted, runtime.network().failed_accepts()), (accepted, 1));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_runtime_that_cannot_give_or_take_listening_sockets_says_so() {
+    let runtime = Fake::new(15);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let given = FakeServer::with_listener(runtime.clone(), settings(config()), listener.into()).unwrap();
+    let error = runtime.block_on(given.start()).unwrap_err();
+    assert!(matches!(&error, ServeError::Listen { source, .. } if source.kind() == ErrorKind::Unsupported), "{error}");
+    let again = runtime.block_on(given.start()).unwrap_err();
+    assert!(matches!(again, ServeError::Used { .. }), "{again}");
+
+    let server = server(&runtime, config());
+    let error = runtime.block_on(server.hand_over("/nowhere")).unwrap_err();
+    assert!(matches!(error, HandOverError::NotListening), "{error}");
+    runtime.block_on(server.start()).unwrap();
+    let error = runtime.block_on(server.hand_over("/nowhere")).unwrap_err();
+    assert!(matches!(&error, HandOverError::Socket(source) if source.kind() == ErrorKind::Unsupported), "{error}");
+    assert!(server.is_listening());
 }

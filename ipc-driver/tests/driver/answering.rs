@@ -138,3 +138,27 @@ fn an_answer_without_room_does_not_cut_a_connection_that_is_told_to_end() {
     runtime.advance(SECOND * 5);
     assert_eq!(server.len(), 0);
 }
+
+#[test]
+fn a_client_that_is_closed_answers_what_it_was_asked_before() {
+    let runtime = Fake::new(34);
+    let server = serve(&runtime, config());
+    let client = client(&runtime, config());
+    let clock = runtime.clone();
+    client.on_request_async("wait", move |(): ()| {
+        let clock = clock.clone();
+        async move {
+            clock.sleep(SECOND).await;
+            Ok::<_, Failure>("waited")
+        }
+    });
+    runtime.block_on(client.connect()).unwrap();
+    runtime.run();
+    let (request, log) = (server.peers()[0].request::<String>("wait", &()), Log::default());
+    let to = log.clone();
+    runtime.spawn(async move { to.push(said(request.await)) });
+    runtime.run();
+    runtime.block_on(client.close()).unwrap();
+    runtime.run();
+    assert_eq!((runtime.elapsed(), log.take()), (SECOND, vec!["\"waited\"".to_owned()]));
+}

@@ -207,3 +207,55 @@ fn a_future_that_panics_is_an_error_and_the_next_one_runs() {
     assert_eq!(errors.take(), ["a handler of \"n\" failed: the handler panicked"]);
     assert!(client.is_connected());
 }
+
+#[test]
+fn what_fails_in_futures_of_a_client_is_told_and_counted_too() {
+    let runtime = Fake::new(7);
+    let server = serve(&runtime, config());
+    let client = client(&runtime, config());
+    client.on_async("fail", |n: u32| async move { Err::<(), _>(n.to_string()) });
+    client.on("fail", |_: u32| Err::<(), _>("at once"));
+    let errors = Log::default();
+    let to = errors.clone();
+    client.on_error(move |error| to.push(error.to_string()));
+    runtime.block_on(client.connect()).unwrap();
+    runtime.run();
+    server.broadcast("fail", &1).unwrap();
+    runtime.run();
+    let mut errors = errors.take();
+    errors.sort_unstable();
+    assert_eq!(errors, ["a handler of \"fail\" failed: 1", "a handler of \"fail\" failed: at once"]);
+    assert_eq!(client.counters().traffic.handler_errors, 2);
+}
+
+#[test]
+fn what_failed_just_before_its_connection_ended_is_told_and_counted() {
+    let runtime = Fake::new(8);
+    let server = serve(&runtime, config());
+    let client = connect(&runtime, config());
+    let errors = Log::default();
+    let (of_server, of_client, emitter) = (errors.clone(), errors.clone(), client.emitter());
+    server.on_async("end", |peer: Peer, (): ()| async move {
+        peer.abort();
+        Err::<(), _>("the peer is aborted")
+    });
+    client.on_async("end", move |(): ()| {
+        let emitter = emitter.clone();
+        async move {
+            emitter.disconnect();
+            Err::<(), _>("the client is disconnected")
+        }
+    });
+    server.on_error(move |_, error| of_server.push(error.to_string()));
+    client.on_error(move |error| of_client.push(error.to_string()));
+    let other = connect(&runtime, config().max_retries(0));
+    other.emit("end", &()).unwrap();
+    runtime.run();
+    assert_eq!(errors.take(), ["a handler of \"end\" failed: the peer is aborted"]);
+    assert_eq!(server.counters().traffic.handler_errors, 1);
+    server.broadcast("end", &()).unwrap();
+    runtime.run();
+    assert_eq!(errors.take(), ["a handler of \"end\" failed: the client is disconnected"]);
+    assert_eq!(client.counters().traffic.handler_errors, 1);
+    assert!(client.is_destroyed() && server.is_empty());
+}

@@ -3,7 +3,7 @@
 use crate::world::*;
 use ipc_driver::fake::{Fake, Script, Wire};
 use ipc_driver::runtime::Runtime;
-use ipc_driver::{ClientEvent, EmitError, Peer, ServerEvent};
+use ipc_driver::{ClientEvent, ConnectionError, EmitError, Peer, ServerEvent};
 
 pub(crate) fn narrow(bytes: usize) -> Script {
     Script::both(Wire::default().capacity(bytes))
@@ -494,4 +494,33 @@ fn a_stream_that_replaces_a_full_one_gets_what_waits() {
     }
     assert!(got.len() >= 7 && got.is_sorted(), "{got:?}");
     drop(old);
+}
+
+#[test]
+fn errors_of_futures_that_fill_the_stream_stop_the_reading_and_the_clock_of_what_is_unfinished() {
+    let runtime = Fake::new(21);
+    let server = server(&runtime, config().event_queue(1).message_timeout(SECOND));
+    server.on_async("fail", |_, (): ()| async { Err::<(), _>("as told") });
+    let mut events = server.events();
+    runtime.block_on(server.start()).unwrap();
+    let mut end = dial(&runtime);
+    let fails = "{\"type\":\"fail\",\"data\":null}\u{c}".repeat(9);
+    let last = frame("n", 7);
+    let (half, rest) = last.split_at(9);
+    runtime.block_on(end.send((fails + half).as_bytes())).unwrap();
+    runtime.run();
+    let read = end.connection().to_server().read;
+    runtime.block_on(end.send(rest.as_bytes())).unwrap();
+    runtime.advance(SECOND * 10);
+    assert_eq!(end.connection().to_server().read, read);
+    let mut failed = 0;
+    let message = loop {
+        match runtime.block_on(events.recv()).unwrap() {
+            ServerEvent::Error(_, ConnectionError::Handler { .. }) => failed += 1,
+            ServerEvent::Error(_, error) => panic!("{error}"),
+            ServerEvent::Message(_, message) => break message,
+            _ => {}
+        }
+    };
+    assert_eq!((failed, message.data::<u64>().unwrap()), (9, 7));
 }

@@ -242,3 +242,32 @@ fn peers_that_come_and_go_while_nobody_reads_the_stream_do_not_pile_up() {
     }
     assert_eq!(came, PEERS);
 }
+
+#[test]
+fn raw_bytes_that_nobody_takes_are_counted_and_those_of_a_handler_or_a_stream_are_not() {
+    let runtime = Fake::new(12);
+    let server = serve(&runtime, config().raw_buffer(true));
+    let client = connect(&runtime, config().raw_buffer(true));
+    let exchange = |bytes: &[u8]| {
+        client.emit_raw(bytes).unwrap();
+        server.peers()[0].emit_raw(bytes).unwrap();
+        runtime.run();
+        (server.counters().traffic.unhandled, client.counters().traffic.unhandled)
+    };
+    assert_eq!((exchange(b"one"), exchange(b"two")), ((1, 1), (2, 2)));
+    let (mut of_server, mut of_client) = (server.events(), client.events());
+    assert_eq!(exchange(b"three"), (2, 2));
+    let Poll::Ready(Some(ServerEvent::Data(_, bytes))) = poll_once(of_server.recv()) else { panic!("bytes were sent") };
+    assert_eq!(bytes, "three");
+    let Poll::Ready(Some(ClientEvent::Data(bytes))) = poll_once(of_client.recv()) else { panic!("bytes were sent") };
+    assert_eq!(bytes, "three");
+    drop((of_server, of_client));
+    let heard = Log::default();
+    let (one, two) = (heard.clone(), heard.clone());
+    server.on_data(move |_, bytes| one.push(("server", bytes.to_vec())));
+    client.on_data(move |bytes| two.push(("client", bytes.to_vec())));
+    assert_eq!(exchange(b"four"), (2, 2));
+    let mut heard = heard.take();
+    heard.sort_unstable();
+    assert_eq!(heard, [("client", b"four".to_vec()), ("server", b"four".to_vec())]);
+}

@@ -2,7 +2,8 @@
 
 use crate::world::*;
 use ipc_driver::fake::Fake;
-use ipc_driver::{Config, Ipc};
+use ipc_driver::runtime::Runtime;
+use ipc_driver::{Config, Endpoint, Ipc, UdpServer};
 use std::fmt::{Debug, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -176,8 +177,8 @@ impl Subscriber for Recorder {
     }
 }
 
-/// Runs a server and a client, whose handlers log something, under a subscriber of that level.
-fn traced(level: Level, config: impl Fn() -> Config) -> Vec<String> {
+/// Does `work` under a subscriber of that level, and gives what it has written down.
+pub(crate) fn recorded(level: Level, work: impl FnOnce()) -> Vec<String> {
     let lines = Log::default();
     let recorder = Recorder {
         level,
@@ -186,7 +187,13 @@ fn traced(level: Level, config: impl Fn() -> Config) -> Vec<String> {
         entered: Mutex::default(),
         names: Mutex::default(),
     };
-    crate::journal::with(recorder, || {
+    crate::journal::with(recorder, work);
+    lines.take()
+}
+
+/// Runs a server and a client, whose handlers log something, under a subscriber of that level.
+fn traced(level: Level, config: impl Fn() -> Config) -> Vec<String> {
+    recorded(level, || {
         let runtime = Fake::new(4);
         let server = serve(&runtime, config());
         server.on("question", |peer, _: String| {
@@ -200,8 +207,7 @@ fn traced(level: Level, config: impl Fn() -> Config) -> Vec<String> {
         runtime.run();
         client.disconnect();
         runtime.run();
-    });
-    lines.take()
+    })
 }
 
 #[test]
@@ -247,4 +253,59 @@ fn silent_is_silent() {
     connect(&runtime, config()).emit("n", &1).unwrap();
     runtime.run();
     assert_eq!(said.take(), [""; 0]);
+}
+
+#[test]
+fn a_logger_hears_the_life_of_a_udp_server() {
+    let runtime = Fake::new(6);
+    let lines = |name: &str, port: u16| {
+        [
+            format!("udp udp4:127.0.0.1:{port} receives at udp4:127.0.0.1:{port}"),
+            format!(r#"udp udp4:127.0.0.1:{port} received "{name}" from 127.0.0.1:{port}, 21 bytes"#),
+        ]
+    };
+    let speak = |server: &crate::udp::FakeUdp, name: &str| {
+        runtime.block_on(server.start()).unwrap();
+        server.emit_to(server.local_address().unwrap(), name, &1).unwrap();
+        runtime.run();
+    };
+    let endpoint = Endpoint::Udp4 { host: "127.0.0.1".into(), port: 8001 };
+    let server = UdpServer::with_runtime(runtime.clone(), settings(plain()), endpoint).unwrap();
+    let said = heard(|logger| server.set_logger(logger));
+    speak(&server, "n");
+    let ipc = Ipc::with_runtime(runtime.clone(), plain());
+    let of_instance = heard(|logger| ipc.set_logger(logger));
+    speak(&ipc.serve_udp4(None, Some(8002)).unwrap(), "m");
+    for (said, expected) in [(said, lines("n", 8001)), (of_instance, lines("m", 8002))] {
+        let said = said.take();
+        for line in expected {
+            assert!(said.contains(&line), "{line} is not in {said:#?}");
+        }
+    }
+}
+
+#[test]
+fn a_reply_is_said_to_be_dropped_if_nobody_waits_for_it() {
+    let replied = |token: &dyn Fn(&str) -> String, config: Config| {
+        recorded(Level::TRACE, || {
+            let runtime = Fake::new(7);
+            let server = serve(&runtime, config);
+            let mut end = dial(&runtime);
+            let request = server.peers()[0].request::<u8>("sum", &());
+            let answer = Log::default();
+            let to = answer.clone();
+            runtime.spawn(async move { to.push(request.await.is_ok()) });
+            let asked = String::from_utf8(runtime.block_on(end.receive()).unwrap()).unwrap();
+            let reply = asked.trim_end_matches('\u{c}').split("\"$request\":\"").nth(1).unwrap();
+            let token = token(reply.split('"').next().unwrap());
+            let reply = format!("{{\"type\":\"$reply\",\"data\":{{\"$reply\":\"{token}\",\"result\":1}}}}\u{c}");
+            runtime.block_on(end.send(reply.as_bytes())).unwrap();
+            runtime.run();
+        })
+        .into_iter()
+        .any(|line| line.contains("dropped a reply"))
+    };
+    assert!(!replied(&str::to_owned, plain()));
+    assert!(replied(&|token| format!("{token}1"), plain()));
+    assert!(!replied(&|token| format!("{token}1"), plain().silent(true)));
 }

@@ -7,6 +7,7 @@ mod accepting;
 mod answering;
 mod async_handlers;
 mod backpressure;
+mod breaking;
 mod bursts;
 #[cfg(feature = "tls")]
 mod certs;
@@ -19,11 +20,13 @@ mod events;
 mod gates;
 mod groups;
 mod handlers;
+mod handles;
 mod instance;
 mod journal;
 #[cfg(unix)]
 mod listening;
 mod logging;
+mod odd_sockets;
 mod panics;
 mod protocol;
 mod reconnecting;

@@ -181,3 +181,21 @@ fn nor_does_a_server_flood_the_log_of_its_clients() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[1].contains("unlogged=999"), "{lines:?}");
 }
+
+#[test]
+fn an_error_that_a_handler_or_a_stream_of_the_server_gets_is_not_logged() {
+    let broken = |hear: &dyn Fn(&FakeServer) -> Box<dyn std::any::Any>| {
+        let runtime = Fake::new(23);
+        let server = serve(&runtime, config().malformed(OnMalformed::Report));
+        let _hears = hear(&server);
+        warnings(|| {
+            let mut end = dial(&runtime);
+            runtime.block_on(end.send(b"x\x0c")).unwrap();
+            runtime.run();
+        })
+        .len()
+    };
+    assert_eq!(broken(&|_| Box::new(())), 1);
+    assert_eq!(broken(&|server| Box::new(server.on_error(|_, _| {}))), 0);
+    assert_eq!(broken(&|server| Box::new(server.events())), 0);
+}

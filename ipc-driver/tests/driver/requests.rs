@@ -590,3 +590,33 @@ fn where_only_some_events_are_allowed_the_reply_must_be_one_of_them() {
     let client = connect(&runtime, allowed(&["sum", "$reply"]));
     assert_eq!(runtime.block_on(client.request::<u8>("sum", &1)).unwrap(), 1);
 }
+
+#[test]
+fn a_request_that_handlers_of_events_take_too_is_answered_and_taken() {
+    let runtime = Fake::new(22);
+    let server = serve(&runtime, config());
+    let client = connect(&runtime, config());
+    let heard = Log::default();
+    let (of_server, of_client) = (heard.clone(), heard.clone());
+    server.on_event("who", move |_, _| of_server.push("server"));
+    server.on_request("who", |_, (): ()| Ok::<_, Failure>("the server"));
+    client.on_event("who", move |_| of_client.push("client"));
+    client.on_request("who", |(): ()| Ok::<_, Failure>("the client"));
+    assert_eq!(runtime.block_on(client.request::<String>("who", &())).unwrap(), "the server");
+    assert_eq!(runtime.block_on(server.peers()[0].request::<String>("who", &())).unwrap(), "the client");
+    assert_eq!(heard.take(), ["server", "client"]);
+    assert_eq!((server.counters().traffic.unhandled, client.counters().traffic.unhandled), (0, 0));
+}
+
+#[test]
+fn no_connection_can_tell_the_tokens_of_another_from_its_own() {
+    let runtime = Fake::new(23);
+    let server = serve(&runtime, config());
+    let mut ends = [dial(&runtime), dial(&runtime)];
+    for peer in server.peers() {
+        let request = peer.request::<()>("sum", &());
+        runtime.spawn(async move { drop(request.await) });
+    }
+    let [one, other] = ends.each_mut().map(|end| token(&frames(&runtime, end)[0]));
+    assert_ne!(one, other);
+}

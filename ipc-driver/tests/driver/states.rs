@@ -7,6 +7,7 @@ use ipc_driver::runtime::Runtime;
 use ipc_driver::{Backoff, ConnectionError, ConnectionState, States};
 use std::io::ErrorKind;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 fn shown(state: &ConnectionState) -> String {
@@ -233,4 +234,49 @@ fn the_state_is_told_before_the_handlers_are() {
     server.peers()[0].abort();
     runtime.run();
     assert_eq!(log.take(), ["connect: connected", "disconnect: waiting 500ms for 2: "]);
+}
+
+#[test]
+fn what_changes_nothing_is_no_new_state() {
+    let runtime = Fake::new(8);
+    let client = client(&runtime, config().retry(SECOND));
+    let mut states = client.states();
+    let mut seen = || {
+        // As it was.
+        client.set_stop_retrying(false);
+        runtime.run();
+        let state = next(&mut states);
+        client.set_stop_retrying(false);
+        assert_eq!(next(&mut states), Poll::Pending);
+        state
+    };
+    assert_eq!(seen(), Poll::Ready(Some("idle".into())));
+    client.start();
+    runtime.run();
+    assert_eq!(seen(), Poll::Ready(Some(format!("waiting 1s for 2: {REFUSED}"))));
+    let _server = serve(&runtime, config());
+    runtime.advance(SECOND);
+    assert_eq!(seen(), Poll::Ready(Some("connected".into())));
+    assert!(!client.state().is_ended());
+}
+
+#[test]
+fn dropped_states_leave_no_waker_behind() {
+    struct Nobody;
+    impl std::task::Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
+    }
+    let runtime = Fake::new(9);
+    let client = client(&runtime, config());
+    let nobody = Arc::new(Nobody);
+    {
+        let mut states = client.states();
+        let waker = Waker::from(Arc::clone(&nobody));
+        let mut cx = Context::from_waker(&waker);
+        assert!(Pin::new(&mut states).poll_next(&mut cx).is_ready());
+        assert!(Pin::new(&mut states).poll_next(&mut cx).is_pending());
+        drop(waker);
+        assert_eq!(Arc::strong_count(&nobody), 2);
+    }
+    assert_eq!(Arc::strong_count(&nobody), 1);
 }

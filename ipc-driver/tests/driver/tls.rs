@@ -494,3 +494,47 @@ fn whatever_a_peer_sends_is_an_error_and_never_a_panic() {
         assert_eq!((server.refused(), server.len()), (1, 0), "seed {seed}");
     }
 }
+
+#[test]
+fn a_client_that_is_given_a_configuration_speaks_tls_without_the_option() {
+    let authority = authority();
+    let runtime = Fake::new(1);
+    let server = serve(&runtime, config().tls(authority.issue(HOST).options()));
+    let client = client(&runtime, config());
+    client.set_tls(tls12(&authority)).unwrap();
+    runtime.block_on(client.connect()).unwrap();
+    runtime.run();
+    assert_eq!(server.peers()[0].remote().tls, Some(TlsVersion::V1_2));
+}
+
+#[test]
+fn a_farewell_that_the_network_holds_up_is_said_once_it_can_be() {
+    let runtime = Fake::new(1);
+    let (server, client) = pair();
+    let server = serve(&runtime, server);
+    let client = connect(&runtime, client);
+    let connection = runtime.network().connections().remove(0);
+    connection.set_script(Script::default().to_client(Wire::default().capacity(0)));
+    let (closing, log) = (client.clone(), Log::default());
+    let to = log.clone();
+    runtime.spawn(async move { to.push(closing.close().await) });
+    runtime.advance(SECOND);
+    assert_eq!((server.len(), log.len()), (1, 0));
+    connection.set_script(Script::default());
+    runtime.run();
+    assert_eq!((server.len(), log.take()), (0, vec![Ok(())]));
+}
+
+#[test]
+fn silent_handles_say_nothing_of_their_handshakes() {
+    let (server, client) = pair();
+    for silent in [false, true] {
+        let lines = crate::logging::recorded(tracing::Level::TRACE, || {
+            let runtime = Fake::new(1);
+            let _server = serve(&runtime, server.clone().silent(silent));
+            connect(&runtime, client.clone().silent(silent));
+        });
+        let handshakes = lines.iter().filter(|line| line.contains("TLS handshake done")).count();
+        assert_eq!(handshakes, if silent { 0 } else { 2 }, "{lines:#?}");
+    }
+}

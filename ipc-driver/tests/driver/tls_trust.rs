@@ -283,4 +283,12 @@ fn tls_is_for_tcp() {
     let local = Endpoint::at_path(&settings(config()), "/tmp/x").unwrap();
     let server = Server::with_runtime(Fake::new(1), settings(config()), local).unwrap();
     assert!(matches!(server.set_tls(server_config(&self_signed("a"))), Err(TlsError::Transport)));
+    let local = Endpoint::at_path(&settings(config()), "/tmp/x").unwrap();
+    let client = Client::with_runtime(Fake::new(1), settings(config()), local).unwrap();
+    let any = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    assert!(matches!(client.set_tls(any), Err(TlsError::Transport)));
 }

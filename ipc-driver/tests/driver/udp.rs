@@ -9,6 +9,7 @@ use ipc_driver::{
     OnMalformed, PeerRemoval, ServeError, Server, UdpEvent, UdpPeer, UdpServer,
 };
 use std::net::SocketAddr;
+use std::task::Poll;
 use std::time::Duration;
 
 pub(crate) type FakeUdp = UdpServer<Fake>;
@@ -499,4 +500,48 @@ fn a_start_given_up_leaves_a_server_that_can_be_started() {
     runtime.advance(Duration::from_millis(1));
     runtime.block_on(server.start()).unwrap();
     assert!(server.is_listening());
+}
+
+#[test]
+fn raw_datagrams_that_nobody_takes_are_counted() {
+    let runtime = Fake::new(21);
+    let server = serve_udp(&runtime, config().raw_buffer(true));
+    let mut sender = socket(&runtime);
+    for count in 1..=2 {
+        tell(&runtime, &mut sender, "bytes");
+        assert_eq!(server.counters().unhandled, count);
+    }
+    server.on_data(|_, _| {});
+    tell(&runtime, &mut sender, "bytes");
+    assert_eq!(server.counters().unhandled, 2);
+}
+
+#[test]
+fn a_stream_that_is_opened_later_gets_the_next_event_of_a_known_peer() {
+    let runtime = Fake::new(22);
+    let server = serve_udp(&runtime, config());
+    let mut sender = socket(&runtime);
+    tell(&runtime, &mut sender, frame("n", 1));
+    let mut events = server.events();
+    tell(&runtime, &mut sender, frame("n", 2));
+    let Poll::Ready(Some(event)) = poll_once(events.recv()) else { panic!("an event was sent") };
+    assert_eq!(udp_event(&event), format!("message {} n", whereabouts(&sender).port()));
+    assert_eq!(server.counters().unhandled, 1);
+}
+
+#[test]
+fn a_shutdown_without_a_deadline_waits_for_as_long_as_it_takes() {
+    let runtime = Fake::new(23);
+    let server = serve_udp(&runtime, config());
+    let mut end = socket(&runtime);
+    runtime.ether().hold(true);
+    server.emit_to(whereabouts(&end), "n", &1).unwrap();
+    let (ending, log) = (server, Log::default());
+    let to = log.clone();
+    runtime.spawn(async move { to.push(ending.shutdown(Duration::MAX).await.messages) });
+    runtime.advance(SECOND * 86_400);
+    assert_eq!(log.len(), 0);
+    runtime.ether().hold(false);
+    assert_eq!(arrived(&runtime, &mut end), [frame("n", 1)]);
+    assert_eq!(log.take(), [0]);
 }

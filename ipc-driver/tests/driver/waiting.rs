@@ -3,7 +3,7 @@
 use crate::world::*;
 use ipc_driver::fake::{Fake, Script, Wire};
 use ipc_driver::runtime::Runtime;
-use ipc_driver::{Offline, ShutdownReport};
+use ipc_driver::{EmitError, Offline, ShutdownReport};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -205,4 +205,33 @@ fn a_dropped_recv_loses_no_event() {
     }
     assert_eq!(got, (0..50).collect::<Vec<_>>());
     let _report: ShutdownReport = runtime.block_on(server.shutdown(SECOND));
+}
+
+#[test]
+fn a_dropped_send_over_udp_leaves_no_waker_behind() {
+    let runtime = Fake::new(9);
+    let server = crate::udp::serve_udp(&runtime, config().max_pending_bytes(100));
+    runtime.ether().hold(true);
+    let peer = server.peer(crate::udp::here());
+    while peer.emit("n", &1).is_ok() {}
+    let nobody = Arc::new(Nobody);
+    let waker = Waker::from(nobody.clone());
+    assert!(pin!(peer.send("n", &1)).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    assert_eq!(Arc::strong_count(&nobody), 1);
+}
+
+#[test]
+fn a_send_that_waits_is_refused_and_counted_when_its_connection_is_told_to_end() {
+    let runtime = Fake::new(10);
+    runtime.network().set_script(Script::both(Wire::default().capacity(10)));
+    let server = serve(&runtime, config().max_pending_bytes(50));
+    let _end = dial(&runtime);
+    let peer = server.peers().remove(0);
+    while peer.emit("n", &1).is_ok() {}
+    let mut send = pin!(peer.send("n", &1));
+    assert!(poll_once(send.as_mut()).is_pending());
+    assert!(poll_once(peer.close()).is_pending());
+    assert!(matches!(poll_once(send.as_mut()), Poll::Ready(Err(EmitError::Closed))));
+    assert_eq!((peer.counters().waits, peer.counters().sent.refused.closed), (1, 1));
 }
