@@ -11,6 +11,8 @@
 // docs.rs shows which feature an item needs.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(test)]
+mod alarm;
 #[cfg(feature = "async-io")]
 pub mod async_io;
 mod client;

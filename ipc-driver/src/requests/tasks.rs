@@ -245,17 +245,7 @@ impl Drop for Slot {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
-    use std::task::Wake;
-
-    #[derive(Default)]
-    struct Alarm(AtomicUsize);
-
-    impl Wake for Alarm {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    use crate::alarm::Alarm;
 
     #[test]
     fn who_waits_for_the_answers_is_woken_by_the_last_one_and_by_no_other() {
@@ -267,9 +257,9 @@ mod tests {
         assert!(tasks.poll_answered(&cx).is_pending());
         drop(one);
         drop(event);
-        assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
+        assert_eq!(alarm.rings(), 0);
         drop(other);
-        assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+        assert_eq!(alarm.rings(), 1);
         assert!(tasks.poll_answered(&cx).is_ready());
     }
 
@@ -286,11 +276,11 @@ mod tests {
             |cx: &mut Context<'_>| tasks.poll_room(cx, |event, error| told.push(format!("{event}: {error}")));
         one.fail("one", "no".into());
         assert!(tell(&mut cx).is_ready());
-        assert_eq!(alarm.0.load(Ordering::Relaxed), 0);
+        assert_eq!(alarm.rings(), 0);
         other.fail("other", "no".into());
-        assert_eq!(alarm.0.load(Ordering::Relaxed), 0, "the error is to be told first");
+        assert_eq!(alarm.rings(), 0, "the error is to be told first");
         assert!(tell(&mut cx).is_ready());
-        assert_eq!(alarm.0.load(Ordering::Relaxed), 1);
+        assert_eq!(alarm.rings(), 1);
         assert_eq!(told, ["one: no", "other: no"]);
     }
 }

@@ -361,14 +361,7 @@ fn a_connection_that_cannot_write_and_has_nobody_to_tell_does_not_spin() {
     runtime.advance(SECOND * 60);
     let polls: usize = runtime.tasks().iter().map(|task| task.polls).sum();
     assert!(polls < 20, "{polls}");
-    let mut got = Vec::new();
-    let last = loop {
-        match runtime.block_on(events.recv()) {
-            Some(ServerEvent::Message(_, message)) => got.push(message.data::<u64>().unwrap()),
-            Some(event @ ServerEvent::Disconnected { .. }) => break server_event(&event),
-            _ => {}
-        }
-    };
+    let (got, last) = numbers_until_the_end(&runtime, &mut events);
     assert_eq!(got, (0..10).collect::<Vec<_>>());
     assert_eq!(last, "disconnected #0, 2 unsent");
 }

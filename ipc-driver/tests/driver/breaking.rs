@@ -91,14 +91,7 @@ fn what_a_peer_sent_before_it_went_waits_for_somebody_to_take_it() {
     assert_eq!(server.len(), 1);
     let polls: usize = runtime.tasks().iter().map(|task| task.polls).sum();
     assert!(polls < 40, "{polls}");
-    let mut got = Vec::new();
-    let last = loop {
-        match runtime.block_on(events.recv()) {
-            Some(ServerEvent::Message(_, message)) => got.push(message.data::<u64>().unwrap()),
-            Some(event @ ServerEvent::Disconnected { .. }) => break server_event(&event),
-            _ => {}
-        }
-    };
+    let (got, last) = numbers_until_the_end(&runtime, &mut events);
     assert_eq!(got, (0..10).collect::<Vec<_>>());
     assert_eq!(last, "disconnected #0, 1 unsent");
 }

@@ -3,7 +3,8 @@
 use ipc_driver::fake::{Fake, Stream};
 use ipc_driver::runtime::{Address, Runtime};
 use ipc_driver::{
-    Client, Config, ConnectionCounters, Endpoint, Host, Peer, Platform, Server, ServerCounters, Settings,
+    Client, Config, ConnectionCounters, Endpoint, Events, Host, Peer, Platform, Server, ServerCounters, ServerEvent,
+    Settings,
 };
 use std::fmt::Debug;
 use std::future::Future;
@@ -206,8 +207,20 @@ pub(crate) fn client_event(event: &ipc_driver::ClientEvent) -> String {
     }
 }
 
-pub(crate) fn server_event(event: &ipc_driver::ServerEvent) -> String {
-    use ipc_driver::ServerEvent::{Connected, Disconnected, Error, Message, Started, Stopped};
+/// The numbers that one peer sent, taken from the stream, and how its end was told.
+pub(crate) fn numbers_until_the_end(runtime: &Fake, events: &mut Events<ServerEvent>) -> (Vec<u64>, String) {
+    let mut got = Vec::new();
+    loop {
+        match runtime.block_on(events.recv()) {
+            Some(ServerEvent::Message(_, message)) => got.push(message.data::<u64>().unwrap()),
+            Some(event @ ServerEvent::Disconnected { .. }) => return (got, server_event(&event)),
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn server_event(event: &ServerEvent) -> String {
+    use ServerEvent::{Connected, Disconnected, Error, Message, Started, Stopped};
     match event {
         Started(_) => "started".into(),
         Connected(peer) => format!("connected {}", peer.id()),
