@@ -94,7 +94,7 @@ fn a_tap_opens_tls_on_either_side() {
         }
     };
     let error = close["error"].as_str().unwrap_or_default();
-    assert!(error.contains("the client is refused: the peer does not speak TLS"), "{close}");
+    assert!(error.contains("the handshake with the client failed: the peer does not speak TLS"), "{close}");
     // A server that is not trusted is told as a client would tell it.
     let target = ["tap", "tcp:127.0.0.1:0", &target, "--ca", "client.crt"];
     let (doubting, port) = listening(&place, &target);

@@ -264,6 +264,7 @@ fn send_advice(to: SocketAddr, error: &io::Error) -> &'static str {
     match error.kind() {
         _ if error.raw_os_error().is_none() => "",
         _ if is_too_long(error) => "; it is too long for the way there, send less at a time, or use TCP",
+        _ if to.port() == 0 => "; nobody can be reached at port 0",
         // What systems say of a socket that is bound to a loopback address.
         InvalidInput | AddrNotAvailable if !to.ip().is_loopback() => {
             "; a server whose host is localhost reaches this machine only, give it the host 0.0.0.0 or ::"

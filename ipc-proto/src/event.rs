@@ -138,7 +138,8 @@ impl<'a> Event<'a> {
     }
 
     /// Parses the payload. An absent payload reads as `null`, and so does `{}`, which is how node-ipc (9.2.1, 12.0.0 and 14.0.0)
-    /// writes an event without data, where `T` cannot be read from `{}`: `()` and `Option<String>` are read from either.
+    /// writes an event without data, where `T` cannot be read from `{}`: `()` and `Option<String>` are read from either, and an `Option` of
+    /// a struct that lacks its fields is `None`.
     ///
     /// Numbers, strings and depth are as `serde_json` takes them, except that lone surrogate escapes read as U+FFFD.
     ///
@@ -264,8 +265,11 @@ pub struct DataError {
 impl DataError {
     pub(crate) fn new(name: &str, data_json: Option<&str>, source: serde_json::Error) -> Self {
         let request = data_json.is_some_and(crate::request::is_request);
-        let empty = data_json == Some(EMPTY);
-        Self { name: shortened(name), absent: data_json.is_none(), empty, request, source }
+        Self { name: shortened(name), absent: data_json.is_none(), empty: false, request, source }
+    }
+
+    pub(crate) fn of_event(name: &str, data_json: Option<&str>, source: serde_json::Error) -> Self {
+        Self { empty: data_json == Some(EMPTY), ..Self::new(name, data_json, source) }
     }
 
     /// What was expected, as far as serde says, and what kind of value was found: `expected a string, found a number`,
@@ -363,21 +367,32 @@ fn found(text: &str) -> Option<&'static str> {
     })
 }
 
+/// Parses the payload of an event.
 pub(crate) fn parse_data<T: DeserializeOwned>(name: &str, data_json: Option<&str>) -> Result<T, DataError> {
-    parse_as_event(data_json, |text| serde_json::from_str(text))
-        .map_err(|source| DataError::new(name, data_json, source))
+    let parsed = parse_as_event(data_json, |text| serde_json::from_str(text));
+    parsed.map_err(|source| DataError::of_event(name, data_json, source))
 }
 
-/// Parses a payload as it is, and if that fails as it may have been meant: lone surrogates as replacement characters, and the `{}`
-/// of an event without data as `null`.
+/// Parses a part of a payload, the params of a request or its result, where what is absent reads as `null` and `{}` is an object.
+pub(crate) fn parse_part<T: DeserializeOwned>(name: &str, json: Option<&str>) -> Result<T, DataError> {
+    let parsed = parse_as_meant(json.unwrap_or("null"), |text| serde_json::from_str(text));
+    parsed.map_err(|source| DataError::new(name, json, source))
+}
+
+/// Parses a payload as it is, and if that fails as it may have been meant: the `{}` of an event without data as `null`.
 pub(crate) fn parse_as_event<T>(
     data_json: Option<&str>,
     parse: impl Fn(&str) -> Result<T, serde_json::Error>,
 ) -> Result<T, serde_json::Error> {
     let text = data_json.unwrap_or("null");
+    let parsed = parse_as_meant(text, &parse);
+    if text == EMPTY { parsed.or_else(|error| parse("null").map_err(|_| error)) } else { parsed }
+}
+
+/// Parses JSON as it is, and if that fails with replacement characters in place of lone surrogates.
+fn parse_as_meant<T>(text: &str, parse: impl Fn(&str) -> Result<T, serde_json::Error>) -> Result<T, serde_json::Error> {
     parse(text).or_else(|error| match without_lone_surrogates(text) {
         Cow::Owned(replaced) => parse(&replaced),
-        Cow::Borrowed(EMPTY) => parse("null").map_err(|_| error),
         Cow::Borrowed(_) => Err(error),
     })
 }

@@ -518,8 +518,25 @@ pub mod guide;
 mod pipe;
 mod runtime;
 mod stream;
+// Where Tokio is told of each change once, as by `epoll` and `kqueue`; with `poll` its own sockets alone are asked about again.
 #[cfg(unix)]
+#[cfg_attr(
+    not(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "illumos",
+        target_os = "linux",
+        target_os = "netbsd",
+        target_os = "openbsd",
+        target_vendor = "apple",
+    )),
+    path = "unix_elsewhere.rs"
+)]
 mod unix;
+#[cfg(all(unix, test))]
+#[allow(unreachable_pub, reason = "where it is `unix`, its stream is in a public signature")]
+mod unix_elsewhere;
 
 #[cfg(feature = "derive")]
 pub use ipc_derive::{ContractOfTokio as Contract, RequestOfTokio as Request};

@@ -237,7 +237,7 @@ impl Listen for Listener {
     #[cfg(unix)]
     fn duplicate(&self) -> io::Result<OwnedFd> {
         match &self.socket {
-            Socket::Unix { socket, .. } => socket.socket().as_fd().try_clone_to_owned(),
+            Socket::Unix { socket, .. } => socket.as_fd().try_clone_to_owned(),
             Socket::Tcp(socket) => socket.as_fd().try_clone_to_owned(),
         }
     }

@@ -1,4 +1,4 @@
-//! Unix sockets that are waited for as their tasks wait for them.
+//! Unix sockets that are waited for as their task waits for them.
 //!
 //! [`tokio::net::UnixStream`] has the system tell whenever there is something to read *or room to write*. On a Unix socket
 //! there is room again whenever the peer has read something: each answer would wake the runtime once more, for nothing. So here
@@ -9,7 +9,7 @@ use ipc_driver::Credentials;
 use ipc_driver::net::peer_credentials;
 use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net;
 use std::path::Path;
 use std::pin::Pin;
@@ -17,29 +17,18 @@ use std::task::{Context, Poll, ready};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-/// Whether less than was asked for means that nothing is left, and that the system will tell when something comes.
-const SHORT_READ_IS_THE_LAST: bool = cfg!(any(
-    target_os = "android",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "ios",
-    target_os = "linux",
-    target_os = "macos",
-    target_os = "netbsd",
-    target_os = "openbsd",
-));
-
 /// The constructor is deprecated since Tokio 1.54 because a type might close its descriptor, or change it. The sockets of the
 /// standard library do neither, and what replaces it is unsafe.
 #[allow(deprecated)]
-fn register<S: AsRawFd>(socket: S, interest: Interest) -> io::Result<AsyncFd<S>> {
-    AsyncFd::with_interest(socket, interest)
+fn register<S: AsRawFd>(socket: S, interest: Interest) -> Result<AsyncFd<S>, (S, io::Error)> {
+    AsyncFd::try_with_interest(socket, interest).map_err(tokio::io::unix::AsyncFdTryNewError::into_parts)
 }
 
-/// A connected Unix socket.
+/// A connected Unix socket, for a task of Tokio's which both reads and writes: one that waits to read in another task is not woken
+/// any more once the socket has had no room.
 #[derive(Debug)]
 pub struct UnixStream {
-    /// Absent after its registration has failed.
+    /// Absent after its registration has failed twice.
     socket: Option<AsyncFd<net::UnixStream>>,
     waits_for_room: bool,
 }
@@ -51,7 +40,8 @@ impl UnixStream {
 
     /// Of a socket that does not block.
     fn new(socket: net::UnixStream) -> io::Result<Self> {
-        Ok(Self { socket: Some(register(socket, Interest::READABLE)?), waits_for_room: false })
+        let socket = register(socket, Interest::READABLE).map_err(|(_closed, error)| error)?;
+        Ok(Self { socket: Some(socket), waits_for_room: false })
     }
 
     fn socket(&self) -> io::Result<&AsyncFd<net::UnixStream>> {
@@ -66,14 +56,21 @@ impl UnixStream {
     /// From now on it is registered for both, since it is written to faster than its peer reads.
     #[cold]
     fn wait_for_room(&mut self, cx: &Context<'_>) -> io::Result<()> {
-        if let Some(socket) = self.socket.take() {
-            let both = Interest::READABLE | Interest::WRITABLE;
-            self.socket = Some(register(socket.into_inner(), both)?);
-        }
-        self.waits_for_room = true;
         // Who waited to read was known to the old registration only; it is the same task.
         cx.waker().wake_by_ref();
-        Ok(())
+        let Some(socket) = self.socket.take() else { return Ok(()) };
+        match register(socket.into_inner(), Interest::READABLE | Interest::WRITABLE) {
+            Ok(socket) => {
+                self.socket = Some(socket);
+                self.waits_for_room = true;
+                Ok(())
+            }
+            Err((socket, error)) => {
+                // Nothing more can be written; what has arrived before is still read.
+                self.socket = register(socket, Interest::READABLE).ok();
+                Err(error)
+            }
+        }
     }
 
     fn poll_write_with(
@@ -105,7 +102,10 @@ impl AsyncRead for UnixStream {
             match socket.get_ref().read(bytes) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => readable.clear_ready(),
                 outcome => {
-                    if SHORT_READ_IS_THE_LAST && matches!(outcome, Ok(count) if 0 < count && count < bytes.len()) {
+                    // Less than was asked for: nothing is left, and the system tells when something comes. (As Tokio has it. Linux
+                    // also stops at a descriptor that is sent along, or at urgent data, which no peer of ours sends: what is
+                    // behind them is read with the next that comes.)
+                    if matches!(outcome, Ok(count) if 0 < count && count < bytes.len()) {
                         readable.clear_ready();
                     }
                     return Poll::Ready(outcome);
@@ -144,11 +144,7 @@ pub(crate) struct UnixListener(AsyncFd<net::UnixListener>);
 impl UnixListener {
     /// Of a socket that does not block.
     pub(crate) fn new(socket: net::UnixListener) -> io::Result<Self> {
-        Ok(Self(register(socket, Interest::READABLE)?))
-    }
-
-    pub(crate) fn socket(&self) -> &net::UnixListener {
-        self.0.get_ref()
+        register(socket, Interest::READABLE).map(Self).map_err(|(_closed, error)| error)
     }
 
     pub(crate) fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<UnixStream>> {
@@ -160,6 +156,12 @@ impl UnixListener {
                 return Poll::Ready(UnixStream::new(stream));
             }
         }
+    }
+}
+
+impl AsFd for UnixListener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -38,3 +38,29 @@ async fn a_peer_that_never_pauses_leaves_sockets_and_timers_their_turn() {
     drop(server);
     soon("the peer", tokio::task::spawn_blocking(|| peer.join())).await.expect("a thread").expect("no panic");
 }
+
+/// Tokio lets a task accept some 128 in one go.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_shutdown_takes_in_all_who_wait_however_many_there_are() {
+    use std::io::Write;
+    let place = common::Place::new();
+    let server = Server::new(place.config().max_connections(1000)).expect("a server");
+    let heard = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&heard);
+    server.on("n", move |_peer, _: u32| {
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    server.start().await.expect("started");
+    // As many as the backlog takes by default, before the server has a turn.
+    let clients: Vec<_> = (0..500)
+        .map(|number| {
+            let mut client = std::os::unix::net::UnixStream::connect(place.socket()).expect("connected");
+            client.write_all(format!("{{\"type\":\"n\",\"data\":{number}}}\x0c").as_bytes()).expect("written");
+            client.shutdown(std::net::Shutdown::Write).expect("ended");
+            client
+        })
+        .collect();
+    server.shutdown(std::time::Duration::from_secs(20)).await;
+    assert_eq!(heard.load(Ordering::Relaxed), clients.len());
+}

@@ -130,7 +130,8 @@ impl Proxy {
             Some(acceptor) => {
                 let handshake = tokio::time::timeout(self.handshake, acceptor.accept(stream)).await;
                 let stream = handshake.map_err(|_| "the TLS handshake of the client took too long".to_owned())?;
-                let explained = |error| format!("the client is refused: {}", HandshakeError::explain(error));
+                let explained =
+                    |error| format!("the handshake with the client failed: {}", HandshakeError::explain(error));
                 Stream::new(stream.map_err(explained)?)
             }
         };

@@ -130,10 +130,13 @@ impl<R: Runtime> Accepting<R> {
         poll_fn(|cx| {
             while room > 0 {
                 match listener.poll_accept(cx) {
-                    Poll::Ready(Ok((stream, remote))) => self.accepted(stream, remote),
+                    Poll::Ready(Ok((stream, remote))) => {
+                        self.accepted(stream, remote);
+                        looked_again = false;
+                    }
                     Poll::Ready(Err(error)) if is_of_one_connection(&error) => {}
                     Poll::Pending if !looked_again => {
-                        // The runtime may not have looked at the socket since.
+                        // The runtime may not have looked at the socket since, or wants others to have their turn.
                         looked_again = true;
                         self.runtime.give_way(cx);
                         return Poll::Pending;

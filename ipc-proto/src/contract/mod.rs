@@ -134,7 +134,7 @@ fn decode<C: Contract>(name: &str, data_json: Option<&str>) -> Result<C, Contrac
     match parse_as_event(data_json, |text| parse(name, text)) {
         Ok(Some(event)) => Ok(event),
         Ok(None) => Err(ContractError::unknown::<C>(name)),
-        Err(source) => Err(ContractError::Data(DataError::new(name, data_json, source))),
+        Err(source) => Err(ContractError::Data(DataError::of_event(name, data_json, source))),
     }
 }
 

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::error::{EncodeError, shortened};
-use crate::event::{DataError, parse_data};
+use crate::event::{DataError, parse_part};
 
 /// A value as JSON text, made once and written as often as needed. `Debug` shows its length.
 #[derive(Clone)]
@@ -158,7 +158,7 @@ impl Failure {
     /// # Errors
     /// It is not what `T` expects.
     pub fn data<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        parse_data(super::REPLY_EVENT, self.data_json())
+        parse_part(super::REPLY_EVENT, self.data_json())
     }
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Failure, JsonText, RequestId};
-use crate::event::{DataError, Event, parse_data};
+use crate::event::{DataError, Event, parse_part};
 use crate::json::{JsonKind, Scanner, key_is, unescape};
 use crate::message::Message;
 
@@ -120,7 +120,7 @@ impl<'a> IncomingRequest<'a> {
     /// # Errors
     /// They are not what `T` expects; [`Failure::invalid_params`] is the answer to that.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        parse_data(self.name, self.params)
+        parse_part(self.name, self.params)
     }
 }
 
@@ -208,7 +208,7 @@ impl Reply {
     /// [`ReplyError`]: it is an error, or not what `T` expects.
     pub fn into_result<T: DeserializeOwned>(self, name: &str) -> Result<T, ReplyError> {
         let text = self.outcome?;
-        parse_data(name, text.as_ref().map(|text| &*text.0)).map_err(ReplyError::Data)
+        parse_part(name, text.as_ref().map(|text| &*text.0)).map_err(ReplyError::Data)
     }
 }
 

@@ -344,3 +344,15 @@ fn json_text_is_what_it_says_and_shows_only_its_length() {
     let body = format!("{:?}", reply("{\"$reply\":\"t\",\"result\":[1,2]}").unwrap());
     assert!(body.contains("5 bytes") && !body.contains("[1,2]"), "{body}");
 }
+
+#[test]
+fn an_empty_object_in_a_request_or_its_reply_is_one_and_no_absence() {
+    event("sum", r#"{"$request":"t","params":{}}"#, |event| {
+        let request = IncomingRequest::parse(event).unwrap();
+        let error = request.params::<Option<String>>().unwrap_err().to_string();
+        assert!(error.contains("expected a string, found an object") && !error.contains("it came as"), "{error}");
+        assert!(request.params::<()>().is_err());
+    });
+    let result = reply(r#"{"$reply":"t","result":{}}"#).unwrap().into_result::<Option<String>>("sum");
+    assert!(matches!(result, Err(ReplyError::Data(_))));
+}
