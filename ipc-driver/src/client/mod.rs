@@ -226,7 +226,8 @@ impl<R: Runtime> Client<R> {
 
     /// Starts connecting and waits for the first connection; later calls return at once, also while the client reconnects
     /// ([`states`](Self::states) tells of that). Attempts follow one another as `retry` and `maxRetries`
-    /// say, by default for ever: put a time limit around it if you want one.
+    /// say, by default for ever: put a time limit around it if you want one. A connection that was made and has ended again
+    /// meanwhile was one: it gives `Ok`, and [`is_destroyed`](Self::is_destroyed) tells whether the client has ended with it.
     ///
     /// Cancel safe: the client goes on connecting.
     ///
@@ -235,9 +236,10 @@ impl<R: Runtime> Client<R> {
     /// [`ConnectError::GaveUp`] if no attempt succeeded and none is left; [`ConnectError::Ended`] of a client that has ended
     /// otherwise, or does while it waits. A client that has ended does not connect again, whether it was connected or not.
     pub async fn connect(&self) -> Result<(), ConnectError> {
+        // Asked before it starts, after which another thread may do all of it: connect, and end.
+        let has_ended = matches!(self.state(), ConnectionState::Closing | ConnectionState::Ended { .. });
         self.start();
         let shared = self.shared();
-        let has_ended = matches!(self.state(), ConnectionState::Closing | ConnectionState::Ended { .. });
         if shared.first.wait().await && !has_ended {
             return Ok(());
         }

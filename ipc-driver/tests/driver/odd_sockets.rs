@@ -1,12 +1,12 @@
-//! What sockets of a system may do and those of the fake runtime never do: calls that are interrupted, and writes that take
-//! nothing.
+//! What a system may do and the fake runtime never does: calls that are interrupted, writes that take nothing, and tasks that
+//! run while the one that spawned them has not gone on.
 
 use crate::udp::{here, udp_endpoint};
 use crate::world::*;
 use futures_io::{AsyncRead, AsyncWrite};
 use ipc_driver::fake::{Datagrams, Fake, Listener, Stream, Timer};
 use ipc_driver::runtime::{self, Address, DatagramSocket, Runtime};
-use ipc_driver::{Endpoint, Peer, Remote, Server, ServerEvent, Settings, UdpServer};
+use ipc_driver::{Client, ConnectError, Endpoint, Peer, Remote, Server, ServerEvent, Settings, UdpServer};
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -39,11 +39,13 @@ struct Odd {
     fake: Fake,
     reads: Odds,
     writes: Odds,
+    /// All that can run does so before a task has been spawned.
+    hurries: bool,
 }
 
 impl Odd {
     fn new(seed: u64) -> Self {
-        Self { fake: Fake::new(seed), reads: Odds::default(), writes: Odds::default() }
+        Self { fake: Fake::new(seed), reads: Odds::default(), writes: Odds::default(), hurries: false }
     }
 
     fn with<S>(&self, socket: S) -> Socket<S> {
@@ -123,6 +125,9 @@ impl Runtime for Odd {
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.fake.spawn(task);
+        if self.hurries {
+            self.fake.run();
+        }
     }
 
     fn timer(&self) -> Timer {
@@ -193,6 +198,29 @@ fn a_write_that_takes_nothing_is_the_end_of_the_connection_and_not_tried_without
     odd.fake.run();
     assert_eq!(log.take(), ["error #0 the connection broke: write zero", "disconnected #0 by an error, 1 unsent"]);
     assert!(server.is_empty());
+}
+
+/// As other threads may do it, while the one that calls `connect` is not on a processor.
+#[test]
+fn a_client_that_connects_and_ends_before_it_has_been_spawned_was_connected() {
+    let odd = Odd { hurries: true, ..Odd::new(4) };
+    let mut listener = listen(&odd.fake);
+    odd.fake.spawn(async move {
+        let mut end = listener.accept().await.unwrap();
+        end.send(frame("n", 7).as_bytes()).await.unwrap();
+    });
+    let client = Client::with_runtime(odd, settings(config().stop_retrying(true)), endpoint()).unwrap();
+    let heard = Log::default();
+    let to = heard.clone();
+    client.on("n", move |n: u64| to.push(n));
+    let first = poll_once(client.connect());
+    assert!(matches!(first, Poll::Ready(Ok(()))), "{first:?}");
+    assert_eq!(heard.take(), [7]);
+    let second = poll_once(client.connect());
+    assert!(
+        matches!(second, Poll::Ready(Err(ConnectError::GaveUp { .. }))),
+        "it has ended when it is called: {second:?}"
+    );
 }
 
 #[test]
