@@ -1,13 +1,15 @@
 //! From the events of a contract to code.
 //!
 //! Payloads are written and read by an enum of the same shape, `__ContractWire`, for which serde derives everything (`remote`): so
-//! attributes of serde on fields mean what serde says. The names are looked at by our own code, once.
+//! attributes of serde on fields mean what serde says. The names are looked at by our own code, once. For a handler of one event
+//! alone, named fields are those of a struct.
 
 use crate::attributes::{docs, serde};
 use crate::parse::{Contract, Event};
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
-use syn::Fields;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Fields, Meta, Token, parse_quote};
 
 /// The code of `#[derive(Contract)]`.
 pub(crate) fn contract(input: TokenStream, default_crate: &str) -> syn::Result<TokenStream> {
@@ -15,7 +17,7 @@ pub(crate) fn contract(input: TokenStream, default_crate: &str) -> syn::Result<T
     let wire = wire(&contract);
     let implementation = implementation(&contract);
     let conversions = conversions(&contract);
-    let constants = constants(&contract);
+    let constants = constants(&contract)?;
     let typescript =
         if contract.typescript { crate::typescript::implementation(&contract)? } else { TokenStream::new() };
     Ok(quote! {
@@ -24,8 +26,8 @@ pub(crate) fn contract(input: TokenStream, default_crate: &str) -> syn::Result<T
             #implementation
             #conversions
             #typescript
+            #constants
         };
-        #constants
     })
 }
 
@@ -126,10 +128,11 @@ fn conversions(contract: &Contract) -> TokenStream {
     quote!(#message #event)
 }
 
-fn constants(contract: &Contract) -> TokenStream {
+fn constants(contract: &Contract) -> syn::Result<TokenStream> {
     let Contract { ident, visibility, krate, .. } = contract;
-    let constants = contract.events.iter().filter_map(|event| {
-        let constant = event.constant.as_ref()?;
+    let (mut structs, mut constants) = (Vec::new(), Vec::new());
+    for event in &contract.events {
+        let Some(constant) = &event.constant else { continue };
         let name = &event.name;
         let payload = match &event.fields {
             Fields::Unnamed(fields) if fields.unnamed.len() == 1 => {
@@ -140,33 +143,86 @@ fn constants(contract: &Contract) -> TokenStream {
                 let payload = fields.unnamed.iter().map(|field| &field.ty);
                 quote!((#(#payload),*))
             }
-            _ => quote!(#krate::contract::support::Empty),
+            Fields::Named(_) => {
+                structs.push(struct_of_fields(contract, event)?);
+                hidden(event, "Fields").to_token_stream()
+            }
+            Fields::Unit => quote!(#krate::contract::support::Empty),
         };
         let heading = format!("The event {name:?}, for handlers of it alone.");
         let mut documentation: Vec<TokenStream> = vec![quote!(#[doc = #heading])];
+        if let Some(first) = event.fields.iter().find_map(|field| field.ident.as_ref()) {
+            let fields = format!("They are given a struct of its fields: `event.{first}`.");
+            documentation.push(quote!(#[doc = ""] #[doc = #fields]));
+        }
         if docs(&event.attributes).next().is_some() {
             documentation.push(quote!(#[doc = ""]));
             documentation.extend(docs(&event.attributes).map(ToTokens::to_token_stream));
         }
-        Some(quote! {
+        constants.push(quote! {
             #(#documentation)*
             #visibility const #constant: #krate::contract::EventName<#payload> = #krate::contract::EventName::new(#name);
-        })
-    });
-    let constants: Vec<_> = constants.collect();
-    if constants.is_empty() {
-        return TokenStream::new();
+        });
     }
-    quote! {
+    if constants.is_empty() {
+        return Ok(TokenStream::new());
+    }
+    Ok(quote! {
+        #(#structs)*
         #[automatically_derived]
         #[allow(dead_code)]
         impl #ident {
             #(#constants)*
         }
+    })
+}
+
+/// What a handler of an event with named fields is given. It is as visible as the enum, whose fields are too.
+fn struct_of_fields(contract: &Contract, event: &Event) -> syn::Result<TokenStream> {
+    let Contract { visibility, krate, .. } = contract;
+    let support = quote!(#krate::contract::support);
+    let serde_path = path_text(&quote!(#support::serde));
+    let hidden = hidden(event, "Fields");
+    let attributes = of_all_fields(contract, event)?;
+    let mut fields = event.fields.clone();
+    for field in &mut fields {
+        field.attrs.retain(|attribute| ["serde", "doc"].iter().any(|known| attribute.path().is_ident(known)));
+        field.vis = visibility.clone();
     }
+    let about = format!("The fields of `{}::{}`.", contract.ident, event.ident);
+    Ok(quote! {
+        #[doc = #about]
+        #[derive(#support::serde::Deserialize)]
+        #[serde(crate = #serde_path)]
+        #(#attributes)*
+        #[allow(dead_code, missing_docs, missing_debug_implementations, non_camel_case_types, unreachable_pub)]
+        #[allow(clippy::all, clippy::pedantic)]
+        #visibility struct #hidden #fields
+    })
+}
+
+/// What serde is told of all fields of an event, as attributes of a struct: a variant's own rule comes before that of the enum.
+fn of_all_fields(contract: &Contract, event: &Event) -> syn::Result<Vec<Attribute>> {
+    let mut attributes: Vec<Attribute> = serde(&event.attributes).cloned().collect();
+    let renamed = !attributes.is_empty();
+    for attribute in serde(&contract.attributes) {
+        for mut rule in attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated)? {
+            let (Meta::Path(path)
+            | Meta::List(syn::MetaList { path, .. })
+            | Meta::NameValue(syn::MetaNameValue { path, .. })) = &mut rule;
+            if path.is_ident("rename_all_fields") {
+                if renamed {
+                    continue;
+                }
+                *path = parse_quote!(rename_all);
+            }
+            attributes.push(parse_quote!(#[serde(#rule)]));
+        }
+    }
+    Ok(attributes)
 }
 
 /// A name for a hidden struct, which cannot be that of a type the user's fields mention.
-pub(crate) fn hidden(event: &Event) -> syn::Ident {
-    format_ident!("__{}Data", event.ident)
+pub(crate) fn hidden(event: &Event, what: &str) -> syn::Ident {
+    format_ident!("__{}{what}", event.ident)
 }

@@ -42,14 +42,17 @@ pub fn request_for_proto(input: TokenStream) -> TokenStream {
 macro_rules! derives_of {
     ($krate:literal: $contract:ident by $contract_fn:ident, $request:ident by $request_fn:ident) => {
         /// Makes an enum a contract, with a variant for each event: implements the trait `Contract` of the same name, reading from a
-        /// received `Message` or `Event` by `TryFrom`, and an `EventName` for each variant that has one.
+        /// received `Message` or `Event` by `TryFrom`, and an `EventName` for each variant.
         ///
         /// | variant | on the wire, as `data` | its `EventName` |
         /// |---|---|---|
         /// | `Ping` | `{}`, which is what node-ipc sends for nothing | `PING: EventName<Empty>` |
         /// | `Joined(String)` | the value itself | `JOINED: EventName<String>` |
         /// | `Moved(i32, i32)` | an array | `MOVED: EventName<(i32, i32)>` |
-        /// | `Said { from: String, text: String }` | an object | none: give it a struct, `Said(Said)`, to have one |
+        /// | `Said { from: String, text: String }` | an object | `SAID`, whose handler is given a struct of these fields |
+        ///
+        /// The struct of named fields has no name that could be written; a variant `Said(Said)` with a struct of your own is the same on
+        /// the wire. A tuple variant whose fields have attributes of serde has no `EventName`.
         ///
         /// The name of an event is the variant's in `camelCase`, unless one of these says otherwise:
         ///

@@ -86,10 +86,9 @@ impl Event {
         };
         names::check(&name, Named::Event { reserved: attributes.reserved }, span)?;
         let typed = match &variant.fields {
-            Fields::Unit => true,
+            Fields::Unit | Fields::Named(_) => true,
             // With an attribute of serde the payload is not what the type itself would write.
             Fields::Unnamed(fields) => !fields.unnamed.iter().any(|field| serde(&field.attrs).next().is_some()),
-            Fields::Named(_) => false,
         };
         let constant = typed.then(|| Ident::new(&Case::ScreamingSnake.apply(&plain), variant.ident.span()));
         Ok(Self { ident: variant.ident, name, attributes: variant.attrs, fields: variant.fields, constant })

@@ -133,8 +133,10 @@ fn a_variant_that_hides_a_constant_is_refused() {
     assert_refused("enum Chat { A(u8) }", "1:13", "the variant `A` hides the constant `A` of `A`");
     let errors = errors("enum Chat { FooBar(u8), Foo_Bar(u8) }");
     assert!(errors.iter().any(|error| error.contains("would both have the constant `FOO_BAR`")), "{errors:?}");
-    // With a struct of its own in place of fields, or a name in PascalCase, there is nothing to hide.
-    assert!(self::errors("enum Chat { A { b: u8 } }").is_empty());
+    assert_refused("enum Chat { A { b: u8 } }", "1:13", "the variant `A` hides the constant `A` of `A`");
+    // With a name in PascalCase, or without a constant, there is nothing to hide.
+    assert!(self::errors("enum Chat { Ab { b: u8 } }").is_empty());
+    assert!(self::errors("enum Chat { A(#[serde(skip)] u8) }").is_empty());
 }
 
 #[test]

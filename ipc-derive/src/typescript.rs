@@ -31,7 +31,7 @@ pub(crate) fn implementation(contract: &Contract) -> syn::Result<TokenStream> {
             described.push(quote!(events.signal(#name, #docs);));
             continue;
         }
-        let hidden = hidden(event);
+        let hidden = hidden(event, "Data");
         let fields = described_fields(fields);
         let semicolon = matches!(event.fields, Fields::Unnamed(_)).then(<Token![;]>::default);
         // A variant's own rule comes before that of the enum.

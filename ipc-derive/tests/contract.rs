@@ -109,6 +109,43 @@ fn names_know_their_payloads() {
     assert_eq!(message.data::<(i32, i32)>().unwrap(), (3, -4));
 }
 
+/// What a handler of this event alone is given.
+fn given<T: serde::de::DeserializeOwned>(name: ipc_proto::EventName<T>, data: &str) -> Result<T, String> {
+    let message = Message::from_json(name.as_str(), Some(data)).unwrap();
+    message
+        .data()
+        .map_err(|error| std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string))
+}
+
+#[test]
+fn named_fields_are_given_to_a_handler_as_those_of_a_struct() {
+    let said = given(Chat::MESSAGE, r#"{"from":"ann","replyTo":7,"t":"hi"}"#).unwrap();
+    assert_eq!((said.from.as_str(), said.reply_to, said.text.as_str()), ("ann", Some(7), "hi"));
+    assert_eq!(given(Chat::MESSAGE, r#"{"t":"hi","from":"","more":1}"#).unwrap().reply_to, None);
+    for data in ["null", "7", r#"{"from":"ann"}"#] {
+        assert_eq!(given(Chat::MESSAGE, data).is_ok(), decode("message", Some(data)).is_ok(), "{data}");
+    }
+    assert!(given(Chat::NOTHING, "{}").is_ok());
+    assert_eq!(crowded::Careful::ERR.as_str(), "err");
+
+    #[derive(ipc_derive::Contract)]
+    #[serde(rename_all_fields(serialize = "kebab-case", deserialize = "camelCase"), deny_unknown_fields)]
+    #[allow(dead_code)]
+    enum Ruled {
+        OfAll {
+            two_words: u8,
+        },
+        #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+        OfItsOwn {
+            two_words: u8,
+        },
+    }
+    assert_eq!(given(Ruled::OF_ALL, r#"{"twoWords":1}"#).unwrap().two_words, 1);
+    assert_eq!(given(Ruled::OF_ITS_OWN, r#"{"TWO_WORDS":2}"#).unwrap().two_words, 2);
+    let error = given(Ruled::OF_ALL, r#"{"twoWords":1,"more":2}"#).map(|fields| fields.two_words).unwrap_err();
+    assert!(error.contains("unknown field `more`"), "{error}");
+}
+
 fn decode(name: &str, data: Option<&str>) -> Result<Chat, String> {
     let message = Message::from_json(name, data).unwrap();
     Chat::try_from(&message).map_err(|error| match error.is_unknown_event() {

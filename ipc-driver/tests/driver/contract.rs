@@ -143,16 +143,17 @@ fn a_handler_of_one_variant_hears_that_one_with_its_payload() {
     let runtime = Fake::new(5);
     let server = serve(&runtime, config());
     let log = Log::default();
-    let (joined, ping, moved) = (log.clone(), log.clone(), log.clone());
+    let (joined, ping, moved, message) = (log.clone(), log.clone(), log.clone(), log.clone());
     server.on_variant(Chat::JOINED, move |_, who| joined.push(format!("{who} joined")));
     server.on_variant(Chat::PING, move |_, Empty| ping.push("ping".to_owned()));
     server.on_variant(Chat::MOVED, move |_, (x, y)| moved.push(format!("to {x}, {y}")));
+    server.on_variant(Chat::MESSAGE, move |_, said| message.push(format!("{}: {}", said.from, said.text)));
     let client = connect(&runtime, config());
     for event in all() {
         client.emit_typed(&event).unwrap();
     }
     runtime.run();
-    assert_eq!(log.take(), ["ping", "ann joined", "to 1, -2"]);
+    assert_eq!(log.take(), ["ping", "ann joined", "ann: hi", "to 1, -2"]);
     let to = log.clone();
     client.on_variant(Chat::JOINED, move |who| to.push(who));
     server.broadcast_typed(&Chat::Joined("eve".into())).unwrap();

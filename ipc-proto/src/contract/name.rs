@@ -3,8 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-/// The name of an event whose payload is a `T`. `#[derive(Contract)]` makes one for each variant that has such a type;
-/// others can be made by hand:
+/// The name of an event whose payload is a `T`. `#[derive(Contract)]` makes one for each variant; others can be made
+/// by hand:
 ///
 /// ```
 /// use ipc_proto::EventName;
