@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::delimiter::{Delimiter, Hazard};
 use crate::error::EncodeError;
 use crate::event::Event;
-use crate::json::{Invalid, JsonKind, compact, plain_end, unescape, validate, with_char_escaped};
+use crate::json::{Invalid, JsonKind, compact, unescape, validate, with_char_escaped, write, write_string};
 use crate::message::Message;
 use crate::rules::Rules;
 
@@ -51,9 +51,9 @@ impl Encoder {
         self.rules.check(name)?;
         let mut frame = Draft::new(out);
         frame.push(b"{\"type\":");
-        frame.push_name(name)?;
+        write_string(name, frame.out);
         frame.push(b",\"data\":");
-        serde_json::to_writer(&mut *frame.out, data)?;
+        write(data, frame.out)?;
         frame.push(b"}");
         frame.finish(self)
     }
@@ -70,7 +70,7 @@ impl Encoder {
         data_json.map_or(Ok(()), validate)?;
         let mut frame = Draft::new(out);
         frame.push(b"{\"type\":");
-        frame.push_name(name)?;
+        write_string(name, frame.out);
         frame.push_member(b",\"data\":", data_json);
         frame.push(b"}");
         frame.finish(self)
@@ -158,17 +158,6 @@ impl<'a> Draft<'a> {
     #[inline]
     fn push(&mut self, bytes: &[u8]) {
         self.out.extend_from_slice(bytes);
-    }
-
-    #[inline]
-    fn push_name(&mut self, name: &str) -> Result<(), EncodeError> {
-        if plain_end(name.as_bytes(), 0) < name.len() {
-            return Ok(serde_json::to_writer(&mut *self.out, name)?);
-        }
-        self.push(b"\"");
-        self.push(name.as_bytes());
-        self.push(b"\"");
-        Ok(())
     }
 
     fn push_member(&mut self, key: &[u8], value: Option<&str>) {

@@ -20,6 +20,30 @@ pub(crate) fn plain_end(text: &[u8], at: usize) -> usize {
     }
 }
 
+/// The word at `at`, and how many of its first bytes stand for themselves in a JSON string, if there is one that does not.
+#[inline(always)]
+pub(super) fn short_run(text: &[u8], at: usize) -> Option<(&[u8; 8], usize)> {
+    let word = text.get(at..)?.first_chunk()?;
+    let special = special_in(u64::from_le_bytes(*word));
+    (special != 0).then(|| (word, first_byte_of(special)))
+}
+
+/// Whether all bytes of `text` stand for themselves in a JSON string.
+#[inline]
+pub(super) fn are_plain(text: &[u8]) -> bool {
+    // Two words, or blocks, that overlap cover what is no multiple of them.
+    if let (Some(first), Some(last)) = (text.first_chunk::<BLOCK>(), text.last_chunk::<BLOCK>()) {
+        if text.len() <= 2 * BLOCK {
+            return is_plain(first) & is_plain(last);
+        }
+        return plain_end_of_long(text, 0) == text.len();
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
+        return special_in(u64::from_le_bytes(*first)) | special_in(u64::from_le_bytes(*last)) == 0;
+    }
+    !text.iter().any(|&byte| is_special(byte))
+}
+
 #[inline(never)]
 fn plain_end_of_long(text: &[u8], start: usize) -> usize {
     let mut at = start;
@@ -109,13 +133,14 @@ mod tests {
     #[test]
     fn every_byte_is_judged_alike_alone_in_a_word_and_in_a_block() {
         for byte in 0..=u8::MAX {
-            for length in [1, 7, 8, 9, 31, 40, 64, 97, 200] {
-                for position in [0, 1, 6, 7, 8, 30, 33, 39, 63, 95, 96, 100, 199] {
+            for length in [1, 7, 8, 9, 15, 16, 17, 31, 40, 64, 97, 200] {
+                for position in [0, 1, 6, 7, 8, 14, 15, 16, 30, 33, 39, 63, 95, 96, 100, 199] {
                     if position >= length {
                         continue;
                     }
                     let mut text = vec![b'a'; length];
                     text[position] = byte;
+                    assert_eq!(are_plain(&text), !is_special(byte), "{byte:#x} at {position} of {length}");
                     let expected = if is_special(byte) { position } else { length };
                     assert_eq!(plain_end(&text, 0), expected, "{byte:#x} at {position} of {length}");
                     let mut digits = vec![b'7'; length];

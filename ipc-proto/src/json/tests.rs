@@ -1,4 +1,4 @@
-//! The scanner and the text changes against `serde_json`, on text that is JSON and text that nearly is.
+//! The scanner, the writer and the text changes against `serde_json`, on text that is JSON and text that nearly is.
 
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
@@ -89,6 +89,13 @@ proptest! {
     #[test]
     fn what_serde_json_writes_is_valid(text in texts()) {
         prop_assert_eq!(validate(&text), Ok(()));
+    }
+
+    #[test]
+    fn any_value_is_written_as_by_serde_json(value in values()) {
+        let mut written = Vec::new();
+        prop_assert!(write(&value, &mut written).is_ok());
+        prop_assert_eq!(String::from_utf8(written), Ok(value.to_string()));
     }
 
     #[test]
