@@ -216,6 +216,11 @@ impl<'a> Scanner<'a> {
     /// Passes white space and one value of any kind, with all that is in it.
     #[inline(always)]
     pub(crate) fn value(&mut self) -> Result<(), Invalid> {
+        // Most payloads are strings, or objects whose members are.
+        if self.peek() == b'"' {
+            self.string()?;
+            return Ok(());
+        }
         self.at = self.end_of_value()?;
         Ok(())
     }
