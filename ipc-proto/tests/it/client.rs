@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::common::{Driven, MS};
+use crate::common::{Driven, MS, seeds};
 use ipc_proto::{Backoff, ClientAction, ClientEvent, Config, StopRetrying, Transmit, Unsent};
 
 /// The last connection or attempt ended, with nothing lost.
@@ -347,7 +347,7 @@ fn what_does_not_fit_the_state_is_ignored() {
 #[test]
 fn a_backoff_grows_within_its_bounds_and_starts_again_after_a_connection() {
     let backoff = Backoff::Exponential { factor: 2.0, max: Duration::from_secs(3), jitter: 0.5 };
-    for seed in 0..200 {
+    for seed in seeds(200) {
         let mut driven = Driven::with_seed(Config::v9().backoff(backoff), seed);
         driven.connect();
         for connected in [false, true, true] {

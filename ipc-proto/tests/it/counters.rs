@@ -1,5 +1,6 @@
 //! What the machines count: however input is cut and a queue is written, the numbers are those of the bytes.
 
+use crate::common::seeds;
 use ipc_proto::bytes::Buf;
 use ipc_proto::{
     Client, ClientAction, Config, DatagramOutbound, DatagramSendCounters, EmitError, Endpoint, Frame, Host, Inbound,
@@ -53,7 +54,7 @@ fn feed(inbound: &mut Inbound, mut bytes: &[u8], rng: &mut SplitMix64, most: u64
 fn all_bytes_are_counted_however_they_come_and_whatever_they_break() {
     for delimiter in ["\u{c}", "||||"] {
         for malformed in [OnMalformed::Report, OnMalformed::Close] {
-            for seed in 0..400 {
+            for seed in seeds(400) {
                 let mut rng = SplitMix64::new(seed);
                 let mut inbound = Inbound::new(&settings(
                     config().delimiter(delimiter).malformed(malformed).max_message_size(40_000),
@@ -137,7 +138,7 @@ fn balanced(outbound: &Outbound) {
 
 #[test]
 fn a_queue_balances_after_every_step_of_any_run() {
-    for seed in 0..300 {
+    for seed in seeds(300) {
         let mut rng = SplitMix64::new(seed);
         let settings = settings(config().max_pending_bytes(300));
         let frame = Frame::new(&settings, "n", &"x".repeat(3_000)).unwrap();
@@ -188,7 +189,7 @@ fn a_queue_balances_after_every_step_of_any_run() {
 
 #[test]
 fn a_client_counts_attempts_and_their_ends_in_any_order_of_orders() {
-    for seed in 0..300 {
+    for seed in seeds(300) {
         let mut rng = SplitMix64::new(seed);
         let offline = [Offline::Refuse, Offline::Buffer, Offline::Drop][(seed % 3) as usize];
         let settings = settings(config().offline(offline).max_retries(3));

@@ -108,7 +108,7 @@ fn who_was_heard_longest_ago_makes_room() {
 fn a_spoofed_crowd_does_not_grow_memory() {
     let mut udp = datagrams(Config::v9().max_udp_peers(8).max_pending_bytes(1000));
     let now = start();
-    for number in 0..50_000_u32 {
+    for number in 0..if cfg!(miri) { 100 } else { 50_000_u32 } {
         let from = SocketAddr::from((number.to_be_bytes(), 9));
         receive(&mut udp, now, from, &[b'x'; 300]);
         assert!(udp.peer_count() <= 8 && udp.unfinished_bytes() <= 1000);

@@ -11,6 +11,8 @@ use ipc_proto::{
     Settings, SlowConsumer, SplitMix64, Transmit,
 };
 
+use crate::common::seeds;
+
 const ALL: [SlowConsumer; 4] =
     [SlowConsumer::Refuse, SlowConsumer::DropOldest, SlowConsumer::DropNewest, SlowConsumer::Disconnect];
 
@@ -350,7 +352,7 @@ impl Model {
 
 #[test]
 fn of_any_run_of_drop_oldest_a_plain_model_says_the_same() {
-    for seed in 0..400 {
+    for seed in seeds(400) {
         let mut rng = SplitMix64::new(seed);
         let mut below = |bound: u64| (rng.next_u64() % bound) as usize;
         let limit = 200 + below(20_000);
@@ -400,7 +402,7 @@ fn of_any_run_of_drop_oldest_a_plain_model_says_the_same() {
 
 #[test]
 fn a_connection_that_breaks_under_drop_oldest_keeps_whole_events_only() {
-    for seed in 0..200 {
+    for seed in seeds(200) {
         let mut rng = SplitMix64::new(seed);
         let config = Config::new("me").offline(Offline::Buffer).slow_consumer(SlowConsumer::DropOldest);
         let settings = settings(config.max_pending_bytes(600).max_offline_bytes(300));
@@ -435,7 +437,7 @@ fn a_connection_that_breaks_under_drop_oldest_keeps_whole_events_only() {
 
 #[test]
 fn a_queue_balances_after_every_step_of_any_run_with_any_policy() {
-    for seed in 0..400 {
+    for seed in seeds(400) {
         let mut rng = SplitMix64::new(seed);
         let policy = ALL[(seed % 4) as usize];
         let settings = small(policy);

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "every test uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
 
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use bytes::Buf;
@@ -12,6 +13,11 @@ use ipc_proto::{
 };
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
+
+/// The seeds of so many runs; of a few under Miri, where each takes as long as hundreds.
+pub(crate) fn seeds(count: u64) -> Range<u64> {
+    0..if cfg!(miri) { 4 } else { count }
+}
 
 #[allow(clippy::disallowed_methods, reason = "an Instant has no other beginning; only differences to it matter")]
 pub(crate) fn start() -> Instant {
