@@ -141,21 +141,34 @@ pub(super) fn read_into<S>(
     prefix: &'static str,
     rows: &'static [Row<S>],
 ) -> Result<(), ConfigError> {
-    for (name, value) in parts {
-        let known = |row: &&Row<S>| row.name == name || row.alias == Some(name.as_str());
-        let Some(row) = rows.iter().find(known) else {
-            function(prefix, name, value, rows)?;
-            continue;
-        };
-        (row.read)(group, value).map_err(|unread| match unread {
-            Unread::Part(error) => error,
-            Unread::Value => {
-                let option = format!("{prefix}{}", row.name);
-                ConfigError::invalid(option, shown(value, row.secret), row.allowed)
-            }
-        })?;
+    parts.iter().try_for_each(|(name, value)| read_one(group, name, value, prefix, rows))
+}
+
+fn read_one<S>(
+    group: &mut S,
+    name: &str,
+    value: &Value,
+    prefix: &'static str,
+    rows: &'static [Row<S>],
+) -> Result<(), ConfigError> {
+    let Some(row) = rows.iter().find(|row| row.name == name || row.alias == Some(name)) else {
+        return function(prefix, name, value, rows);
+    };
+    (row.read)(group, value).map_err(|unread| match unread {
+        Unread::Part(error) if name == row.name => error,
+        Unread::Part(error) => error.of_group(row.name, name),
+        Unread::Value => ConfigError::invalid(format!("{prefix}{name}"), shown(value, row.secret), row.allowed),
+    })
+}
+
+/// That there is such an option.
+pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
+    let known = OPTIONS.iter().any(|row| row.name == name || row.alias == Some(name));
+    // What is a function in JavaScript is wrong by its value.
+    if known || FUNCTIONS.iter().any(|(function, _)| *function == name) {
+        return Ok(());
     }
-    Ok(())
+    Err(unknown("", name, OPTIONS.iter().map(|row| row.name)))
 }
 
 /// What the option of this name may be, wherever that is told.

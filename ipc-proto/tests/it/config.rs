@@ -108,6 +108,34 @@ fn a_misspelt_option_is_told_the_right_one() {
 }
 
 #[test]
+fn an_option_of_two_names_is_told_by_the_one_that_was_written() {
+    assert_eq!(
+        refusal(&json!({"interfaces": {"localadress": "::1"}})),
+        r#"there is no option "interfaces.localadress"; did you mean "interfaces.localAddress"?"#
+    );
+    let allowed = "allowed is a whole number from 0 to 65535, or false";
+    assert_eq!(
+        refusal(&json!({"interfaces": {"localPort": true}})),
+        format!("option interfaces.localPort cannot be true; {allowed}")
+    );
+    assert!(refusal(&json!({"interfaces": 5})).starts_with("option interfaces cannot be 5;"));
+    assert!(refusal(&json!({"tls": {"serverName": 5}})).starts_with("option tls.serverName cannot be 5;"));
+    assert!(refusal(&json!({"interfaces": {"lookup": "f"}})).starts_with("option interfaces.lookup cannot be \"f\";"));
+}
+
+#[test]
+fn a_name_that_is_no_option_is_told_with_its_place_by_a_format_that_knows_it() {
+    let place = |text: &str| serde_json::from_str::<Config>(text).unwrap_err().to_string();
+    let error = place("{\"retry\": 5,\n  \"maxRetrys\": 3}");
+    assert!(error.starts_with("there is no option \"maxRetrys\"; did you mean \"maxRetries\"? at line 2"), "{error}");
+    // What is a function in JavaScript is wrong by its value.
+    assert!(place(r#"{"logger": "console.log"}"#).starts_with("option logger cannot be"));
+    assert!(serde_json::from_str::<Config>(r#"{"logger": null, "interfaces": {}}"#).is_ok());
+    // As in `from_json`, the last one counts.
+    assert!(serde_json::from_str::<Config>(r#"{"retry": "soon", "retry": 5}"#).is_ok());
+}
+
+#[test]
 fn a_wrong_value_is_told_what_is_allowed() {
     let cases = [
         (
