@@ -273,7 +273,7 @@ fn refused(error: &ConfigError, text: &str) {
 fn names_an_option(error: &ConfigError) {
     match error {
         ConfigError::Invalid { option, allowed, .. } => {
-            assert!(is_option(option) || FUNCTIONS.contains(&&option[..]), "{error}");
+            assert!(is_option(option) || FUNCTIONS.contains(&&*usual(option)), "{error}");
             assert!(!allowed.is_empty());
         }
         ConfigError::Conflict { option, other, reason } => {
@@ -288,5 +288,16 @@ fn names_an_option(error: &ConfigError) {
 }
 
 fn is_option(name: &str) -> bool {
+    let name = &*usual(name);
     OPTIONS.contains(&name) || PARTS.contains(&name)
+}
+
+/// An option is told by the name that was written; two have another one as well.
+fn usual(name: &str) -> String {
+    let interface = name.strip_prefix("interfaces").filter(|rest| rest.is_empty() || rest.starts_with('.'));
+    match interface {
+        Some(rest) => format!("interface{rest}"),
+        None if name == "tls.serverName" => "tls.servername".into(),
+        None => name.into(),
+    }
 }

@@ -118,7 +118,8 @@ fn conversions(contract: &Contract) -> TokenStream {
             impl ::core::convert::TryFrom<&#source> for #ident {
                 type Error = #krate::contract::ContractError;
 
-                fn try_from(event: &#source) -> ::core::result::Result<Self, Self::Error> {
+                // Not `Self::Error`, which may be a variant.
+                fn try_from(event: &#source) -> ::core::result::Result<Self, #krate::contract::ContractError> {
                     event.decode()
                 }
             }
@@ -128,7 +129,7 @@ fn conversions(contract: &Contract) -> TokenStream {
     quote!(#message #event)
 }
 
-fn constants(contract: &Contract) -> syn::Result<TokenStream> {
+pub(crate) fn constants(contract: &Contract) -> syn::Result<TokenStream> {
     let Contract { ident, visibility, krate, .. } = contract;
     let (mut structs, mut constants) = (Vec::new(), Vec::new());
     for event in &contract.events {

@@ -12,6 +12,7 @@ mod expand;
 mod names;
 mod parse;
 mod request;
+mod stub;
 #[cfg(test)]
 mod tests;
 mod typescript;
@@ -19,11 +20,13 @@ mod typescript;
 use proc_macro::TokenStream;
 
 fn contract(input: TokenStream, default_crate: &str) -> TokenStream {
-    expand::contract(input.into(), default_crate).unwrap_or_else(syn::Error::into_compile_error).into()
+    let input = proc_macro2::TokenStream::from(input);
+    stub::or_stub(expand::contract(input.clone(), default_crate), || stub::contract(input, default_crate)).into()
 }
 
 fn request(input: TokenStream, default_crate: &str) -> TokenStream {
-    request::request(input.into(), default_crate).unwrap_or_else(syn::Error::into_compile_error).into()
+    let input = proc_macro2::TokenStream::from(input);
+    stub::or_stub(request::request(input.clone(), default_crate), || stub::request(input, default_crate)).into()
 }
 
 /// Makes an enum a contract: each variant is an event. For users of `ipc-proto` alone; an adapter has its own, with the documentation.

@@ -67,7 +67,7 @@ impl Contract {
 }
 
 impl Event {
-    fn parse(variant: Variant, case: Case) -> syn::Result<Self> {
+    pub(crate) fn parse(variant: Variant, case: Case) -> syn::Result<Self> {
         if let Some((_, value)) = &variant.discriminant {
             return Err(syn::Error::new(value.span(), "an event has a name, no number: leave the number out"));
         }

@@ -10,10 +10,10 @@ use syn::{Attribute, Data, DeriveInput, Fields, Ident, LitStr, Path, Token, Type
 
 /// `#[request(…)]`.
 #[derive(Default)]
-struct Attributes {
+pub(crate) struct Attributes {
     name: Option<LitStr>,
-    reply: Option<Type>,
-    krate: Option<Path>,
+    pub(crate) reply: Option<Type>,
+    pub(crate) krate: Option<Path>,
 }
 
 /// The code of `#[derive(Request)]`.
@@ -51,7 +51,7 @@ pub(crate) fn request(input: TokenStream, default_crate: &str) -> syn::Result<To
     })
 }
 
-fn attributes(input: &DeriveInput) -> syn::Result<Attributes> {
+pub(crate) fn attributes(input: &DeriveInput) -> syn::Result<Attributes> {
     let mut found = Attributes::default();
     for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("request")) {
         attribute.parse_args_with(|input: ParseStream<'_>| {

@@ -51,6 +51,23 @@ mod backwards {
     }
 }
 
+/// An event of this name is one of node-ipc's own, and a variant of this name is easily taken for an associated type.
+#[derive(Debug, PartialEq, ipc_derive::Contract)]
+enum Outcome {
+    Done(u8),
+    #[event("error", reserved)]
+    Error(String),
+}
+
+#[test]
+fn a_variant_may_be_called_error() {
+    let message = Message::encode(&Outcome::Error("why".into())).unwrap();
+    assert_eq!(message.name(), "error");
+    assert_eq!(Outcome::try_from(&message).unwrap(), Outcome::Error("why".into()));
+    assert_eq!((Outcome::ERROR.as_str(), Outcome::DONE.as_str()), ("error", "done"));
+    assert_ne!(Outcome::Done(1), Outcome::Done(2));
+}
+
 fn all() -> Vec<(Chat, &'static str)> {
     vec![
         (

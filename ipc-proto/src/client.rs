@@ -79,7 +79,7 @@ pub struct Client {
     max_retries: Option<u32>,
     /// The first wait.
     retry: Duration,
-    /// Retries since the last connection.
+    /// Attempts since the last connection; before there was one, those behind the very first.
     attempts: u32,
     rng: SplitMix64,
     /// The queue, while no connection has it.
@@ -146,7 +146,8 @@ impl Client {
         self.state == State::Idle
     }
 
-    /// Attempts that have followed the first one since the last connection, that which is waited for included.
+    /// Attempts that have followed the last connection, or the very first attempt where there was none yet, that which is waited
+    /// for included.
     #[must_use]
     pub fn retries(&self) -> u32 {
         self.attempts

@@ -226,6 +226,12 @@ impl fmt::Debug for Malformed<'_> {
 
 /// Something that a received event can be turned into: every type serde can make from its payload, or the event itself as a
 /// [`Message`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from the payload of an event",
+    label = "a type that serde can read, or `Message`, is needed here",
+    note = "a type of your own needs `#[derive(serde::Deserialize)]`: `serde = {{ version = \"1\", features = [\"derive\"] }}` in Cargo.toml",
+    note = "what borrows, such as `&str`, cannot be read: take `String`; `Message` takes the event as it came"
+)]
 pub trait FromEvent: Sized {
     /// Turns `event` into `Self`.
     ///

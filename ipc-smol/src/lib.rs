@@ -43,7 +43,7 @@
 //! }
 //! ```
 //!
-//! A client, which calls itself `hello` and looks for `world`:
+//! A client, whose own id is `hello`, and which looks for `world`:
 //!
 //! ```no_run
 //! use ipc_smol::{Client, ClientEvent, Config};

@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     client.close().await?;
     let report = server.shutdown(Duration::from_secs(5)).await;
-    println!("{} connections were still open and ended clean, {} were cut", report.clean, report.cut);
+    println!("{} connections were still open and were sent everything, {} were cut", report.clean, report.cut);
 
     #[cfg(feature = "metrics")]
     {

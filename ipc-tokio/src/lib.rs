@@ -56,12 +56,12 @@
 //!
 //!     tokio::signal::ctrl_c().await?;
 //!     let report = server.shutdown(Duration::from_secs(5)).await;
-//!     println!("{} connections ended clean, {} were cut", report.clean, report.cut);
+//!     println!("{} connections were sent everything, {} were cut", report.clean, report.cut);
 //!     Ok(())
 //! }
 //! ```
 //!
-//! A client, which calls itself `hello` and looks for `world`:
+//! A client, whose own id is `hello`, and which looks for `world`:
 //!
 //! ```no_run
 //! use ipc_tokio::{Client, ClientEvent, Config};

@@ -46,12 +46,19 @@ fn a_mistake_in_a_toml_file_is_named_with_the_nearest_right_option() {
     for (file, expected) in [
         ("maxRetrys = 3", r#"there is no option "maxRetrys"; did you mean "maxRetries"?"#),
         ("[tls]\ncertt = \"c\"", r#"there is no option "tls.certt"; did you mean "tls.cert"?"#),
-        ("retry = \"soon\"", r#"option retry cannot be "soon"; allowed is a number of milliseconds from 0"#),
+        (
+            "retry = \"soon\"",
+            r#"option retry cannot be "soon"; allowed is a number of milliseconds from 0 to 2147483647"#,
+        ),
         ("sync = 2026-11-26", "option sync cannot be an object; allowed is true or false"),
     ] {
         let error = toml::from_str::<Config>(file).expect_err("a mistake").to_string();
         assert!(error.contains(expected), "{error}");
     }
+    // In a larger file, by its line.
+    let file = "id = 'world'\nretry = 100\nmaxRetrys = 3\n";
+    let error = toml::from_str::<Config>(file).expect_err("a mistake").to_string();
+    assert!(error.contains("line 3, column 1"), "{error}");
 }
 
 /// The environment belongs to a process, so this test is one of its own.

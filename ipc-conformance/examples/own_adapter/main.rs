@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             }
         }
         let report = server.shutdown(Duration::from_secs(5)).await;
-        println!("{} connection ended clean, {} were cut", report.clean, report.cut);
+        println!("{} connection was sent everything, {} were cut", report.clean, report.cut);
         client.close().await?;
         Ok(())
     })

@@ -332,7 +332,7 @@ impl<R: Runtime> Client<R> {
         self.shared().lock_core().is_destroyed()
     }
 
-    /// Retries left before it gives up; `None` for no limit.
+    /// Retries left before it gives up, without the one that is waited for or under way; `None` for no limit.
     #[must_use]
     pub fn retries_remaining(&self) -> Option<u32> {
         self.shared().lock_core().retries_remaining()

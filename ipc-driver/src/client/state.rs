@@ -19,14 +19,15 @@ pub enum ConnectionState {
     Idle,
     /// An attempt is under way.
     Connecting {
-        /// Its number since the last connection, from 1.
+        /// Its number since the last connection, or since the client was started, from 1.
         attempt: u32,
     },
     /// It is connected.
     Connected,
     /// It waits to try again.
     Waiting {
-        /// The number of the attempt that follows, since the last connection, from 1.
+        /// The number of the attempt that follows, since the last connection or since the client was started, from 1: it is 1
+        /// when a connection was just lost, and 2 when the very first attempt has failed.
         attempt: u32,
         /// How long it waits, from the moment when it began to.
         retry_in: Duration,
@@ -194,7 +195,8 @@ impl Status {
             // Why, is known at the very end, which follows.
             return;
         }
-        let attempt = core.retries().saturating_add(1);
+        // The very first attempt is none that follows a connection, and no retry either.
+        let attempt = core.retries().saturating_add(u32::from(core.counters().connections == 0));
         let state = if core.is_closing() {
             ConnectionState::Closing
         } else if core.is_connected() {

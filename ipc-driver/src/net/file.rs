@@ -246,7 +246,7 @@ fn in_use(path: &Path, why: &str, advice: &str) -> io::Error {
     io::Error::new(io::ErrorKind::AddrInUse, format!("{path} is in use: {why}; {advice}"))
 }
 
-/// Makes the `socketRoot` if it is missing, for us alone.
+/// Makes the `socketRoot` if it is missing, and what is missing above it, for us alone.
 pub(super) fn make_root(root: &Path) -> io::Result<()> {
     if fs::symlink_metadata(root).is_ok() {
         return Ok(());

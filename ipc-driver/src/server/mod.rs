@@ -90,11 +90,14 @@ pub enum ServerEvent {
     Stopped,
 }
 
-/// What [`Server::shutdown`] achieved.
+/// What [`Server::shutdown`] achieved, by what was sent: every connection is either `clean` or `cut`.
+///
+/// It does not say who ended a connection. One that the deadline ended, since its peer did not end its side or a handler was still
+/// at work on a request, is `clean` if everything that was queued for it had been written; that request has no reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
-    /// Connections that ended with everything sent.
+    /// Connections that ended with everything written that was queued for them, by whom and when ever they were ended.
     pub clean: usize,
     /// Connections that ended with events unsent.
     pub cut: usize,

@@ -5,7 +5,7 @@ use crate::udp::{here, serve_udp, socket, tell};
 use crate::world::*;
 use ipc_driver::fake::{Dial, Fake, Script, Sizes, Stream, Wire};
 use ipc_driver::runtime::Runtime;
-use ipc_driver::{Peer, ServerEvent, ShutdownReport, UdpEvent};
+use ipc_driver::{Failure, Peer, ServerEvent, ShutdownReport, UdpEvent};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -50,6 +50,35 @@ fn a_shutdown_of_idle_peers_is_clean_and_leaves_nothing() {
     clients.iter().for_each(|client| runtime.block_on(client.destroyed()));
     assert_agrees(&server, &peers, report);
     assert_gone(&runtime);
+}
+
+#[test]
+fn a_connection_that_the_deadline_ends_is_clean_if_it_was_sent_everything() {
+    let runtime = Fake::new(8);
+    let server = serve(&runtime, config());
+    let peers = every_peer(&server);
+    let fake = runtime.clone();
+    server.on_request_async("slow", move |_, (): ()| {
+        let fake = fake.clone();
+        async move {
+            fake.sleep(SECOND * 60).await;
+            Ok::<_, Failure>(())
+        }
+    });
+    // One asks for what takes too long, and one never ends its side.
+    let asking = connect(&runtime, config().stop_retrying(true));
+    let answer = Log::default();
+    let (request, to) = (asking.request::<()>("slow", &()), answer.clone());
+    runtime.spawn(async move { to.push(request.await.is_err()) });
+    let silent = dial(&runtime);
+    runtime.run();
+    let started = runtime.elapsed();
+    let report = runtime.block_on(server.shutdown(SECOND));
+    assert_eq!((report.clean, report.cut, runtime.elapsed() - started), (2, 0, SECOND));
+    runtime.run();
+    assert_eq!(answer.take(), [true]);
+    drop((silent, asking));
+    assert_agrees(&server, &peers, report);
 }
 
 #[test]

@@ -66,7 +66,7 @@ fn a_client_goes_through_its_states_in_order() {
     assert!(client.state().is_connected());
     server.peers()[0].abort();
     runtime.run();
-    assert_eq!(steady(&log), ["waiting 1s for 2: "], "the server ended it, without an error; numbers begin again");
+    assert_eq!(steady(&log), ["waiting 1s for 1: "], "the server ended it, without an error; numbers begin again");
     runtime.advance(SECOND);
     assert_eq!(steady(&log), ["connected"]);
     client.emit("n", &1).unwrap();
@@ -86,6 +86,31 @@ fn an_attempt_is_shown_while_it_lasts() {
     assert_eq!(shown(&client.state()), "connecting 2");
     client.disconnect();
     runtime.run();
+    assert!(client.state().is_ended());
+}
+
+#[test]
+fn attempts_are_numbered_from_one_since_the_last_connection() {
+    let runtime = Fake::new(9);
+    let client = client(&runtime, config().retry(SECOND).max_retries(3));
+    let numbers = |client: &FakeClient| {
+        let mut numbers = Vec::new();
+        while let ConnectionState::Waiting { attempt, .. } = client.state() {
+            numbers.push((attempt, client.retries_remaining().unwrap()));
+            runtime.advance(SECOND);
+        }
+        numbers
+    };
+    client.start();
+    runtime.run();
+    let server = serve(&runtime, config());
+    // The very first attempt had the number 1.
+    assert_eq!(numbers(&client), [(2, 2)]);
+    assert!(client.state().is_connected());
+    server.abort();
+    runtime.run();
+    // As many as maxRetries allows, and the one that is waited for is no longer left.
+    assert_eq!(numbers(&client), [(1, 2), (2, 1), (3, 0)]);
     assert!(client.state().is_ended());
 }
 
@@ -233,7 +258,7 @@ fn the_state_is_told_before_the_handlers_are() {
     runtime.run();
     server.peers()[0].abort();
     runtime.run();
-    assert_eq!(log.take(), ["connect: connected", "disconnect: waiting 500ms for 2: "]);
+    assert_eq!(log.take(), ["connect: connected", "disconnect: waiting 500ms for 1: "]);
 }
 
 #[test]

@@ -333,6 +333,31 @@ fn a_plain_client_at_a_tls_port_ends_in_a_clear_error_on_both_sides() {
 }
 
 #[test]
+fn a_plain_client_at_a_tls_port_is_connected_each_time_so_that_max_retries_does_not_end_it() {
+    let runtime = Fake::new(1);
+    let server = serve(&runtime, pair().0);
+    let client = client(&runtime, config().max_retries(1).retry(SECOND));
+    let errors = Log::default();
+    let to = errors.clone();
+    client.on_error(move |error| to.push(error.to_string()));
+    let emitter = client.emitter();
+    client.on_connect(move || emitter.emit("message", "in clear").unwrap());
+    client.start();
+    runtime.advance(SECOND * 10);
+    assert!(client.counters().connections > 5 && !client.is_destroyed(), "{:?}", client.counters());
+    assert_eq!(errors.len() as u64, client.counters().connections);
+    assert!(errors.take().iter().all(|error| error.contains("the option tls is not set here")));
+
+    // One that is silent is ended by the server, when its time for the handshake is over.
+    client.disconnect();
+    let silent = connect(&runtime, config().max_retries(0).retry(SECOND * 60));
+    runtime.advance(SECOND * 9);
+    assert!(silent.is_connected());
+    runtime.advance(SECOND * 2);
+    assert!(!silent.is_connected() && server.is_empty());
+}
+
+#[test]
 fn a_tls_client_at_a_plain_port_ends_in_a_clear_error_on_both_sides() {
     let runtime = Fake::new(1);
     let server = serve(&runtime, config());

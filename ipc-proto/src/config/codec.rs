@@ -28,6 +28,13 @@ pub(super) struct Codec<T> {
     pub(super) write: fn(&T) -> Value,
 }
 
+impl<T> Codec<T> {
+    /// The same for an option that is not allowed everything which is read: `validate` refuses the rest, with these words.
+    const fn allowing(self, allowed: &'static str) -> Self {
+        Self { allowed, ..self }
+    }
+}
+
 pub(super) const BOOL: Codec<bool> = Codec {
     allowed: "true or false",
     read: |value| value.as_bool().ok_or(Unread::Value),
@@ -47,6 +54,9 @@ pub(super) const OPTIONAL_TEXT: Codec<Option<String>> = Codec {
     write: |text| text.as_ref().map_or(Value::Null, TEXT.write),
 };
 
+pub(super) const ID: Codec<Option<String>> =
+    OPTIONAL_TEXT.allowing("a text of at least one character, or false for the host's name");
+
 pub(super) const OPTIONAL_BOOL: Codec<Option<bool>> = Codec {
     allowed: "true, false, or null for the default",
     read: |value| match value {
@@ -62,6 +72,11 @@ pub(super) const COUNT: Codec<usize> = Codec {
     read: |value| whole(value).map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
     write: |count| Value::from(*count),
 };
+
+/// Of messages, bytes or peers, none of which would be too few. That it is none of those is for `validate`.
+pub(super) const POSITIVE: Codec<usize> = COUNT.allowing("a whole number from 1");
+
+pub(super) const MESSAGE_SIZE: Codec<usize> = COUNT.allowing("a whole number from 1 to 2147483647");
 
 /// A count without limit at `usize::MAX`, written `"Infinity"`.
 pub(super) const COUNT_OR_UNLIMITED: Codec<usize> = Codec {
@@ -84,6 +99,8 @@ pub(super) const NUMBER: Codec<u32> = Codec {
     read: |value| u32::try_from(whole(value)?).map_err(|_| Unread::Value),
     write: |number| Value::from(*number),
 };
+
+pub(super) const BACKLOG: Codec<u32> = NUMBER.allowing("a whole number from 1 to 4294967295");
 
 /// A number, or no limit: `false`, `null`, `"Infinity"`.
 pub(super) const NUMBER_OR_UNLIMITED: Codec<Option<u32>> = Codec {
@@ -118,7 +135,7 @@ pub(super) const OPTIONAL_PORT: Codec<Option<u16>> = Codec {
 
 /// The mode of a file, in octal digits. No number: JSON has decimal ones only, and 444 would open to others what is to be closed.
 pub(super) const MODE: Codec<Option<u32>> = Codec {
-    allowed: "a text of octal digits such as \"0660\", or false for the default",
+    allowed: "a text of octal digits from \"0000\" to \"0777\" such as \"0660\", or false for the default",
     read: |value| {
         optional(value, |value| match value.as_str() {
             Some(digits) if !digits.is_empty() && digits.bytes().all(|digit| matches!(digit, b'0'..=b'7')) => {
@@ -180,6 +197,19 @@ pub(super) const OPTIONAL_MILLISECONDS: Codec<Option<Duration>> = Codec {
     },
     write: |time| time.as_ref().map_or(Value::Bool(false), MILLISECONDS.write),
 };
+
+pub(super) const RETRY: Codec<Duration> = MILLISECONDS.allowing("a number of milliseconds from 0 to 2147483647");
+
+pub(super) const EXPIRY: Codec<Duration> = MILLISECONDS.allowing("a number of milliseconds above 0");
+
+pub(super) const HANDSHAKE_TIMEOUT: Codec<Duration> =
+    MILLISECONDS.allowing("a number of milliseconds above 0, to 2147483647");
+
+pub(super) const MESSAGE_TIMEOUT: Codec<Option<Duration>> =
+    OPTIONAL_MILLISECONDS.allowing("a number of milliseconds above 0, or false for no limit");
+
+pub(super) const KEEP_ALIVE: Codec<Option<Duration>> =
+    OPTIONAL_MILLISECONDS.allowing("a number of milliseconds from 1000 to 32767000, or false");
 
 pub(super) const ENCODING: Codec<Encoding> = Codec {
     allowed: "one of utf8, ascii, latin1, utf16le, ucs2, base64, base64url, hex",
@@ -376,9 +406,14 @@ pub(super) const BACKOFF: Codec<Backoff> = Codec {
     },
 };
 
+/// What the parts of a backoff may be, wherever that is told.
+pub(super) const FACTOR_ALLOWED: &str = "a number from 1";
+pub(super) const JITTER_ALLOWED: &str = "a number from 0 to 1";
+pub(super) const MAX_ALLOWED: &str = "a number of milliseconds from the value of retry to 2147483647";
+
 fn exponential(parts: &Map<String, Value>) -> Result<Backoff, Unread> {
-    let number = |option: &'static str, value: &Value| {
-        let refused = || ConfigError::invalid(option, super::error::shown(value, false), "a number");
+    let number = |option: &'static str, value: &Value, allowed: &'static str| {
+        let refused = || ConfigError::invalid(option, super::error::shown(value, false), allowed);
         value.as_f64().ok_or_else(|| Unread::Part(refused()))
     };
     let Backoff::Exponential { mut factor, mut max, mut jitter } = Backoff::exponential() else {
@@ -386,13 +421,12 @@ fn exponential(parts: &Map<String, Value>) -> Result<Backoff, Unread> {
     };
     for (name, value) in parts {
         match name.as_str() {
-            "factor" => factor = number("backoff.factor", value)?,
-            "jitter" => jitter = number("backoff.jitter", value)?,
+            "factor" => factor = number("backoff.factor", value, FACTOR_ALLOWED)?,
+            "jitter" => jitter = number("backoff.jitter", value, JITTER_ALLOWED)?,
             "max" => {
                 max = (MILLISECONDS.read)(value).map_err(|_| {
                     let value = super::error::shown(value, false);
-                    let allowed = MILLISECONDS.allowed;
-                    Unread::Part(ConfigError::invalid("backoff.max", value, allowed))
+                    Unread::Part(ConfigError::invalid("backoff.max", value, MAX_ALLOWED))
                 })?;
             }
             name => {

@@ -59,6 +59,21 @@ impl ConfigError {
         Self::Invalid { option: option.into(), value: value.to_string(), allowed: allowed.into() }
     }
 
+    /// The same about an option of the group `known`, which was written as `written`.
+    pub(super) fn of_group(self, known: &str, written: &str) -> Self {
+        let renamed = |option: String| match option.strip_prefix(known).filter(|rest| rest.starts_with('.')) {
+            Some(rest) => format!("{written}{rest}"),
+            None => option,
+        };
+        match self {
+            Self::Invalid { option, value, allowed } => Self::Invalid { option: renamed(option), value, allowed },
+            Self::Unknown { option, nearest } => {
+                Self::Unknown { option: renamed(option), nearest: nearest.map(renamed) }
+            }
+            other => other,
+        }
+    }
+
     pub(super) const fn conflict(option: &'static str, other: &'static str, reason: &'static str) -> Self {
         Self::Conflict { option, other, reason }
     }

@@ -2,9 +2,10 @@
 //!
 //! Which names and values there are stands in `table` and `codec`.
 
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
+use std::fmt;
 
 use super::table::{self, OPTIONS};
 use super::{Config, ConfigError, Parser, codec};
@@ -76,11 +77,44 @@ fn parse(text: &str) -> Result<Map<String, Value>, ConfigError> {
     })
 }
 
-/// As [`Config::from_json`], from any self-describing format.
+/// As [`Config::from_json`], from any self-describing format. A name that is no option is told while it is read, so that a format
+/// which knows says where it is.
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let options = Map::deserialize(deserializer)?;
+        let options = deserializer.deserialize_map(Options)?;
         Self::from_map(&options).map_err(D::Error::custom)
+    }
+}
+
+/// Collects options. Their values are looked at later: of a name that comes twice the last one counts.
+struct Options;
+
+impl<'de> Visitor<'de> for Options {
+    type Value = Map<String, Value>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of options")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut options = Map::new();
+        while let Some(name) = map.next_key_seed(Name)? {
+            options.insert(name, map.next_value()?);
+        }
+        Ok(options)
+    }
+}
+
+/// The name of an option.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = String;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        table::check_name(&name).map_err(D::Error::custom)?;
+        Ok(name)
     }
 }
 

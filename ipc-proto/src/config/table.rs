@@ -60,7 +60,7 @@ macro_rules! rows {
 pub(super) static OPTIONS: &[Row<Config>] = rows! { Config;
     "appspace" => appspace: TEXT;
     "socketRoot" => socket_root: OPTIONAL_TEXT;
-    "id" => id: OPTIONAL_TEXT;
+    "id" => id: ID;
     "encoding" => encoding: ENCODING;
     "rawBuffer" => raw_buffer: BOOL;
     "parser" => parser: PARSER;
@@ -71,7 +71,7 @@ pub(super) static OPTIONS: &[Row<Config>] = rows! { Config;
     "logDepth" => log_depth: NUMBER_OR_UNLIMITED;
     "logPayloads" => log_payloads: BOOL;
     "maxConnections" => max_connections: COUNT_OR_UNLIMITED;
-    "retry" => retry: MILLISECONDS;
+    "retry" => retry: RETRY;
     "maxRetries" => max_retries: NUMBER_OR_UNLIMITED;
     "stopRetrying" => stop_retrying: STOP_RETRYING;
     "backoff" => backoff: BACKOFF;
@@ -90,21 +90,21 @@ pub(super) static OPTIONS: &[Row<Config>] = rows! { Config;
     "secureSocketRoot" => secure_socket_root: BOOL;
     "identifyPeer" => identify_peer: BOOL;
     "malformed" => malformed: MALFORMED;
-    "maxMessageSize" => max_message_size: COUNT;
-    "maxPendingBytes" => max_pending_bytes: COUNT;
+    "maxMessageSize" => max_message_size: MESSAGE_SIZE;
+    "maxPendingBytes" => max_pending_bytes: POSITIVE;
     "slowConsumer" => slow_consumer: SLOW_CONSUMER;
-    "maxEventNameLength" => max_event_name_length: COUNT;
-    "messageTimeout" => message_timeout: OPTIONAL_MILLISECONDS;
-    "tcpKeepAlive" => tcp_keep_alive: OPTIONAL_MILLISECONDS;
+    "maxEventNameLength" => max_event_name_length: POSITIVE;
+    "messageTimeout" => message_timeout: MESSAGE_TIMEOUT;
+    "tcpKeepAlive" => tcp_keep_alive: KEEP_ALIVE;
     "allowReservedEvents" => allow_reserved_events: BOOL;
     "allowedEvents" => allowed_events: NAMES;
     "offline" => offline: OFFLINE;
-    "maxOfflineBytes" => max_offline_bytes: COUNT;
+    "maxOfflineBytes" => max_offline_bytes: POSITIVE;
     "maxGroups" => max_groups: COUNT;
-    "acceptBacklog" => accept_backlog: NUMBER;
-    "eventQueue" => event_queue: COUNT;
-    "maxUdpPeers" => max_udp_peers: COUNT;
-    "udpPeerExpiry" => udp_peer_expiry: MILLISECONDS;
+    "acceptBacklog" => accept_backlog: BACKLOG;
+    "eventQueue" => event_queue: POSITIVE;
+    "maxUdpPeers" => max_udp_peers: POSITIVE;
+    "udpPeerExpiry" => udp_peer_expiry: EXPIRY;
 };
 
 pub(super) static INTERFACE_OPTIONS: &[Row<Interface>] = rows! { Interface;
@@ -125,7 +125,7 @@ pub(super) static TLS_OPTIONS: &[Row<TlsOptions>] = rows! { TlsOptions;
     "cert" => cert: OPTIONAL_TEXT secret;
     "ca" => ca: TEXTS secret;
     "servername" or "serverName" => server_name: OPTIONAL_TEXT;
-    "handshakeTimeout" => handshake_timeout: MILLISECONDS;
+    "handshakeTimeout" => handshake_timeout: HANDSHAKE_TIMEOUT;
 };
 
 /// Options that are functions in JavaScript, and what takes their place.
@@ -141,21 +141,46 @@ pub(super) fn read_into<S>(
     prefix: &'static str,
     rows: &'static [Row<S>],
 ) -> Result<(), ConfigError> {
-    for (name, value) in parts {
-        let known = |row: &&Row<S>| row.name == name || row.alias == Some(name.as_str());
-        let Some(row) = rows.iter().find(known) else {
-            function(prefix, name, value, rows)?;
-            continue;
-        };
-        (row.read)(group, value).map_err(|unread| match unread {
-            Unread::Part(error) => error,
-            Unread::Value => {
-                let option = format!("{prefix}{}", row.name);
-                ConfigError::invalid(option, shown(value, row.secret), row.allowed)
-            }
-        })?;
+    parts.iter().try_for_each(|(name, value)| read_one(group, name, value, prefix, rows))
+}
+
+fn read_one<S>(
+    group: &mut S,
+    name: &str,
+    value: &Value,
+    prefix: &'static str,
+    rows: &'static [Row<S>],
+) -> Result<(), ConfigError> {
+    let Some(row) = rows.iter().find(|row| row.name == name || row.alias == Some(name)) else {
+        return function(prefix, name, value, rows);
+    };
+    (row.read)(group, value).map_err(|unread| match unread {
+        Unread::Part(error) if name == row.name => error,
+        Unread::Part(error) => error.of_group(row.name, name),
+        Unread::Value => ConfigError::invalid(format!("{prefix}{name}"), shown(value, row.secret), row.allowed),
+    })
+}
+
+/// That there is such an option.
+pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
+    let known = OPTIONS.iter().any(|row| row.name == name || row.alias == Some(name));
+    // What is a function in JavaScript is wrong by its value.
+    if known || FUNCTIONS.iter().any(|(function, _)| *function == name) {
+        return Ok(());
     }
-    Ok(())
+    Err(unknown("", name, OPTIONS.iter().map(|row| row.name)))
+}
+
+/// What the option of this name may be, wherever that is told.
+pub(super) fn allowed(option: &str) -> &'static str {
+    fn find<S>(rows: &[Row<S>], name: &str) -> Option<&'static str> {
+        rows.iter().find(|row| row.name == name).map(|row| row.allowed)
+    }
+    let found = match option.strip_prefix("tls.") {
+        Some(name) => find(TLS_OPTIONS, name),
+        None => find(OPTIONS, option),
+    };
+    found.unwrap_or("another value")
 }
 
 /// All of `group` as a JSON object.

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, SlowConsumer, TlsOptions};
+use super::codec::{FACTOR_ALLOWED, JITTER_ALLOWED, MAX_ALLOWED};
+use super::{Config, ConfigError, Interface, IpFamily, OnMalformed, Parser, SlowConsumer, TlsOptions, table};
 use crate::{Backoff, Delimiter, Host, Platform, Rules, Settings};
 
 /// The longest wait that Node's timers know, 2³¹ − 1 ms.
@@ -65,8 +66,7 @@ impl Config {
             }
         }
         if self.id.as_ref().is_some_and(String::is_empty) {
-            let allowed = "a text of at least one character, or false for the host's name";
-            return Err(ConfigError::invalid("id", "\"\"", allowed));
+            return Err(out_of_range("id", "\"\""));
         }
         if let Some(host) = &self.network_host {
             if let Err(reason) = crate::endpoint::check_host(host) {
@@ -93,30 +93,23 @@ impl Config {
         ];
         for (option, number) in at_least_one {
             if number == 0 {
-                return Err(ConfigError::invalid(option, 0, "a whole number from 1"));
+                return Err(out_of_range(option, 0));
             }
         }
         if self.max_message_size > LARGEST_MESSAGE {
-            let allowed = format!("a whole number from 1 to {LARGEST_MESSAGE}");
-            let value = self.max_message_size;
-            return Err(ConfigError::invalid("maxMessageSize", value, allowed));
+            return Err(out_of_range("maxMessageSize", self.max_message_size));
         }
         if self.retry > LONGEST_TIMER {
-            let allowed = "a number of milliseconds from 0 to 2147483647";
-            let value = self.retry.as_millis();
-            return Err(ConfigError::invalid("retry", value, allowed));
+            return Err(out_of_range("retry", self.retry.as_millis()));
         }
         if self.message_timeout == Some(Duration::ZERO) {
-            let allowed = "a number of milliseconds above 0, or false for no limit";
-            return Err(ConfigError::invalid("messageTimeout", 0, allowed));
+            return Err(out_of_range("messageTimeout", 0));
         }
         if let Some(time) = self.tcp_keep_alive.filter(|time| !KEEP_ALIVE.contains(time)) {
-            let allowed = "a number of milliseconds from 1000 to 32767000, or false";
-            return Err(ConfigError::invalid("tcpKeepAlive", time.as_millis(), allowed));
+            return Err(out_of_range("tcpKeepAlive", time.as_millis()));
         }
         if self.udp_peer_expiry.is_zero() {
-            let allowed = "a number of milliseconds above 0";
-            return Err(ConfigError::invalid("udpPeerExpiry", 0, allowed));
+            return Err(out_of_range("udpPeerExpiry", 0));
         }
         Ok(())
     }
@@ -124,8 +117,7 @@ impl Config {
     fn check_file(&self) -> Result<(), ConfigError> {
         if let Some(mode) = self.socket_mode {
             if mode > ALL_PERMISSIONS {
-                let allowed = "octal digits from \"0000\" to \"0777\"";
-                return Err(ConfigError::invalid("socketMode", format!("{mode:#o}"), allowed));
+                return Err(out_of_range("socketMode", format!("{mode:#o}")));
             }
             let all = [("readableAll", self.readable_all), ("writableAll", self.writable_all)];
             if let Some((other, _)) = all.into_iter().find(|(_, on)| *on) {
@@ -135,7 +127,7 @@ impl Config {
         }
         if self.socket_group.as_deref().is_some_and(|group| group.is_empty() || group.contains('\0')) {
             let value = format!("{:?}", self.socket_group.as_deref().map(crate::error::shortened).unwrap_or_default());
-            return Err(ConfigError::invalid("socketGroup", value, "the name or the number of a group"));
+            return Err(out_of_range("socketGroup", value));
         }
         Ok(())
     }
@@ -161,16 +153,13 @@ impl Config {
             return Ok(());
         };
         if !factor.is_finite() || factor < 1.0 {
-            let allowed = "a number from 1";
-            return Err(ConfigError::invalid("backoff.factor", factor, allowed));
+            return Err(ConfigError::invalid("backoff.factor", factor, FACTOR_ALLOWED));
         }
         if !(0.0..=1.0).contains(&jitter) {
-            let allowed = "a number from 0 to 1";
-            return Err(ConfigError::invalid("backoff.jitter", jitter, allowed));
+            return Err(ConfigError::invalid("backoff.jitter", jitter, JITTER_ALLOWED));
         }
         if max < self.retry || max > LONGEST_TIMER {
-            let allowed = "a number of milliseconds from the value of retry to 2147483647";
-            return Err(ConfigError::invalid("backoff.max", max.as_millis(), allowed));
+            return Err(ConfigError::invalid("backoff.max", max.as_millis(), MAX_ALLOWED));
         }
         Ok(())
     }
@@ -209,6 +198,11 @@ impl Config {
         }
         Ok(())
     }
+}
+
+/// An option that was read and is not what it may be: told as where it is read.
+fn out_of_range(option: &'static str, value: impl ToString) -> ConfigError {
+    ConfigError::invalid(option, value, table::allowed(option))
 }
 
 /// Refuses what no path can have.
@@ -255,8 +249,7 @@ fn check_tls(tls: &TlsOptions) -> Result<(), ConfigError> {
     }
     let timeout = tls.handshake_timeout;
     if timeout.is_zero() || timeout > LONGEST_TIMER {
-        let allowed = "a number of milliseconds above 0, to 2147483647";
-        return Err(ConfigError::invalid("tls.handshakeTimeout", timeout.as_millis(), allowed));
+        return Err(out_of_range("tls.handshakeTimeout", timeout.as_millis()));
     }
     Ok(())
 }

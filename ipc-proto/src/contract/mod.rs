@@ -66,6 +66,12 @@ use serde::{Deserializer, Serialize, Serializer};
 /// assert_eq!(message.decode::<Thermometer>()?, Thermometer::Celsius(21.5));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no contract",
+    label = "an enum that derives `Contract` is needed here",
+    note = "a contract is an enum with `#[derive(Contract)]`, from the crate that you use (`ipc_tokio::Contract`)",
+    note = "the derive is behind the feature `derive` of that crate: `ipc-tokio = {{ features = [\"derive\"], … }}` in Cargo.toml"
+)]
 pub trait Contract: Sized {
     /// The names of all its events, each once.
     const NAMES: &'static [&'static str];

@@ -20,6 +20,12 @@ use serde::de::DeserializeOwned;
 ///     type Reply = f64;
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the parameters of a request",
+    label = "a type that derives `Request` is needed here",
+    note = "such a type has `#[derive(Serialize, Deserialize, Request)]` and `#[request(reply = Type)]`, with `Request` from the crate that you use (`ipc_tokio::Request`)",
+    note = "the derive is behind the feature `derive` of that crate: `ipc-tokio = {{ features = [\"derive\"], … }}` in Cargo.toml"
+)]
 pub trait Request: Serialize + DeserializeOwned {
     /// The name of the request.
     const NAME: &'static str;

@@ -108,10 +108,41 @@ fn a_misspelt_option_is_told_the_right_one() {
 }
 
 #[test]
+fn an_option_of_two_names_is_told_by_the_one_that_was_written() {
+    assert_eq!(
+        refusal(&json!({"interfaces": {"localadress": "::1"}})),
+        r#"there is no option "interfaces.localadress"; did you mean "interfaces.localAddress"?"#
+    );
+    let allowed = "allowed is a whole number from 0 to 65535, or false";
+    assert_eq!(
+        refusal(&json!({"interfaces": {"localPort": true}})),
+        format!("option interfaces.localPort cannot be true; {allowed}")
+    );
+    assert!(refusal(&json!({"interfaces": 5})).starts_with("option interfaces cannot be 5;"));
+    assert!(refusal(&json!({"tls": {"serverName": 5}})).starts_with("option tls.serverName cannot be 5;"));
+    assert!(refusal(&json!({"interfaces": {"lookup": "f"}})).starts_with("option interfaces.lookup cannot be \"f\";"));
+}
+
+#[test]
+fn a_name_that_is_no_option_is_told_with_its_place_by_a_format_that_knows_it() {
+    let place = |text: &str| serde_json::from_str::<Config>(text).unwrap_err().to_string();
+    let error = place("{\"retry\": 5,\n  \"maxRetrys\": 3}");
+    assert!(error.starts_with("there is no option \"maxRetrys\"; did you mean \"maxRetries\"? at line 2"), "{error}");
+    // What is a function in JavaScript is wrong by its value.
+    assert!(place(r#"{"logger": "console.log"}"#).starts_with("option logger cannot be"));
+    assert!(serde_json::from_str::<Config>(r#"{"logger": null, "interfaces": {}}"#).is_ok());
+    // As in `from_json`, the last one counts.
+    assert!(serde_json::from_str::<Config>(r#"{"retry": "soon", "retry": 5}"#).is_ok());
+}
+
+#[test]
 fn a_wrong_value_is_told_what_is_allowed() {
     let cases = [
-        (json!({"retry": "fast"}), r#"option retry cannot be "fast"; allowed is a number of milliseconds from 0"#),
-        (json!({"retry": -1}), "option retry cannot be -1; allowed is a number of milliseconds from 0"),
+        (
+            json!({"retry": "fast"}),
+            r#"option retry cannot be "fast"; allowed is a number of milliseconds from 0 to 2147483647"#,
+        ),
+        (json!({"retry": -1}), "option retry cannot be -1; allowed is a number of milliseconds from 0 to 2147483647"),
         (
             json!({"networkPort": 65536}),
             "option networkPort cannot be 65536; allowed is a whole number from 0 to 65535",
@@ -140,7 +171,10 @@ fn a_wrong_value_is_told_what_is_allowed() {
             json!({"maxRetries": -1}),
             "option maxRetries cannot be -1; allowed is a whole number from 0 to 4294967295, or false (or \"Infinity\") for no limit",
         ),
-        (json!({"backoff": {"jitter": "a"}}), r#"option backoff.jitter cannot be "a"; allowed is a number"#),
+        (
+            json!({"backoff": {"jitter": "a"}}),
+            r#"option backoff.jitter cannot be "a"; allowed is a number from 0 to 1"#,
+        ),
         (
             json!({"logger": "console.log"}),
             r#"option logger cannot be "console.log"; allowed is to leave it out: give a handle its logger with `set_logger`, or install a subscriber of `tracing`"#,
@@ -156,6 +190,45 @@ fn a_wrong_value_is_told_what_is_allowed() {
     let encoding = refusal(&json!({"encoding": "utf7"}));
     for name in ["ascii", "utf8", "utf16le", "ucs2", "base64", "hex"] {
         assert!(encoding.contains(name), "{encoding}");
+    }
+}
+
+#[test]
+fn an_option_is_allowed_the_same_whatever_is_wrong_with_its_value() {
+    let allowed = |refusal: String| refusal.split_once("; allowed is ").map(|(_, allowed)| allowed.to_owned());
+    let last = |document: &Value| {
+        let error = read(document).build(&host()).map(drop).unwrap_err();
+        allowed(error.to_string()).unwrap_or_else(|| panic!("{document}: {error}"))
+    };
+    let cases = [
+        ("maxMessageSize", json!(0)),
+        ("maxMessageSize", json!(2_147_483_648_u32)),
+        ("maxPendingBytes", json!(0)),
+        ("maxEventNameLength", json!(0)),
+        ("maxOfflineBytes", json!(0)),
+        ("acceptBacklog", json!(0)),
+        ("eventQueue", json!(0)),
+        ("maxUdpPeers", json!(0)),
+        ("udpPeerExpiry", json!(0)),
+        ("retry", json!(2_147_483_648_u32)),
+        ("messageTimeout", json!(0)),
+        ("tcpKeepAlive", json!(1)),
+        ("id", json!("")),
+        ("socketMode", json!("1777")),
+        ("socketGroup", json!("")),
+    ];
+    for (option, outside) in cases {
+        let of_kind = allowed(refusal(&json!({ option: ["no"] }))).unwrap();
+        assert_eq!(of_kind, last(&json!({ option: outside })), "{option}");
+    }
+    for (group, option, outside) in [
+        ("backoff", "factor", json!(0)),
+        ("backoff", "jitter", json!(2)),
+        ("backoff", "max", json!(1)),
+        ("tls", "handshakeTimeout", json!(0)),
+    ] {
+        let of_kind = allowed(refusal(&json!({ group: { option: ["no"] } }))).unwrap();
+        assert_eq!(of_kind, last(&json!({ group: { option: outside } })), "{group}.{option}");
     }
 }
 
@@ -303,7 +376,10 @@ fn the_mode_of_a_socket_is_octal_text() {
         json!(true),
         json!("7777777777777"),
     ] {
-        assert!(refusal(&json!({ "socketMode": wrong })).contains(r#"octal digits such as "0660""#), "{wrong}");
+        assert!(
+            refusal(&json!({ "socketMode": wrong })).contains(r#"octal digits from "0000" to "0777" such as "0660""#),
+            "{wrong}"
+        );
     }
     assert!(refusal(&json!({"socketMode": "1777"})).contains("0o1777"));
     assert_eq!(

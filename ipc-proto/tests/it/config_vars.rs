@@ -85,7 +85,11 @@ fn a_misspelt_variable_is_told_the_right_one() {
 #[test]
 fn a_wrong_value_is_told_with_its_variable_and_what_is_allowed() {
     let cases = [
-        ("IPC_RETRY", "soon", r#"option IPC_RETRY cannot be "soon"; allowed is a number of milliseconds from 0"#),
+        (
+            "IPC_RETRY",
+            "soon",
+            r#"option IPC_RETRY cannot be "soon"; allowed is a number of milliseconds from 0 to 2147483647"#,
+        ),
         ("IPC_SYNC", "yes", r#"option IPC_SYNC cannot be "yes"; allowed is true or false"#),
         ("IPC_SYNC", "", r#"option IPC_SYNC cannot be ""; allowed is true or false"#),
         (

@@ -28,8 +28,19 @@ fn root() -> (PathBuf, bool) {
     }
 }
 
+/// A folder that is not there is how one says that all are to be left out.
+fn is_there(root: &Path) -> Result<(), Missing> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    Err(Missing::new(format!("left out, as NODE_IPC_ROOT={} is no folder", root.display())))
+}
+
 pub(super) fn find(version: Version) -> Result<NodeIpc, Missing> {
     let (root, own) = root();
+    if !own {
+        is_there(&root)?;
+    }
     let node = system_node()?;
     let package = Package::node_ipc(version)?;
     let target = root.join(format!("v{version}"));
@@ -49,6 +60,9 @@ pub(super) fn find(version: Version) -> Result<NodeIpc, Missing> {
 pub(super) fn typescript() -> Result<TypeScript, Missing> {
     let node = system_node()?;
     let (root, own) = root();
+    if !own {
+        is_there(&root)?;
+    }
     let (package, target) = (Package::typescript()?, root.join("typescript"));
     if own {
         package.ensure(&target)?;
@@ -263,6 +277,14 @@ mod tests {
         assert!(audit.audit(folder.path()).is_ok());
         fs::write(&file, "two").expect("written");
         assert!(audit.audit(folder.path()).is_err());
+    }
+
+    #[test]
+    fn a_root_that_is_no_folder_leaves_them_out_in_words() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        assert!(is_there(folder.path()).is_ok());
+        let missing = is_there(Path::new("none")).expect_err("no such folder");
+        assert_eq!(missing.to_string(), "left out, as NODE_IPC_ROOT=none is no folder");
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! | [`takeOver`](field@Config::take_over) | takes the path from a server that is alive |
 //! | [`secureSocketRoot`](field@Config::secure_socket_root), on in the v14 presets | the directory must be ours, and is closed to others |
 //!
-//! A `socketRoot` that is missing is made, for this user alone. When the server stops the file is removed, if it is still
+//! A `socketRoot` that is missing is made, with what is missing above it, for this user alone. When the server stops the file is removed, if it is still
 //! the same; a server that is killed leaves it, and the next one replaces it. A path longer than the system takes (107 bytes
 //! on Linux, 103 on macOS) is an error that names the limit.
 //!

@@ -112,7 +112,7 @@
 //! | events `start`, `socket.disconnected` | [`Server::start`] returns; [`Server::on_disconnect`] |
 //! | `ipc.log(…)`, `ipc.config.logger = …` | [`Ipc::log`] with [`Ipc::inspect`], [`Ipc::set_logger`] or that of a handle |
 //! | `on('*', …)`, `once`, `off` | [`Client::on_any`], [`Client::once`], [`Client::off`] |
-//! | `socket.id` | [`Peer::claimed_id`]: what the peer claims; its real name is [`Peer::id`] |
+//! | `socket.id` | [`Peer::claimed_id`]: what the peer claims, as JSON text; its real name is [`Peer::id`] |
 //! | `ipc.config.stopRetrying = true`, `ipc.config.retry = 50` | [`Client::set_stop_retrying`], [`Client::set_retry`], or [`Ipc::configure`] for all |
 //!
 //! Where this crate does something else than node-ipc it does so on purpose; each case stands with its reason in

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let report = server.shutdown(Duration::from_secs(5)).await;
     let lost = server.counters().traffic.sent.lost.total();
-    println!("{} ended clean, {} were cut, {} events lost", report.clean, report.cut, lost.events);
+    println!("{} were sent everything, {} were cut, {} events lost", report.clean, report.cut, lost.events);
     Ok(())
 }
 

@@ -54,7 +54,7 @@ fn step_1_two_rust_programs_talk() {
     client.ends_well();
     server.says("got \"hello\" from peer #0");
     server.interrupt();
-    server.says("connections ended clean, 0 were cut");
+    server.says("connections were sent everything, 0 were cut");
     server.ends_well();
     assert!(!folder.path("app.world").exists(), "the socket is gone");
 }
