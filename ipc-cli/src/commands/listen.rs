@@ -7,6 +7,7 @@ use crate::exit::{Exit, Failure, Outcome};
 use crate::glob::{Glob, wanted};
 use crate::output::{Output, Traffic, What, Who};
 use crate::payload;
+use crate::tls;
 use clap::Args;
 use ipc_proto::{EncodeError, IncomingRequest, JsonText, REPLY_EVENT, ReplyBody};
 use ipc_tokio::{
@@ -344,8 +345,9 @@ pub(crate) fn not_serving(name: &str, error: &ServeError, take_over: &str) -> Fa
             };
             Failure::new(Exit::Unreachable, format!("cannot listen at {name}"), happened).help(advice)
         }
-        ServeError::Tls(error) => Failure::usage(format!("cannot listen at {name}: {error}"))
-            .help("a TLS server needs --cert FILE and --key FILE, in PEM"),
+        ServeError::Tls(error) => {
+            Failure::usage(format!("cannot listen at {name}: {error}")).help_if(tls::to_put_right(error))
+        }
         other => Failure::usage(format!("cannot listen at {name}: {other}")),
     }
 }

@@ -6,6 +6,7 @@ use crate::address::{Target, show};
 use crate::commands::{not_serving, remote, warn_of_no_room};
 use crate::exit::{Failure, Outcome};
 use crate::output::{Side, Traffic, What, Who};
+use crate::tls::to_put_right;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{TlsAcceptor, TlsConnector};
 use ipc_driver::runtime::{Address, Ambient, Listener, Runtime};
@@ -273,7 +274,7 @@ fn acceptor(listen: &Target) -> Outcome<Option<TlsAcceptor>> {
 fn connector(target: &Target) -> Outcome<Option<(TlsConnector, ServerName<'static>)>> {
     let Some(tls) = &target.settings.config().tls else { return Ok(None) };
     let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {error}", target.show()));
-    let config = ipc_tokio::tls_client_config(tls).map_err(|error| wrong(&error))?;
+    let config = ipc_tokio::tls_client_config(tls).map_err(|error| wrong(&error).help_if(to_put_right(&error)))?;
     let host = target.endpoint.host().unwrap_or_default();
     let name = tls.server_name.clone().unwrap_or_else(|| host.to_owned());
     let name = ServerName::try_from(name).map_err(|error| wrong(&error).help("set --server-name"))?;

@@ -182,12 +182,17 @@ async fn refused(
         (None, None) => format!("nothing came within {} s", PATIENCE.as_secs()),
     };
     let about_tls = text.contains("TLS") || text.contains("certificate");
+    let handshake = said.and_then(crate::tls::of_handshake);
     let help = match &text {
+        text if handshake.is_some() && crate::tls::asks_for_certificate(text) => crate::tls::SHOW_ONE,
         // A socket with a file has been looked at before.
         _ if kind == Some(std::io::ErrorKind::ConnectionRefused) && target.endpoint.local_address().is_some() => {
             "nobody listens there: start the server, for an abstract name in the same network namespace"
         }
-        _ if kind == Some(std::io::ErrorKind::PermissionDenied) => return not_permitted(findings, target, &text).await,
+        // An alert by which TLS refuses us is of this kind, too.
+        _ if kind == Some(std::io::ErrorKind::PermissionDenied) && handshake.is_none() => {
+            return not_permitted(findings, target, &text).await;
+        }
         text if text.contains("does not speak TLS") => "use tcp: instead of tls:, or set tls at the server",
         _ if about_tls && !certificates => "no certificate was shown: does the server speak TLS? If not, use tcp:",
         _ if about_tls => {
