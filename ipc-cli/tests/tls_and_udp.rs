@@ -39,6 +39,10 @@ fn events_go_through_tls_to_whom_is_trusted_only() {
     place.run(&name).expect(3).says(&["certificate"]);
     place.run(&["send", &address, "x", "--danger-accept-any-certificate"]).expect(0);
     place.run(&["send", &address, "x", "--insecure"]).expect(2);
+    // A variable may name the file, too.
+    let mut by_variable = place.command(&["send", &address, "x"]);
+    by_variable.env("IPC_TLS_TRUSTED_CONNECTIONS", "ca.crt");
+    Program::start(by_variable).end().expect(0);
 }
 
 #[test]
