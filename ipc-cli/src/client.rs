@@ -5,7 +5,9 @@ use crate::address::{Target, time};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::tls;
 use clap::Args;
-use ipc_tokio::{Client, ClientEvent, ConnectError, ConnectionError, Events, HandshakeError, StopRetrying};
+use ipc_tokio::{
+    Client, ClientCounters, ClientEvent, ConnectError, ConnectionError, Events, HandshakeError, StopRetrying,
+};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -44,9 +46,40 @@ pub(crate) struct Connected {
     pub(crate) client: Client,
     pub(crate) events: Events<ClientEvent>,
     pub(crate) name: String,
+    heads: Heads,
+}
+
+/// What was known of messages without an end when a connection ended.
+#[derive(Default)]
+struct Heads {
+    /// How many connections there were.
+    connections: u64,
+    /// Their bytes that belong to no message.
+    bytes: u64,
+    /// How many of them ended because of what the server had sent.
+    failed: u64,
 }
 
 impl Connected {
+    /// A connection is there again.
+    pub(crate) fn again(&mut self) {
+        self.heads.connections += 1;
+    }
+
+    /// The connection has ended: how many bytes the server had sent of a message whose rest never came.
+    pub(crate) fn unfinished(&mut self) -> Option<usize> {
+        let ClientCounters { connections, traffic, .. } = self.client.counters();
+        // The next connection may be up before this is asked, and what comes on it is not of this one.
+        if connections != self.heads.connections {
+            return None;
+        }
+        let (bytes, failed) = (traffic.received.unframed(), traffic.received.failed);
+        let before = std::mem::replace(&mut self.heads, Heads { connections, bytes, failed });
+        // Behind what ends a connection nothing is looked at, and so it is not known where messages begin.
+        let head = bytes.saturating_sub(before.bytes);
+        (failed == before.failed && head > 0).then(|| usize::try_from(head).unwrap_or(usize::MAX))
+    }
+
     /// What may be the matter with a server that has closed the connection and never said anything.
     pub(crate) fn silence(&self) -> Option<String> {
         let rest = self.name.strip_prefix("tcp:")?;
@@ -110,7 +143,7 @@ impl Connecting {
             }
         }
         client.set_stop_retrying(if reconnect { StopRetrying::No } else { StopRetrying::Yes });
-        Ok(Connected { client, events, name })
+        Ok(Connected { client, events, name, heads: Heads { connections: 1, ..Heads::default() } })
     }
 }
 

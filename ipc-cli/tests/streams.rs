@@ -167,6 +167,92 @@ fn sub_shows_what_a_server_says_and_ends_when_it_closes() {
 }
 
 #[test]
+fn bytes_are_counted_as_they_came_though_they_are_no_text() {
+    let place = Place::new();
+    let frames = b"\xff\xfe\x0c{\"type\":\"a\",\"data\":\"\xff\"}\x0c";
+    let listener = place.start(&["listen", &place.of("s")]);
+    UnixStream::connect(place.of("s")).expect("connected").write_all(frames).expect("written");
+    let server = speaker(&place.of("t"), frames);
+    let sub = place.start(&["sub", &place.of("t"), "-n", "2"]);
+    for line in [listener.line(), sub.line()] {
+        assert_eq!((&line["kind"], &line["bytes"]), (&json!("malformed"), &json!(2)));
+    }
+    for line in [listener.line(), sub.line()] {
+        assert_eq!((&line["type"], &line["bytes"]), (&json!("a"), &json!(23)));
+    }
+    drop(server.join());
+}
+
+#[test]
+fn a_message_without_its_end_is_shown_when_the_connection_ends() {
+    let place = Place::new();
+    let head: &'static [u8] = b"{\"type\":\"a\"}\x0c{\"type\":\"half";
+    let listener = place.start(&["listen", &place.of("s"), "--lifecycle"]);
+    UnixStream::connect(place.of("s")).expect("connected").write_all(head).expect("written");
+    let kinds = ["open", "event", "unfinished", "close"].map(|kind| (kind, listener.line()));
+    assert!(kinds.iter().all(|(kind, line)| line["kind"] == *kind && line["connection"] == 0), "{kinds:?}");
+    assert_eq!(kinds[2].1["bytes"], 13);
+    // What ends with its delimiter has nothing unfinished.
+    UnixStream::connect(place.of("s")).expect("connected").write_all(&head[..13]).expect("written");
+    let kinds = ["open", "event", "close"].map(|kind| (kind, listener.line()));
+    assert!(kinds.iter().all(|(kind, line)| line["kind"] == *kind), "{kinds:?}");
+
+    let ended = |args: &[&str]| {
+        let server = speaker(&place.of("t"), head);
+        let program = place.start(args);
+        drop(server.join());
+        std::fs::remove_file(place.of("t")).expect("a socket");
+        program.end().expect(0)
+    };
+    let lines = ended(&["sub", &place.of("t")]).lines();
+    assert_eq!((&lines[1]["kind"], &lines[1]["bytes"], lines.len()), (&json!("unfinished"), &json!(13), 2));
+    ended(&["record", "half.ndjson", "--from", &place.of("t")]);
+    let recording = std::fs::read_to_string(place.of("half.ndjson")).expect("a recording");
+    let lines: Vec<_> = recording.lines().map(common::json).collect();
+    assert_eq!((&lines[1]["kind"], &lines[1]["from"], lines.len()), (&json!("unfinished"), &json!("server"), 2));
+}
+
+#[test]
+fn each_connection_of_sub_has_its_own_unfinished_message() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.of("s")).expect("bound");
+    let serving = std::thread::spawn(move || {
+        for says in [&b"{\"ty"[..], b"{\"type\":\"a\"}\x0c", b"{\"type\":"] {
+            listener.accept().expect("a client").0.write_all(says).expect("written");
+        }
+    });
+    let sub = place.start(&["sub", &place.of("s"), "--reconnect", "-o", "retry=150"]);
+    serving.join().expect("served");
+    let lines = [sub.line(), sub.line(), sub.line()];
+    assert_eq!((&lines[0]["kind"], &lines[0]["bytes"]), (&json!("unfinished"), &json!(4)));
+    assert_eq!(lines[1]["type"], "a");
+    assert_eq!((&lines[2]["kind"], &lines[2]["bytes"]), (&json!("unfinished"), &json!(8)));
+    // From then on nobody is there: that no connection is lost by is not called so.
+    sub.said_on_stderr(|line| line.starts_with("not connected yet; trying again in"));
+    sub.interrupt();
+    let said = sub.end().expect(0).stderr;
+    assert_eq!(said.matches("connection lost; trying again in").count(), 3, "{said}");
+}
+
+#[test]
+fn a_tap_shows_what_was_begun_before_a_connection_broke() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", "tcp:127.0.0.1:0"]);
+    let server = speaker(&place.of("s"), b"");
+    let tap = Program::start(place.command(&["tap", "tcp:127.0.0.1:0", &place.of("s")]));
+    let port = port_in(&tap.said_on_stderr(|line| line.starts_with("listening at")));
+    let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connected");
+    let _server_side = server.join().expect("served");
+    client.write_all(b"{\"type\":\"half").expect("written");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    rustix::net::sockopt::set_socket_linger(&client, Some(std::time::Duration::ZERO)).expect("set");
+    drop(client);
+    assert_eq!(tap.line_of("unfinished")["bytes"], 13);
+    let error = tap.line_of("close")["error"].clone();
+    assert!(error.as_str().is_some_and(|error| error.starts_with("client side: ")), "{error}");
+}
+
+#[test]
 fn sub_with_a_preset_of_node_ipc_14_ends_at_what_is_malformed() {
     let place = Place::new();
     let _server = speaker(&place.of("s"), b"{\"type\":\"a\"}\x0cnonsense\x0c{\"type\":\"b\"}\x0c");

@@ -9,7 +9,7 @@ use crate::output::{Output, Traffic, What, Who};
 use crate::payload;
 use crate::tls;
 use clap::Args;
-use ipc_proto::{EncodeError, IncomingRequest, JsonText, REPLY_EVENT, ReplyBody};
+use ipc_proto::{EncodeError, InboundCounters, IncomingRequest, JsonText, REPLY_EVENT, ReplyBody};
 use ipc_tokio::{
     ConnectionError, EmitError, Endpoint, Message, Remote, ServeError, Server, ServerEvent, Settings, UdpEvent,
     UdpServer,
@@ -136,8 +136,12 @@ async fn streams(context: &Context, target: Target, answers: &Answers, shown: &m
                 shown.lifecycle(Who::Connection(peer.id().get()), What::Open { peer: &remote }).await
             }
             ServerEvent::Disconnected { peer, .. } => {
-                let what = What::Close { reason: None, sent: None };
-                shown.lifecycle(Who::Connection(peer.id().get()), what).await
+                let who = Who::Connection(peer.id().get());
+                let shown_first = shown.unfinished(who.clone(), &peer.counters().received).await;
+                match shown_first {
+                    Ok(()) => shown.lifecycle(who, What::Close { reason: None, sent: None }).await,
+                    Err(failure) => Err(failure),
+                }
             }
             ServerEvent::Error(peer, error) => {
                 let who = Who::Connection(peer.id().get());
@@ -228,13 +232,24 @@ impl Shown<'_> {
             return Ok(true);
         }
         let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
-        self.other(who, message.frame().len(), what).await
+        self.other(who, message.wire_length(), what).await
     }
 
     async fn other(&mut self, who: Who, bytes: usize, what: What<'_>) -> Outcome<bool> {
         Traffic { time: SystemTime::now(), who, from: None, bytes, what }.write(self.output).await?;
         self.left = self.left.map(|left| left - 1);
         Ok(self.left != Some(0))
+    }
+
+    /// A connection has ended that had received this. What it began and did not finish is shown, whatever the filter: it has no name.
+    async fn unfinished(&mut self, who: Who, received: &InboundCounters) -> Outcome {
+        // Behind what ends a connection nothing is looked at, and so it is not known where messages begin.
+        if received.failed > 0 || received.unframed() == 0 {
+            return Ok(());
+        }
+        let bytes = usize::try_from(received.unframed()).unwrap_or(usize::MAX);
+        let (time, what) = (SystemTime::now(), What::Unfinished);
+        Traffic { time, who, from: None, bytes, what }.write(self.output).await
     }
 
     async fn lifecycle(&mut self, who: Who, what: What<'_>) -> Outcome<bool> {
@@ -245,9 +260,9 @@ impl Shown<'_> {
     }
 
     async fn error(&mut self, who: Who, name: &str, error: &ConnectionError) -> Outcome<bool> {
-        if let ConnectionError::Protocol { error, frame, .. } = error {
+        if let ConnectionError::Protocol { error, frame, wire_length: bytes, .. } = error {
             let what = What::Malformed { error, frame };
-            Traffic { time: SystemTime::now(), who, from: None, bytes: frame.len(), what }.write(self.output).await?;
+            Traffic { time: SystemTime::now(), who, from: None, bytes: *bytes, what }.write(self.output).await?;
         } else {
             self.output.warn(format_args!("{name}: {error}"));
         }

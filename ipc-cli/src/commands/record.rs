@@ -93,16 +93,20 @@ impl Record {
                 let (bytes, what) = match &event {
                     Some(ClientEvent::Message(message)) => {
                         let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
-                        (message.frame().len(), what)
+                        (message.wire_length(), what)
                     }
                     Some(ClientEvent::Data(bytes)) => (bytes.len(), What::Data(bytes)),
-                    Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, .. })) => {
-                        (frame.len(), What::Malformed { error, frame })
+                    Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, wire_length, .. })) => {
+                        (*wire_length, What::Malformed { error, frame })
                     }
                     Some(ClientEvent::Error(error)) => {
                         last_error = Some(error.to_string());
                         continue;
                     }
+                    Some(ClientEvent::Disconnected { .. }) => match connected.unfinished() {
+                        Some(bytes) => (bytes, What::Unfinished),
+                        None => continue,
+                    },
                     Some(ClientEvent::Destroyed) | None => {
                         return match last_error {
                             Some(error) => Err(lost(format_args!("recording {}", connected.name), Some(&error))),

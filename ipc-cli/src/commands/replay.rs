@@ -240,7 +240,7 @@ struct Head {
 
 impl Playing {
     fn new(connected: Connected) -> Self {
-        let Connected { client, mut events, name } = connected;
+        let Connected { client, mut events, name, .. } = connected;
         let (count, heard) = watch::channel(0);
         let broken = Arc::new(OnceLock::new());
         let reason = Arc::clone(&broken);

@@ -252,7 +252,7 @@ impl Way {
     async fn answer(&mut self, context: &Context, name: &str) -> Outcome {
         let print = |message: Message| async move {
             let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
-            let bytes = message.frame().len();
+            let bytes = message.wire_length();
             Traffic { time: SystemTime::now(), who: Who::Only, from: None, bytes, what }.write(&context.output).await
         };
         let mut broken = None;

@@ -204,13 +204,13 @@ async fn pump(from: &Stream, to: &Stream, observer: &Observer<'_>, count: &Atomi
     let mut decoder = (!observer.settings.is_raw()).then(|| observer.settings.decoder());
     let is_raw = decoder.is_none();
     let mut piece = vec![0; PIECE];
-    loop {
+    let end = loop {
         let read = poll_fn(|cx| from.with(|stream| stream.poll_read(cx, &mut piece))).await;
         let bytes = match read {
-            Ok(0) => break,
+            Ok(0) => break Ok(()),
             Ok(length) => &piece[..length],
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-            Err(error) => return Err(Broken::Stream(observer.from, error)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(()),
+            Err(error) => break Err(Broken::Stream(observer.from, error)),
         };
         if is_raw {
             observer.show(bytes.len(), What::Data(bytes)).await.map_err(Broken::Sink)?;
@@ -228,11 +228,12 @@ async fn pump(from: &Stream, to: &Stream, observer: &Observer<'_>, count: &Atomi
         }
         to.write_all(bytes).await.map_err(|error| Broken::Stream(other, error))?;
         count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-    }
+    };
     let unfinished = decoder.map_or(0, |decoder| decoder.buffered());
     if unfinished > 0 {
         observer.show(unfinished, What::Unfinished).await.map_err(Broken::Sink)?;
     }
+    end?;
     // Who has ended before hears nothing of it.
     let _gone = poll_fn(|cx| to.with(|stream| stream.poll_close(cx))).await;
     Ok(())
