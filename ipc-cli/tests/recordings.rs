@@ -302,6 +302,14 @@ fn a_server_that_goes_away_during_a_replay_is_told_with_how_far_it_came() {
 }
 
 #[test]
+fn stdout_is_no_recording() {
+    let place = Place::new();
+    let ended = place.run(&["record", "-", "--from", &place.of("s")]).expect(2);
+    ended.says(&["goes into a file", "`ipc sub`", "./-"]);
+    assert!(!std::path::Path::new(&place.of("-")).exists());
+}
+
+#[test]
 fn a_directory_is_no_recording() {
     let place = Place::new();
     let _listener = place.start(&["listen", &place.of("s")]);

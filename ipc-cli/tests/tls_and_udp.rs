@@ -223,6 +223,15 @@ fn events_go_over_udp_and_through_a_tap() {
 }
 
 #[test]
+fn an_answer_that_does_not_come_over_udp_may_be_for_want_of_a_peer() {
+    let place = Place::new();
+    let nobody = format!("udp:127.0.0.1:{}", common::free_port());
+    let ended = place.run(&["send", &nobody, "x", "--await", "y", "--timeout", "0.1"]).expect(4);
+    ended.says(&["none came within 0.1 s", "does a peer receive there, which over UDP nobody tells"]);
+    assert!(!ended.stderr.contains("ipc sub"), "there is none over UDP: {ended:?}");
+}
+
+#[test]
 fn what_has_no_meaning_over_udp_is_refused() {
     let place = Place::new();
     for command in ["sub", "bench"] {

@@ -1,6 +1,6 @@
 //! `ipc sub`: a client that shows what the server sends.
 
-use super::LEAVE_WITHIN;
+use super::{LEAVE_WITHIN, count};
 use crate::Context;
 use crate::client::{Connected, Connecting, lost, seconds};
 use crate::exit::{Exit, Failure, Outcome};
@@ -29,7 +29,7 @@ pub(crate) struct Sub {
     #[arg(long, short, value_name = "GLOB")]
     filter: Vec<Glob>,
     /// End after that many events shown
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     count: Option<u64>,
     /// End with exit code 4 when no event was shown for this long
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]

@@ -4,7 +4,7 @@ mod report;
 
 use report::Report;
 
-use super::LEAVE_WITHIN;
+use super::{LEAVE_WITHIN, between, count};
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connecting, lost, seconds};
@@ -39,13 +39,13 @@ pub(crate) struct Bench {
     /// The server, as unix:world, unix:/path, tcp:host:port (see `ipc --help`)
     address: String,
     /// Connections
-    #[arg(long, short = 'c', value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, short = 'c', value_name = "N", default_value_t = 1, value_parser = between(1..=10_000), allow_negative_numbers = true)]
     connections: u32,
     /// Events under way on each connection
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = between(1..=100_000), allow_negative_numbers = true)]
     depth: u32,
     /// Bytes of the text that each event carries
-    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=1_000_000_000))]
+    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = between(0..=1_000_000_000), allow_negative_numbers = true)]
     size: u32,
     /// The name of the events
     #[arg(long, value_name = "NAME", default_value = "message")]
@@ -57,7 +57,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5", conflicts_with = "count")]
     duration: Duration,
     /// End after that many answers instead
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     count: Option<u64>,
     #[command(flatten)]
     connecting: Connecting,

@@ -19,10 +19,11 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(300);
 pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe: bool) -> Outcome {
     let addresses = resolve(findings, target).await?;
     let mut reached = Vec::new();
+    let mut shown = None;
     for address in addresses {
         let began = Instant::now();
         match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(stream)) => {
                 let took = crate::clock::short(began.elapsed());
                 #[cfg(unix)]
                 let owner = owner(address).await;
@@ -34,6 +35,11 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
                 #[cfg(unix)]
                 if reached.is_empty() {
                     guess::process(findings, &owner).await?;
+                }
+                if target.tls && shown.is_none() {
+                    // A connection without a handshake would stand in the server's log as a client that speaks no TLS.
+                    let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
+                    shown = Some(tls::examine(findings, target, stream).await?);
                 }
                 reached.push(address);
             }
@@ -54,15 +60,11 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
         }
     }
     let Some(&address) = reached.first() else { return Ok(()) };
-    let mut shown = tls::Shown::default();
-    if target.tls {
-        shown = tls::examine(findings, target, address).await?;
-    } else {
-        if !address.ip().is_loopback() {
-            let help = "what is sent can be read on the way, and whoever reaches the port may connect; use tls:";
-            findings.warning("encryption", "none: it goes in clear", help).await?;
-        }
+    if !target.tls && !address.ip().is_loopback() {
+        let help = "what is sent can be read on the way, and whoever reaches the port may connect; use tls:";
+        findings.warning("encryption", "none: it goes in clear", help).await?;
     }
+    let shown = shown.unwrap_or_default();
     let let_in = answers(findings, target, shown.certificates).await?;
     let takes_any = target.settings.config().tls.as_ref().is_some_and(|tls| tls.reject_unauthorized == Some(false));
     // One that is trusted needs nothing more.
@@ -121,8 +123,8 @@ pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target, certif
         }
     };
     let mut events = client.events();
-    client.start();
     let began = Instant::now();
+    client.start();
     let mut said = None;
     let connected = loop {
         match tokio::time::timeout(PATIENCE, events.recv()).await {
