@@ -96,7 +96,7 @@ fn a_place_is_taken_over_only_where_there_is_one() {
 fn many_who_are_not_let_in_are_a_line_a_second() {
     let place = Place::new();
     let listener = place.start(&["listen", &place.of("s"), "-o", "maxConnections=1", "--lifecycle"]);
-    let _in = UnixStream::connect(place.of("s")).expect("connected");
+    let let_in = UnixStream::connect(place.of("s")).expect("connected");
     assert_eq!(listener.line()["kind"], "open");
     let began = std::time::Instant::now();
     for _ in 0..60 {
@@ -108,6 +108,7 @@ fn many_who_are_not_let_in_are_a_line_a_second() {
     listener.said_on_stderr(|line| line.contains("was not let in") && !line.contains("others"));
     listener.said_on_stderr(|line| line.contains("was not let in") && line.contains("others before it"));
     let seconds = began.elapsed().as_secs();
+    drop(let_in);
     listener.interrupt();
     let said = listener.end().expect(0).stderr;
     let lines: Vec<_> = said.lines().filter(|line| line.contains("was not let in")).collect();

@@ -223,6 +223,16 @@ fn events_go_over_udp_and_through_a_tap() {
 }
 
 #[test]
+fn the_doctor_is_no_client_that_speaks_no_tls() {
+    let place = place();
+    let (listener, port) = listening(&place, &SERVER);
+    place.run(&["doctor", &format!("tls:127.0.0.1:{port}"), "--ca", "ca.crt"]).expect(0);
+    listener.interrupt();
+    let said = listener.end().expect(0).stderr;
+    assert!(!said.contains("was not let in"), "{said}");
+}
+
+#[test]
 fn an_answer_that_does_not_come_over_udp_may_be_for_want_of_a_peer() {
     let place = Place::new();
     let nobody = format!("udp:127.0.0.1:{}", common::free_port());
