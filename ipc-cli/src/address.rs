@@ -115,7 +115,9 @@ fn split(text: &str) -> Outcome<(&str, &str)> {
         },
         None if time(text).is_some() => Err(no_address(text)),
         _ if text.starts_with(['/', '.']) => Ok(("unix", text)),
-        None if !text.is_empty() => Ok(("unix", text)),
+        None if text.is_empty() => Err(Failure::usage("an address is missing: what is written there is empty")
+            .help("write unix:world, unix:/path, tcp:host:port, tls:host:port or udp:host:port")),
+        None => Ok(("unix", text)),
         _ => {
             let wrong = Failure::usage(format!("address {text:?}: it begins with no known transport"));
             if let Some(help) = misspelt(text) {
@@ -279,7 +281,8 @@ mod tests {
             ("8000", "for a port write tcp:8000"),
             ("5s", "for a time write --wait=5\n"),
             ("500ms", "for a time write --wait=0.5\n"),
-            ("", "unix:world"),
+            ("", "an address is missing"),
+            ("", "write unix:world, unix:/path"),
             ("tcp:host:port", "a number from 0 to 65535"),
             ("tcp:host:+80", "a number from 0 to 65535"),
             ("tcp:::1:80", "in brackets"),

@@ -3,8 +3,11 @@
 use crate::Context;
 use crate::address::{Target, time};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::tls;
 use clap::Args;
-use ipc_tokio::{Client, ClientEvent, ConnectError, ConnectionError, Events, HandshakeError, StopRetrying};
+use ipc_tokio::{
+    Client, ClientCounters, ClientEvent, ConnectError, ConnectionError, Events, HandshakeError, StopRetrying,
+};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
@@ -43,9 +46,40 @@ pub(crate) struct Connected {
     pub(crate) client: Client,
     pub(crate) events: Events<ClientEvent>,
     pub(crate) name: String,
+    heads: Heads,
+}
+
+/// What was known of messages without an end when a connection ended.
+#[derive(Default)]
+struct Heads {
+    /// How many connections there were.
+    connections: u64,
+    /// Their bytes that belong to no message.
+    bytes: u64,
+    /// How many of them ended because of what the server had sent.
+    failed: u64,
 }
 
 impl Connected {
+    /// A connection is there again.
+    pub(crate) fn again(&mut self) {
+        self.heads.connections += 1;
+    }
+
+    /// The connection has ended: how many bytes the server had sent of a message whose rest never came.
+    pub(crate) fn unfinished(&mut self) -> Option<usize> {
+        let ClientCounters { connections, traffic, .. } = self.client.counters();
+        // The next connection may be up before this is asked, and what comes on it is not of this one.
+        if connections != self.heads.connections {
+            return None;
+        }
+        let (bytes, failed) = (traffic.received.unframed(), traffic.received.failed);
+        let before = std::mem::replace(&mut self.heads, Heads { connections, bytes, failed });
+        // Behind what ends a connection nothing is looked at, and so it is not known where messages begin.
+        let head = bytes.saturating_sub(before.bytes);
+        (failed == before.failed && head > 0).then(|| usize::try_from(head).unwrap_or(usize::MAX))
+    }
+
     /// What may be the matter with a server that has closed the connection and never said anything.
     pub(crate) fn silence(&self) -> Option<String> {
         let rest = self.name.strip_prefix("tcp:")?;
@@ -109,17 +143,21 @@ impl Connecting {
             }
         }
         client.set_stop_retrying(if reconnect { StopRetrying::No } else { StopRetrying::Yes });
-        Ok(Connected { client, events, name })
+        Ok(Connected { client, events, name, heads: Heads { connections: 1, ..Heads::default() } })
     }
 }
 
 fn failed(name: &str, error: &ConnectError) -> Failure {
-    Failure::usage(format!("{name}: {error}"))
+    let help = match error {
+        ConnectError::Tls(error) => tls::to_put_right(error),
+        _ => None,
+    };
+    Failure::usage(format!("{name}: {error}")).help_if(help)
 }
 
 fn unreachable(name: &str, target: &Target, last: Option<&ConnectionError>) -> Failure {
     let happened = last.map_or_else(|| String::from("the connection ended at once"), happened);
-    let advice = advice(target, last.and_then(ConnectionError::io));
+    let advice = advice(target, last);
     Failure::new(Exit::Unreachable, format!("cannot connect to {name}"), happened).help(advice)
 }
 
@@ -129,9 +167,9 @@ fn happened(error: &ConnectionError) -> String {
 }
 
 /// What to do when nobody can be connected to.
-fn advice(target: &Target, error: Option<&std::io::Error>) -> String {
-    let kind = error.map(std::io::Error::kind);
-    let handshake = error.and_then(|error| error.get_ref()?.downcast_ref::<HandshakeError>());
+fn advice(target: &Target, error: Option<&ConnectionError>) -> String {
+    let kind = error.and_then(ConnectionError::io).map(std::io::Error::kind);
+    let handshake = error.and_then(tls::of_handshake);
     let doctor = "`ipc doctor ADDRESS` looks closer";
     let local = target.endpoint.local_address();
     let path = local.map(ipc_tokio::LocalAddress::as_str);
@@ -163,6 +201,14 @@ fn advice(target: &Target, error: Option<&std::io::Error>) -> String {
         }
         _ if matches!(handshake, Some(HandshakeError::NotTls | HandshakeError::TimedOut(_))) => {
             format!("write tcp: instead of tls: if that server speaks no TLS. {doctor}")
+        }
+        _ if handshake.is_some_and(|error| tls::asks_for_certificate(&error.to_string())) => {
+            format!("{}. {doctor}", tls::SHOW_ONE)
+        }
+        _ if matches!(handshake, Some(HandshakeError::Refused(_))) => {
+            format!(
+                "--cert and --key name what to show to the server, --server-name which of its names is meant. {doctor}"
+            )
         }
         (Some(ErrorKind::InvalidData | ErrorKind::UnexpectedEof), None) => {
             format!(
@@ -202,9 +248,10 @@ fn not_there(target: &Target, path: &str) -> String {
 /// The connection has ended before what was to be done on it was done.
 pub(crate) fn lost(tried: impl std::fmt::Display, why: Option<&str>) -> Failure {
     let why = why.unwrap_or("the server closed the connection");
-    let help = match why.contains("the peer speaks TLS") {
-        true => "write tls: instead of tcp:; --ca names what to trust",
-        false => "look into the server's log; `ipc tap` shows what passes between a client and a server",
+    let help = match why {
+        why if why.contains("the peer speaks TLS") => "write tls: instead of tcp:; --ca names what to trust",
+        why if tls::asks_for_certificate(why) => tls::SHOW_ONE,
+        _ => "look into the server's log; `ipc tap` shows what passes between a client and a server",
     };
     Failure::new(Exit::Lost, tried, why).help(help)
 }

@@ -88,6 +88,15 @@ impl Failure {
         self
     }
 
+    /// The same, if there is something that can be done.
+    #[must_use]
+    pub(crate) fn help_if(self, help: Option<String>) -> Self {
+        match help {
+            Some(help) => self.help(help),
+            None => self,
+        }
+    }
+
     /// As it is shown on stderr, without a trailing line break; empty for an end without words.
     pub(crate) fn show(&self) -> String {
         if self.text.is_empty() {

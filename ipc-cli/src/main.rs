@@ -8,6 +8,7 @@
 //! - `exit`, `signal`: how the program ends
 //! - `proxy`: standing between clients and a server
 //! - `sockets`: what the system knows of Unix sockets
+//! - `tls`: which flags put right what is wrong with TLS
 
 #![forbid(unsafe_code)]
 
@@ -26,6 +27,7 @@ mod proxy;
 mod signal;
 #[cfg(unix)]
 mod sockets;
+mod tls;
 
 use clap::Parser;
 use clap::error::{ContextKind, ContextValue, ErrorKind};

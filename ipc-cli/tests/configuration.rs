@@ -49,7 +49,7 @@ fn a_misspelt_option_is_named_with_its_place_and_the_right_one() {
     told(&[], &["--config", "bad.toml"], &["config file bad.toml", "did you mean \"tls.trustedConnections\"?"]);
     told(&[], &["--config", "none.toml"], &["config file none.toml", "cannot be read", "help:"]);
     told(&[("IPC_PRESTE", "v9")], &[], &["IPC_PRESTE", "did you mean IPC_PRESET?", "unset"]);
-    told(&[("IPC_CA", "x")], &[], &["IPC_CA", "did you mean IPC_TLS_CA?"]);
+    told(&[("IPC_CA", "x")], &[], &["IPC_CA", "did you mean IPC_TLS_TRUSTED_CONNECTIONS?"]);
     told(&[("IPC_SOKET_ROOT", "/x/")], &[], &["IPC_SOKET_ROOT", "did you mean IPC_SOCKET_ROOT?", "unset"]);
     told(&[], &["-o", "maxConections=1"], &["-o maxConections=1", "did you mean \"maxConnections\"?"]);
     told(&[], &["-o", "retry=soon"], &["-o retry=soon", "milliseconds"]);

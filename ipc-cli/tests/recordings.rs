@@ -164,6 +164,30 @@ fn a_bench_counts_exactly_and_its_percentiles_are_in_order() {
 }
 
 #[test]
+fn what_a_bench_measures_begins_with_its_first_event_and_ends_with_its_last_answer() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", &place.of("s"), "--echo", "-f", "none"]);
+    let bench = |count: &str| place.run(&["bench", &place.of("s"), "-n", count]).expect(0).lines().remove(0);
+    let one = bench("1");
+    let of = |line: &Value, name: &str| line["latency"][name].as_f64().expect("a number");
+    // One answer is the fastest and the slowest, up to the third digit, and nothing of what came before it counts.
+    let [min, mean, max] = ["min", "mean", "max"].map(|name| of(&one, name));
+    assert!(min <= mean && mean <= max && max - min <= max / 500.0, "{one}");
+    // With one event under way the answers lie one behind the other, with little in between: a busy machine may pause there, and
+    // hardly each time.
+    let is_tight = || {
+        let ten = bench("10");
+        let seconds = ten["seconds"].as_f64().expect("a number");
+        let answering = of(&ten, "mean") * 10.0 / 1e6;
+        assert!(seconds >= answering * 0.9, "{ten}");
+        seconds < answering + 0.002
+    };
+    assert!((0..20).any(|_| is_tight()), "the time of a bench holds more than its answers");
+    place.run(&["bench", &place.of("s"), "-n", "0"]).expect(2).says(&["--count 0 measures nothing"]);
+    place.run(&["bench", &place.of("s"), "--duration", "0"]).expect(2).says(&["--duration 0 measures nothing"]);
+}
+
+#[test]
 fn a_server_that_is_no_echo_is_not_measured() {
     let place = Place::new();
     let _listener = place.start(&["listen", &place.of("s"), "--reply", "q=1"]);
@@ -275,6 +299,14 @@ fn a_server_that_goes_away_during_a_replay_is_told_with_how_far_it_came() {
     drop((stream, server));
     let ended = replay.end().expect(6);
     ended.says(&["playing to unix:", "of 9 events were sent", "help:"]);
+}
+
+#[test]
+fn stdout_is_no_recording() {
+    let place = Place::new();
+    let ended = place.run(&["record", "-", "--from", &place.of("s")]).expect(2);
+    ended.says(&["goes into a file", "`ipc sub`", "./-"]);
+    assert!(!std::path::Path::new(&place.of("-")).exists());
 }
 
 #[test]

@@ -52,6 +52,73 @@ fn data_comes_from_files_and_stdin_too() {
 }
 
 #[test]
+fn a_negative_number_is_data_and_no_flag() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s"), "--echo"]);
+    let answer = place.run(&["send", &place.of("s"), "x", "-5", "--await", "x"]).expect(0);
+    assert_eq!(answer.lines()[0]["data"], -5);
+    place.run(&["send", &place.of("s"), "x", "-1.5e3", "-q"]).expect(0);
+    assert_eq!((&listener.line()["data"], &listener.line()["data"]), (&json!(-5), &json!(-1500.0)));
+    assert_eq!(place.run(&["request", &place.of("s"), "x", "-7"]).expect(0).stdout, "-7\n");
+    // Flags are flags, there too.
+    place.run(&["send", &place.of("s"), "x", "-x"]).expect(2);
+}
+
+#[test]
+fn a_number_that_is_none_is_told_with_what_is_expected() {
+    let place = Place::new();
+    let path = place.of("s");
+    for (command, rest) in [("listen", &[][..]), ("sub", &[]), ("bench", &[]), ("record", &["--from", "unix:world"])] {
+        for wrong in ["abc", "-1", "1.5"] {
+            let args = common::args(&[command, &path, "-n", wrong], rest);
+            place.run(&args).expect(2).says(&["it must be a whole number from 1"]);
+        }
+    }
+    for wrong in ["abc", "0", "-1", "10001"] {
+        let ended = place.run(&["bench", &place.of("s"), "-c", wrong]).expect(2);
+        ended.says(&["it must be a whole number from 1 to 10000"]);
+    }
+}
+
+#[test]
+fn a_place_is_taken_over_only_where_there_is_one() {
+    let place = Place::new();
+    let udp = format!("udp:127.0.0.1:{}", common::free_port());
+    let tcp = format!("tcp:127.0.0.1:{}", common::free_port());
+    for address in [&udp, &tcp] {
+        let ended = place.run(&["listen", address, "--take-over"]).expect(2);
+        ended.says(&[address, "--take-over is for Unix sockets", "help: leave it out"]);
+    }
+    place.start(&["listen", &place.of("s"), "--take-over"]);
+}
+
+#[test]
+fn many_who_are_not_let_in_are_a_line_a_second() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s"), "-o", "maxConnections=1", "--lifecycle"]);
+    let let_in = UnixStream::connect(place.of("s")).expect("connected");
+    assert_eq!(listener.line()["kind"], "open");
+    let began = std::time::Instant::now();
+    for _ in 0..60 {
+        let mut refused = UnixStream::connect(place.of("s")).expect("connected");
+        let _closed = refused.read(&mut [0]);
+        assert_eq!(listener.line()["kind"], "refused");
+    }
+    // The first is told at once, and the rest within a second of it.
+    listener.said_on_stderr(|line| line.contains("was not let in") && !line.contains("others"));
+    listener.said_on_stderr(|line| line.contains("was not let in") && line.contains("others before it"));
+    let seconds = began.elapsed().as_secs();
+    drop(let_in);
+    listener.interrupt();
+    let said = listener.end().expect(0).stderr;
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("was not let in")).collect();
+    assert!(lines.len() as u64 <= seconds + 2, "{said}");
+    let others =
+        lines.iter().filter_map(|line| line.split_once("; nor were ")?.1.split(' ').next()?.parse::<usize>().ok());
+    assert_eq!(lines.len() + others.sum::<usize>(), 60, "{said}");
+}
+
+#[test]
 fn lines_of_stdin_are_events_in_order_and_what_another_command_has_shown_is_sent_on() {
     let place = Place::new();
     let first = place.start(&["listen", &place.of("first"), "--lifecycle"]);
@@ -77,7 +144,8 @@ fn a_line_that_is_no_event_is_named_and_what_came_before_it_is_sent() {
     let lines = "{\"type\":\"good\",\"data\":null}\n\n{\"data\":1}\n{\"type\":\"late\"}\n";
     let ended = place.run_with(&["send", &place.of("s")], lines).expect(1);
     ended.says(&["line 3 of stdin", "\"type\"", "help:", "the event before it was sent"]);
-    place.run_with(&["send", &place.of("s")], "junk").expect(1).says(&["line 1 of stdin", "nothing was sent"]);
+    let junk = place.run_with(&["send", &place.of("s")], "junk").expect(1);
+    junk.says(&["line 1 of stdin", "expected a value at byte 0", "nothing was sent"]);
     let line = listener.text();
     assert!(line.ends_with(r#""type":"good","data":null}"#), "{line}");
     listener.interrupt();
@@ -167,6 +235,95 @@ fn sub_shows_what_a_server_says_and_ends_when_it_closes() {
 }
 
 #[test]
+fn bytes_are_counted_as_they_came_though_they_are_no_text() {
+    let place = Place::new();
+    let frames = b"\xff\xfe\x0c{\"type\":\"a\",\"data\":\"\xff\"}\x0c";
+    let listener = place.start(&["listen", &place.of("s")]);
+    UnixStream::connect(place.of("s")).expect("connected").write_all(frames).expect("written");
+    let server = speaker(&place.of("t"), frames);
+    let sub = place.start(&["sub", &place.of("t"), "-n", "2"]);
+    for line in [listener.line(), sub.line()] {
+        assert_eq!((&line["kind"], &line["bytes"]), (&json!("malformed"), &json!(2)));
+    }
+    for line in [listener.line(), sub.line()] {
+        assert_eq!((&line["type"], &line["bytes"]), (&json!("a"), &json!(23)));
+    }
+    drop(server.join());
+}
+
+#[test]
+fn a_message_without_its_end_is_shown_when_the_connection_ends() {
+    let place = Place::new();
+    let head: &'static [u8] = b"{\"type\":\"a\"}\x0c{\"type\":\"half";
+    let listener = place.start(&["listen", &place.of("s"), "--lifecycle"]);
+    UnixStream::connect(place.of("s")).expect("connected").write_all(head).expect("written");
+    let kinds = ["open", "event", "unfinished", "close"].map(|kind| (kind, listener.line()));
+    assert!(kinds.iter().all(|(kind, line)| line["kind"] == *kind && line["connection"] == 0), "{kinds:?}");
+    assert_eq!(kinds[2].1["bytes"], 13);
+    // What ends with its delimiter has nothing unfinished.
+    UnixStream::connect(place.of("s")).expect("connected").write_all(&head[..13]).expect("written");
+    let kinds = ["open", "event", "close"].map(|kind| (kind, listener.line()));
+    assert!(kinds.iter().all(|(kind, line)| line["kind"] == *kind), "{kinds:?}");
+
+    let ended = |args: &[&str]| {
+        let server = speaker(&place.of("t"), head);
+        let program = place.start(args);
+        drop(server.join());
+        std::fs::remove_file(place.of("t")).expect("a socket");
+        program.end().expect(0)
+    };
+    let lines = ended(&["sub", &place.of("t")]).lines();
+    assert_eq!((&lines[1]["kind"], &lines[1]["bytes"], lines.len()), (&json!("unfinished"), &json!(13), 2));
+    ended(&["record", "half.ndjson", "--from", &place.of("t")]);
+    let recording = std::fs::read_to_string(place.of("half.ndjson")).expect("a recording");
+    let lines: Vec<_> = recording.lines().map(common::json).collect();
+    assert_eq!((&lines[1]["kind"], &lines[1]["from"], lines.len()), (&json!("unfinished"), &json!("server"), 2));
+}
+
+#[test]
+fn each_connection_of_sub_has_its_own_unfinished_message() {
+    let place = Place::new();
+    let listener = UnixListener::bind(place.of("s")).expect("bound");
+    let serving = std::thread::spawn(move || {
+        for says in [&b"{\"ty"[..], b"{\"type\":\"a\"}\x0c", b"{\"type\":"] {
+            let (mut stream, _) = listener.accept().expect("a client");
+            stream.write_all(says).expect("written");
+            // So that the client has seen that it is connected.
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    });
+    let sub = place.start(&["sub", &place.of("s"), "--reconnect", "-o", "retry=150"]);
+    let lines = [sub.line(), sub.line(), sub.line()];
+    serving.join().expect("served");
+    assert_eq!((&lines[0]["kind"], &lines[0]["bytes"]), (&json!("unfinished"), &json!(4)));
+    assert_eq!(lines[1]["type"], "a");
+    assert_eq!((&lines[2]["kind"], &lines[2]["bytes"]), (&json!("unfinished"), &json!(8)));
+    // From then on nobody is there: that no connection is lost by is not called so.
+    sub.said_on_stderr(|line| line.starts_with("not connected yet; trying again in"));
+    sub.interrupt();
+    let said = sub.end().expect(0).stderr;
+    assert_eq!(said.matches("connection lost; trying again in").count(), 3, "{said}");
+}
+
+#[test]
+fn a_tap_shows_what_was_begun_before_a_connection_broke() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", "tcp:127.0.0.1:0"]);
+    let server = speaker(&place.of("s"), b"");
+    let tap = Program::start(place.command(&["tap", "tcp:127.0.0.1:0", &place.of("s")]));
+    let port = port_in(&tap.said_on_stderr(|line| line.starts_with("listening at")));
+    let mut client = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connected");
+    let _server_side = server.join().expect("served");
+    client.write_all(b"{\"type\":\"half").expect("written");
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    rustix::net::sockopt::set_socket_linger(&client, Some(std::time::Duration::ZERO)).expect("set");
+    drop(client);
+    assert_eq!(tap.line_of("unfinished")["bytes"], 13);
+    let error = tap.line_of("close")["error"].clone();
+    assert!(error.as_str().is_some_and(|error| error.starts_with("client side: ")), "{error}");
+}
+
+#[test]
 fn sub_with_a_preset_of_node_ipc_14_ends_at_what_is_malformed() {
     let place = Place::new();
     let _server = speaker(&place.of("s"), b"{\"type\":\"a\"}\x0cnonsense\x0c{\"type\":\"b\"}\x0c");
@@ -233,7 +390,7 @@ fn what_is_no_json_is_told_with_where_it_stands() {
     ended.says(&["--reply ping is no JSON: expected a string as key at byte 1", "help:"]);
     std::fs::write(place.path().join("r"), "x\n").expect("written");
     let ended = place.run(&["replay", &place.of("r"), &place.of("s")]).expect(2);
-    ended.says(&["line 1 of ", "expected value at column 1", "help:"]);
+    ended.says(&["line 1 of ", "expected a value at byte 0", "help:"]);
 }
 
 #[test]

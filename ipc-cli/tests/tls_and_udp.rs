@@ -39,6 +39,10 @@ fn events_go_through_tls_to_whom_is_trusted_only() {
     place.run(&name).expect(3).says(&["certificate"]);
     place.run(&["send", &address, "x", "--danger-accept-any-certificate"]).expect(0);
     place.run(&["send", &address, "x", "--insecure"]).expect(2);
+    // A variable may name the file, too.
+    let mut by_variable = place.command(&["send", &address, "x"]);
+    by_variable.env("IPC_TLS_TRUSTED_CONNECTIONS", "ca.crt");
+    Program::start(by_variable).end().expect(0);
 }
 
 #[test]
@@ -53,7 +57,19 @@ fn clients_show_certificates_where_the_server_asks_for_them() {
     refused.says(&["help:"]);
     // With TLS 1.3 the refusal comes once the event is on its way, and our side perhaps closed.
     let refused = place.run(&["send", &address, "x", "1", "--ca", "ca.crt"]).expect(6);
-    refused.says(&["it asks for a client certificate: set tls.private and tls.public", "help:"]);
+    refused.says(&["it asks for a client certificate: set tls.private and tls.public"]);
+    refused.says(&["help: show a certificate that the server trusts with --cert FILE and --key FILE"]);
+    // The doctor says the same, and nothing of firewalls.
+    let findings = place.run(&["doctor", &address, "--ca", "ca.crt"]).expect(1).lines();
+    let problem = findings.iter().find(|finding| finding["level"] == "problem").expect("a problem");
+    assert!(problem["text"].as_str().is_some_and(|text| text.contains("asks for a client certificate")), "{problem}");
+    assert!(problem["help"].as_str().is_some_and(|help| help.contains("with --cert FILE and --key FILE")), "{problem}");
+    // One that is shown and not trusted is another matter.
+    let untrusted = ["--cert", "otherclient.crt", "--key", "otherclient.key"];
+    let findings = place.run(&common::args(&["doctor", &address, "--ca", "ca.crt"], &untrusted)).expect(1).lines();
+    let problem = findings.iter().find(|finding| finding["level"] == "problem").expect("a problem");
+    let help = problem["help"].as_str().unwrap_or_default();
+    assert!(help.contains("--cert and --key what to show") && !help.contains("firewall"), "{problem}");
 }
 
 #[test]
@@ -66,7 +82,30 @@ fn flags_of_tls_in_the_wrong_place_and_files_that_are_wrong_are_named() {
     place.run(&["listen", "tls:127.0.0.1:0", "--key", "server.key"]).expect(2).says(&["certificate with --cert"]);
     let swapped = ["listen", "tls:127.0.0.1:0", "--cert", "server.key", "--key", "server.crt"];
     place.run(&swapped).expect(2).says(&["server.crt", "private key"]);
-    place.run(&["send", "tls:127.0.0.1:1", "x", "--ca", "nowhere.crt"]).expect(2).says(&["nowhere.crt"]);
+    let send = |flags: &[&str]| place.run(&common::args(&["send", "tls:127.0.0.1:1", "x"], flags)).expect(2);
+    send(&["--ca", "nowhere.crt"]).says(&["nowhere.crt", "help: --ca is for a file of certificates to trust"]);
+    send(&["--cert", "client.crt", "--key", "gone.key"]).says(&["gone.key", "help: --key is for the file"]);
+}
+
+#[test]
+fn a_file_that_is_given_to_a_server_and_wrong_is_told_with_its_flag() {
+    let place = place();
+    std::fs::write(place.of("notes.txt"), "no certificate").expect("written");
+    for (cert, key, help) in [
+        ("server.crt", "gone.key", "help: --key is for the file of the private key; is the path right"),
+        ("gone.crt", "server.key", "help: --cert is for the file of the certificate"),
+        ("server.key", "server.crt", "help: --key is for the file of the private key, in PEM"),
+        ("notes.txt", "server.key", "help: --cert is for the file of the certificate"),
+        ("server.crt", "client.key", "help: give --key the private key that the certificate of --cert was made with"),
+        ("expired.crt", "expired.key", "help: --cert is for the file of the certificate"),
+    ] {
+        let flags = ["--cert", cert, "--key", key];
+        let listen = place.run(&common::args(&["listen", "tls:127.0.0.1:0"], &flags)).expect(2);
+        listen.says(&[help]);
+        assert!(!listen.stderr.contains("a TLS server needs"), "{listen:?}");
+        let tap = place.run(&common::args(&["tap", "tls:127.0.0.1:0", "tcp:127.0.0.1:1"], &flags)).expect(2);
+        tap.says(&[help]);
+    }
 }
 
 #[test]
@@ -181,6 +220,25 @@ fn events_go_over_udp_and_through_a_tap() {
     server.send_to(b"back", from).expect("sent");
     assert_eq!(socket.recv(&mut got).expect("received"), 4);
     assert_eq!([tap.line_of("malformed")["bytes"].clone(), tap.line_of("unfinished")["bytes"].clone()], [6, 6]);
+}
+
+#[test]
+fn the_doctor_is_no_client_that_speaks_no_tls() {
+    let place = place();
+    let (listener, port) = listening(&place, &SERVER);
+    place.run(&["doctor", &format!("tls:127.0.0.1:{port}"), "--ca", "ca.crt"]).expect(0);
+    listener.interrupt();
+    let said = listener.end().expect(0).stderr;
+    assert!(!said.contains("was not let in"), "{said}");
+}
+
+#[test]
+fn an_answer_that_does_not_come_over_udp_may_be_for_want_of_a_peer() {
+    let place = Place::new();
+    let nobody = format!("udp:127.0.0.1:{}", common::free_port());
+    let ended = place.run(&["send", &nobody, "x", "--await", "y", "--timeout", "0.1"]).expect(4);
+    ended.says(&["none came within 0.1 s", "does a peer receive there, which over UDP nobody tells"]);
+    assert!(!ended.stderr.contains("ipc sub"), "there is none over UDP: {ended:?}");
 }
 
 #[test]

@@ -57,6 +57,8 @@ pub enum ConnectionError {
         error: ProtocolError,
         /// The frame, as text, without its delimiter; empty where there is none.
         frame: Arc<str>,
+        /// The bytes that the frame had on the wire, which is not UTF-8 if its text has more.
+        wire_length: usize,
         /// Whether the connection is closed because of it.
         fatal: bool,
     },
@@ -123,9 +125,9 @@ impl fmt::Debug for ConnectionError {
             Self::Handshake(error) => f.debug_tuple("Handshake").field(error).finish(),
             Self::Send { to, source } => f.debug_struct("Send").field("to", to).field("source", source).finish(),
             Self::Receive(error) => f.debug_tuple("Receive").field(error).finish(),
-            Self::Protocol { error, frame, fatal } => {
-                let length = frame.len();
-                f.debug_struct("Protocol").field("error", error).field("bytes", &length).field("fatal", fatal).finish()
+            Self::Protocol { error, wire_length, fatal, .. } => {
+                let bytes = wire_length;
+                f.debug_struct("Protocol").field("error", error).field("bytes", bytes).field("fatal", fatal).finish()
             }
             Self::Handler { event, source } => {
                 f.debug_struct("Handler").field("event", event).field("source", source).finish()
@@ -150,7 +152,8 @@ impl ConnectionError {
 }
 
 pub(crate) fn protocol(report: &Malformed<'_>, fatal: bool) -> ConnectionError {
-    ConnectionError::Protocol { error: report.error().clone(), frame: report.frame().into(), fatal }
+    let (error, wire_length) = (report.error().clone(), report.wire_length());
+    ConnectionError::Protocol { error, frame: report.frame().into(), wire_length, fatal }
 }
 
 /// Why a server did not let a connection in.

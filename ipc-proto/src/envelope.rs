@@ -13,13 +13,23 @@ use crate::rules::Rules;
 /// See [`Event::parse`].
 #[inline]
 pub(crate) fn parse<'a>(frame: &'a [u8], rules: &Rules) -> Result<Event<'a>, Malformed<'a>> {
-    let text = match std::str::from_utf8(frame) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(frame),
-    };
+    let Ok(text) = std::str::from_utf8(frame) else { return parse_replaced(frame, rules) };
+    match parts_of(text, rules) {
+        Ok(parts) => Ok(Event::new(Cow::Borrowed(text), parts)),
+        Err(error) => Err(Malformed::new(error, Cow::Borrowed(text), frame.len())),
+    }
+}
+
+/// The same of a frame that is no UTF-8.
+#[cold]
+fn parse_replaced<'a>(frame: &'a [u8], rules: &Rules) -> Result<Event<'a>, Malformed<'a>> {
+    let text = String::from_utf8_lossy(frame);
     match parts_of(&text, rules) {
-        Ok(parts) => Ok(Event::new(text, parts)),
-        Err(error) => Err(Malformed::new(error, text)),
+        Ok(mut parts) => {
+            parts.grown = u32::try_from(text.len() - frame.len()).unwrap_or(u32::MAX);
+            Ok(Event::new(text, parts))
+        }
+        Err(error) => Err(Malformed::new(error, text, frame.len())),
     }
 }
 
@@ -34,7 +44,7 @@ fn parts_of(text: &str, rules: &Rules) -> Result<Parts, ProtocolError> {
     let name = &text[name_json.start + 1..name_json.end - 1];
     let unescaped = name_escaped.then(|| unescape(name).into_boxed_str());
     rules.check(unescaped.as_deref().unwrap_or(name))?;
-    Ok(Parts { name_json, unescaped, data_json, sender_id, usual_form })
+    Ok(Parts { name_json, unescaped, data_json, sender_id, usual_form, grown: 0 })
 }
 
 struct Envelope {

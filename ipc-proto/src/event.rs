@@ -51,6 +51,9 @@ pub(crate) struct Parts {
     pub(crate) sender_id: SenderId,
     /// The frame is exactly what an encoder writes of name and payload: `{"type":NAME,"data":PAYLOAD}`.
     pub(crate) usual_form: bool,
+    /// By how many bytes the text is longer than the frame was that came: of what is no UTF-8, each piece of one to three bytes
+    /// is U+FFFD in it, which takes three. A frame has fewer than 2³¹ bytes.
+    pub(crate) grown: u32,
 }
 
 /// Where the member `id` of a payload is, if that is known.
@@ -161,6 +164,12 @@ impl<'a> Event<'a> {
         &self.frame
     }
 
+    /// The bytes that the frame had on the wire, without delimiter: those of [`frame`](Self::frame), unless some were replaced.
+    #[inline]
+    pub fn wire_length(&self) -> usize {
+        self.frame.len() - self.parts.grown as usize
+    }
+
     /// The id that the sender gives itself: the JSON text of `id` in a payload that is an object, if JavaScript takes that id
     /// for true (not `false`, `0`, `""` or `null`).
     ///
@@ -194,12 +203,19 @@ impl fmt::Debug for Event<'_> {
 pub struct Malformed<'a> {
     error: ProtocolError,
     frame: Cow<'a, str>,
+    wire_length: usize,
 }
 
 impl<'a> Malformed<'a> {
     #[cold]
-    pub(crate) fn new(error: ProtocolError, frame: Cow<'a, str>) -> Self {
-        Self { error, frame }
+    pub(crate) fn new(error: ProtocolError, frame: Cow<'a, str>, wire_length: usize) -> Self {
+        Self { error, frame, wire_length }
+    }
+
+    /// One without a frame.
+    #[cold]
+    pub(crate) fn without_frame(error: ProtocolError) -> Self {
+        Self::new(error, "".into(), 0)
     }
 
     /// What is wrong with it.
@@ -210,6 +226,11 @@ impl<'a> Malformed<'a> {
     /// The text of the frame, without delimiter; invalid UTF-8 is replaced by U+FFFD.
     pub fn frame(&self) -> &str {
         &self.frame
+    }
+
+    /// The bytes that the frame had on the wire, without delimiter; 0 where there is no frame to show.
+    pub fn wire_length(&self) -> usize {
+        self.wire_length
     }
 
     /// The error and the text.

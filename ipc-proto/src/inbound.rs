@@ -112,7 +112,7 @@ impl Inbound {
                         *input = &[];
                         counters.failed += 1;
                         counters.malformed.count(&error);
-                        return Some(Received::Failed(Malformed::new(error, "".into())));
+                        return Some(Received::Failed(Malformed::without_frame(error)));
                     }
                 };
                 self.started = Some(now);
@@ -227,7 +227,7 @@ impl Inbound {
         let error = ProtocolError::MessageTimeout { after };
         self.counters.failed += 1;
         self.counters.malformed.count(&error);
-        Some(Malformed::new(error, "".into()))
+        Some(Malformed::without_frame(error))
     }
 
     /// What was counted since the connection began.

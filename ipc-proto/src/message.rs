@@ -75,7 +75,8 @@ impl Message {
         let unescaped = (name_json.len() != name.len() + 2).then(|| name.into());
         let data_json = push_data(&mut text)?;
         text.push('}');
-        let parts = Parts { name_json, unescaped, data_json, sender_id: SenderId::Unsearched, usual_form: true };
+        let parts =
+            Parts { name_json, unescaped, data_json, sender_id: SenderId::Unsearched, usual_form: true, grown: 0 };
         Ok(Self { frame: text.into(), parts })
     }
 
@@ -119,6 +120,12 @@ impl Message {
     /// The text of the whole message, without delimiter. A received one has the keys and white space it came with.
     pub fn frame(&self) -> &str {
         &self.frame
+    }
+
+    /// The bytes of the whole message on the wire, without delimiter. Of a received one in which invalid UTF-8 was replaced by
+    /// U+FFFD these are fewer than those of [`frame`](Self::frame), or as many.
+    pub fn wire_length(&self) -> usize {
+        self.frame.len() - self.parts.grown as usize
     }
 }
 

@@ -1,21 +1,22 @@
 //! `ipc listen`: a server that shows what it gets, and answers if it is told to.
 
-use super::CLOSE_WITHIN;
+use super::{CLOSE_WITHIN, count};
 use crate::Context;
 use crate::address::{Target, show};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::glob::{Glob, wanted};
 use crate::output::{Output, Traffic, What, Who};
 use crate::payload;
+use crate::tls;
 use clap::Args;
-use ipc_proto::{EncodeError, IncomingRequest, JsonText, REPLY_EVENT, ReplyBody};
+use ipc_proto::{EncodeError, InboundCounters, IncomingRequest, JsonText, REPLY_EVENT, ReplyBody};
 use ipc_tokio::{
     ConnectionError, EmitError, Endpoint, Message, Remote, ServeError, Server, ServerEvent, Settings, UdpEvent,
     UdpServer,
 };
 use std::collections::HashMap;
 use std::io::ErrorKind::{AddrInUse, AddrNotAvailable, NotFound, PermissionDenied};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// Serve at an address and show what clients send.
 ///
@@ -45,7 +46,7 @@ pub(crate) struct Listen {
     #[arg(long, short, value_name = "GLOB")]
     filter: Vec<Glob>,
     /// End after that many events shown
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     count: Option<u64>,
     /// Show on stdout, too, who connects and who leaves
     #[arg(long)]
@@ -57,6 +58,9 @@ pub(crate) struct Listen {
 
 /// What takes the address from a server that is alive.
 const TAKE_OVER: &str = "--take-over";
+
+/// The time between two lines on stderr about who was not let in.
+const BETWEEN_REFUSALS: Duration = Duration::from_secs(1);
 
 /// How events are answered.
 struct Answers {
@@ -80,6 +84,14 @@ impl Listen {
             true => config.take_over(true),
             false => config,
         })?;
+        let has_place = target.endpoint.local_address().is_some_and(|address| !address.is_abstract());
+        if take_over && !has_place {
+            return Err(Failure::usage(format!(
+                "address {}: {TAKE_OVER} is for Unix sockets with a path, and for pipes",
+                self.address
+            ))
+            .help("leave it out; whoever has that address has to be stopped before another can listen there"));
+        }
         let mut shown =
             Shown { output: &context.output, filter: &self.filter, left: self.count, lifecycle: self.lifecycle };
         if self.count == Some(0) {
@@ -106,9 +118,14 @@ async fn streams(context: &Context, target: Target, answers: &Answers, shown: &m
     let mut events = server.events();
     server.start().await.map_err(|error| not_serving(&name, &error, TAKE_OVER))?;
     context.output.note(format_args!("listening at {}", show(&server.local_endpoint(), target.tls)));
+    let mut refusals = Refusals::default();
     let outcome = loop {
         let event = tokio::select! {
             event = events.recv() => event,
+            () = refusals.due() => {
+                refusals.say(&context.output);
+                continue;
+            }
             _ = context.interrupt.told() => break Ok(()),
         };
         let Some(event) = event else { break Ok(()) };
@@ -135,8 +152,12 @@ async fn streams(context: &Context, target: Target, answers: &Answers, shown: &m
                 shown.lifecycle(Who::Connection(peer.id().get()), What::Open { peer: &remote }).await
             }
             ServerEvent::Disconnected { peer, .. } => {
-                let what = What::Close { reason: None, sent: None };
-                shown.lifecycle(Who::Connection(peer.id().get()), what).await
+                let who = Who::Connection(peer.id().get());
+                let shown_first = shown.unfinished(who.clone(), &peer.counters().received).await;
+                match shown_first {
+                    Ok(()) => shown.lifecycle(who, What::Close { reason: None, sent: None }).await,
+                    Err(failure) => Err(failure),
+                }
             }
             ServerEvent::Error(peer, error) => {
                 let who = Who::Connection(peer.id().get());
@@ -149,7 +170,7 @@ async fn streams(context: &Context, target: Target, answers: &Answers, shown: &m
                     other => other.to_string(),
                 };
                 let peer = remote(&who);
-                context.output.warn(format_args!("{peer} was not let in: {reason}"));
+                refusals.one(&context.output, format!("{peer} was not let in: {reason}"));
                 shown.lifecycle(Who::Only, What::Refused { peer: &peer, reason: &reason }).await
             }
             _ => Ok(true),
@@ -160,8 +181,47 @@ async fn streams(context: &Context, target: Target, answers: &Answers, shown: &m
             Err(failure) => break Err(failure),
         }
     };
+    refusals.say(&context.output);
     server.shutdown(CLOSE_WITHIN).await;
     outcome
+}
+
+/// Who was not let in, on stderr: one line a second and no more, whoever tries how often.
+#[derive(Default)]
+struct Refusals {
+    /// When the next line may be said.
+    next: Option<tokio::time::Instant>,
+    /// The latest one that is not said yet, and how many others there were.
+    unsaid: Option<(String, u64)>,
+}
+
+impl Refusals {
+    /// Somebody was not let in.
+    fn one(&mut self, output: &Output, text: String) {
+        let others = self.unsaid.take().map_or(0, |(_, others)| others + 1);
+        self.unsaid = Some((text, others));
+        if self.next.is_none_or(|next| next <= tokio::time::Instant::now()) {
+            self.say(output);
+        }
+    }
+
+    /// Ready when there is something to say, and it may be said. Cancel-safe.
+    async fn due(&self) {
+        match (&self.unsaid, self.next) {
+            (Some(_), Some(next)) => tokio::time::sleep_until(next).await,
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Says what is unsaid.
+    fn say(&mut self, output: &Output) {
+        let Some((text, others)) = self.unsaid.take() else { return };
+        self.next = Some(tokio::time::Instant::now() + BETWEEN_REFUSALS);
+        match others {
+            0 => output.warn(text),
+            _ => output.warn(format_args!("{text}; nor were {others} others before it")),
+        }
+    }
 }
 
 async fn datagrams(context: &Context, target: Target, answers: &Answers, shown: &mut Shown<'_>) -> Outcome {
@@ -227,13 +287,24 @@ impl Shown<'_> {
             return Ok(true);
         }
         let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
-        self.other(who, message.frame().len(), what).await
+        self.other(who, message.wire_length(), what).await
     }
 
     async fn other(&mut self, who: Who, bytes: usize, what: What<'_>) -> Outcome<bool> {
         Traffic { time: SystemTime::now(), who, from: None, bytes, what }.write(self.output).await?;
         self.left = self.left.map(|left| left - 1);
         Ok(self.left != Some(0))
+    }
+
+    /// A connection has ended that had received this. What it began and did not finish is shown, whatever the filter: it has no name.
+    async fn unfinished(&mut self, who: Who, received: &InboundCounters) -> Outcome {
+        // Behind what ends a connection nothing is looked at, and so it is not known where messages begin.
+        if received.failed > 0 || received.unframed() == 0 {
+            return Ok(());
+        }
+        let bytes = usize::try_from(received.unframed()).unwrap_or(usize::MAX);
+        let (time, what) = (SystemTime::now(), What::Unfinished);
+        Traffic { time, who, from: None, bytes, what }.write(self.output).await
     }
 
     async fn lifecycle(&mut self, who: Who, what: What<'_>) -> Outcome<bool> {
@@ -244,9 +315,9 @@ impl Shown<'_> {
     }
 
     async fn error(&mut self, who: Who, name: &str, error: &ConnectionError) -> Outcome<bool> {
-        if let ConnectionError::Protocol { error, frame, .. } = error {
+        if let ConnectionError::Protocol { error, frame, wire_length: bytes, .. } = error {
             let what = What::Malformed { error, frame };
-            Traffic { time: SystemTime::now(), who, from: None, bytes: frame.len(), what }.write(self.output).await?;
+            Traffic { time: SystemTime::now(), who, from: None, bytes: *bytes, what }.write(self.output).await?;
         } else {
             self.output.warn(format_args!("{name}: {error}"));
         }
@@ -344,8 +415,9 @@ pub(crate) fn not_serving(name: &str, error: &ServeError, take_over: &str) -> Fa
             };
             Failure::new(Exit::Unreachable, format!("cannot listen at {name}"), happened).help(advice)
         }
-        ServeError::Tls(error) => Failure::usage(format!("cannot listen at {name}: {error}"))
-            .help("a TLS server needs --cert FILE and --key FILE, in PEM"),
+        ServeError::Tls(error) => {
+            Failure::usage(format!("cannot listen at {name}: {error}")).help_if(tls::to_put_right(error))
+        }
         other => Failure::usage(format!("cannot listen at {name}: {other}")),
     }
 }

@@ -20,6 +20,7 @@ pub(crate) use listen::{not_serving, remote, warn_of_no_room};
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// How long a connection or a server may take to close.
@@ -97,6 +98,19 @@ impl Command {
             Self::Completions(command) => command.run(context).await,
             Self::Man(command) => command.run(context).await,
         }
+    }
+}
+
+/// Reads a number of events. That none is too few is told with what to write instead, once everything is read.
+fn count(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| String::from("it must be a whole number from 1"))
+}
+
+/// Reads a whole number that has bounds.
+fn between(bounds: RangeInclusive<u32>) -> impl Fn(&str) -> Result<u32, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| bounds.contains(number));
+        number.ok_or_else(|| format!("it must be a whole number from {} to {}", bounds.start(), bounds.end()))
     }
 }
 

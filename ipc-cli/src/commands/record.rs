@@ -1,7 +1,7 @@
 //! `ipc record`: what passes or comes, into a file that `ipc replay` plays.
 
 use super::tap::pair;
-use super::{LEAVE_WITHIN, TICK};
+use super::{LEAVE_WITHIN, TICK, count};
 use crate::Context;
 use crate::client::{Connecting, lost};
 use crate::exit::{Failure, Outcome};
@@ -43,7 +43,7 @@ pub(crate) struct Record {
     #[arg(long, value_name = "ADDRESS", requires = "listen")]
     to: Option<String>,
     /// End after that many events recorded
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     count: Option<u64>,
     /// Replace the file if there is one
     #[arg(long)]
@@ -58,6 +58,11 @@ impl Record {
             (Some(listen), Some(to)) => Some(pair(listen, to, &context.options)?),
             _ => None,
         };
+        if self.file.as_os_str() == "-" {
+            return Err(Failure::usage("a recording goes into a file, and - is none").help(
+                "for lines on stdout use `ipc sub` or `ipc tap` with --format json; for a file of this name write ./-",
+            ));
+        }
         if self.count == Some(0) {
             return Err(Failure::usage("--count 0 records nothing; leave it out to go on for ever"));
         }
@@ -93,16 +98,20 @@ impl Record {
                 let (bytes, what) = match &event {
                     Some(ClientEvent::Message(message)) => {
                         let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
-                        (message.frame().len(), what)
+                        (message.wire_length(), what)
                     }
                     Some(ClientEvent::Data(bytes)) => (bytes.len(), What::Data(bytes)),
-                    Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, .. })) => {
-                        (frame.len(), What::Malformed { error, frame })
+                    Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, wire_length, .. })) => {
+                        (*wire_length, What::Malformed { error, frame })
                     }
                     Some(ClientEvent::Error(error)) => {
                         last_error = Some(error.to_string());
                         continue;
                     }
+                    Some(ClientEvent::Disconnected { .. }) => match connected.unfinished() {
+                        Some(bytes) => (bytes, What::Unfinished),
+                        None => continue,
+                    },
                     Some(ClientEvent::Destroyed) | None => {
                         return match last_error {
                             Some(error) => Err(lost(format_args!("recording {}", connected.name), Some(&error))),

@@ -141,7 +141,7 @@ impl Replay {
                     "a recording is lines of JSON with \"time\", \"kind\" and, of an event, \"type\" and \"data\"",
                 )
             };
-            let head: Head = serde_json::from_str(&line).map_err(|error| wrong(&in_the_line(&error)))?;
+            let head: Head = serde_json::from_str(&line).map_err(|error| wrong(&in_the_line(&line, &error)))?;
             let time = head.time.as_deref().and_then(parse_rfc3339);
             let time = time.ok_or_else(|| wrong(&"there is no \"time\" like 2026-01-31T12:00:00.000000Z"))?;
             // Of two lines in the wrong order, the later one happens with the earlier one.
@@ -240,7 +240,7 @@ struct Head {
 
 impl Playing {
     fn new(connected: Connected) -> Self {
-        let Connected { client, mut events, name } = connected;
+        let Connected { client, mut events, name, .. } = connected;
         let (count, heard) = watch::channel(0);
         let broken = Arc::new(OnceLock::new());
         let reason = Arc::clone(&broken);

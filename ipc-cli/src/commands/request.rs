@@ -32,6 +32,7 @@ pub(crate) struct Request {
     /// The name of the request
     name: String,
     /// Its params: JSON, @file, or - for stdin
+    #[arg(allow_negative_numbers = true)]
     params: Option<String>,
     /// The params are text, and become a JSON string
     #[arg(long, short)]

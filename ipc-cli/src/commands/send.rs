@@ -10,7 +10,7 @@ use crate::output::{Traffic, What, Who, counted};
 use crate::payload;
 use clap::Args;
 use ipc_proto::{Refusal, Rules};
-use ipc_tokio::{ClientEvent, ConnectionError, EmitError, Events, Message, UdpEvent, UdpPeer, UdpServer};
+use ipc_tokio::{ClientEvent, ConnectionError, EmitError, EncodeError, Events, Message, UdpEvent, UdpPeer, UdpServer};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -39,6 +39,7 @@ pub(crate) struct Send {
     /// The name of the event
     name: Option<String>,
     /// Its data: JSON, @file, or - for stdin
+    #[arg(allow_negative_numbers = true)]
     data: Option<String>,
     /// The data is text, and becomes a JSON string
     #[arg(long, short, requires = "name")]
@@ -93,8 +94,17 @@ impl Send {
                 Ok(outcome) => return outcome,
                 Err(_) => {
                     let happened = format!("none came within {} s", self.timeout.as_secs_f64());
-                    return Err(Failure::new(Exit::TimedOut, format!("waiting for an event {name}"), happened)
-                        .help("does the server answer with an event of that name? `ipc sub` shows what it sends; --timeout waits longer"));
+                    let help = match way {
+                        Way::Stream(_) => {
+                            "does the server answer with an event of that name? `ipc sub` shows what it sends; --timeout waits longer"
+                        }
+                        Way::Datagrams(..) => {
+                            "does a peer receive there, which over UDP nobody tells, and answer with an event of that name? --timeout waits longer"
+                        }
+                    };
+                    return Err(
+                        Failure::new(Exit::TimedOut, format!("waiting for an event {name}"), happened).help(help)
+                    );
                 }
             }
         }
@@ -202,8 +212,17 @@ pub(crate) fn event(name: &str, data: Option<&str>) -> Outcome<Message> {
     message.map_err(|error| Failure::usage(format!("cannot make the event {name}: {error}")))
 }
 
+const NO_OBJECT: &str = "it is JSON, and no object";
+
 /// What is wrong with a line of JSON. Which line it is others say: serde knows of this one only.
-pub(crate) fn in_the_line(error: &serde_json::Error) -> String {
+pub(crate) fn in_the_line(line: &str, error: &serde_json::Error) -> String {
+    // What is no JSON at all our own parser tells in words.
+    if let Err(EncodeError::InvalidJson { offset, expected }) = Message::from_json("x", Some(line)) {
+        return format!("expected {expected} at byte {offset}");
+    }
+    if !line.trim_start().starts_with('{') {
+        return String::from(NO_OBJECT);
+    }
     let (text, place) = (error.to_string(), format!(" at line {} column {}", error.line(), error.column()));
     text.strip_suffix(&place).map_or_else(|| text.clone(), |what| format!("{what} at column {}", error.column()))
 }
@@ -222,7 +241,12 @@ pub(crate) fn parse(line: &str) -> Result<Option<Message>, String> {
     fn even_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
         <&RawValue>::deserialize(deserializer).map(Some)
     }
-    let line: Line<'_> = serde_json::from_str(line).map_err(|error| in_the_line(&error))?;
+    let line: Line<'_> = match serde_json::from_str(line) {
+        Ok(read) if line.trim_start().starts_with('{') => read,
+        // To serde a list of the right length is a struct, too.
+        Ok(_) => return Err(String::from(NO_OBJECT)),
+        Err(error) => return Err(in_the_line(line, &error)),
+    };
     match (line.kind.as_deref(), line.name) {
         (None | Some("event"), Some(name)) => {
             let message = Message::from_json(&name, line.data.map(RawValue::get));
@@ -252,7 +276,7 @@ impl Way {
     async fn answer(&mut self, context: &Context, name: &str) -> Outcome {
         let print = |message: Message| async move {
             let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
-            let bytes = message.frame().len();
+            let bytes = message.wire_length();
             Traffic { time: SystemTime::now(), who: Who::Only, from: None, bytes, what }.write(&context.output).await
         };
         let mut broken = None;
@@ -389,6 +413,10 @@ mod tests {
         assert_eq!(message.data_json(), None);
         assert!(parse(r#"{"kind": "open", "peer": "x"}"#).expect("ours").is_none());
         assert!(parse(r#"{"data": 1}"#).unwrap_err().contains("type"));
-        assert!(parse("x").is_err());
+        assert_eq!(parse("x").unwrap_err(), "expected a value at byte 0");
+        assert_eq!(parse(r#"{"type": "x", "data": nope}"#).unwrap_err(), "expected a value at byte 22");
+        for no_object in ["[1]", "5", r#" [null, "x", 1]"#] {
+            assert_eq!(parse(no_object).unwrap_err(), NO_OBJECT, "{no_object}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! `ipc sub`: a client that shows what the server sends.
 
-use super::LEAVE_WITHIN;
+use super::{LEAVE_WITHIN, count};
 use crate::Context;
 use crate::client::{Connected, Connecting, lost, seconds};
 use crate::exit::{Exit, Failure, Outcome};
@@ -29,7 +29,7 @@ pub(crate) struct Sub {
     #[arg(long, short, value_name = "GLOB")]
     filter: Vec<Glob>,
     /// End after that many events shown
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     count: Option<u64>,
     /// End with exit code 4 when no event was shown for this long
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -68,6 +68,7 @@ impl Sub {
         let mut left = self.count;
         let mut deadline = self.deadline();
         let mut last_error = None;
+        let mut is_connected = true;
         let mut silence = connected.silence();
         while left != Some(0) {
             let event = match deadline {
@@ -88,14 +89,14 @@ impl Sub {
             let what = match &event {
                 Some(ClientEvent::Message(message)) if wanted(&self.filter, message.name()) => {
                     let what = What::Event { name_json: message.name_json(), data_json: message.data_json() };
-                    (message.frame().len(), what)
+                    (message.wire_length(), what)
                 }
                 Some(ClientEvent::Data(bytes)) => (bytes.len(), What::Data(bytes)),
-                Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, fatal })) => {
+                Some(ClientEvent::Error(ConnectionError::Protocol { error, frame, wire_length, fatal })) => {
                     if *fatal {
                         last_error = Some(error.to_string());
                     }
-                    (frame.len(), What::Malformed { error, frame })
+                    (*wire_length, What::Malformed { error, frame })
                 }
                 Some(ClientEvent::Error(error)) => {
                     if self.reconnect {
@@ -106,12 +107,24 @@ impl Sub {
                 }
                 Some(ClientEvent::Connected) => {
                     last_error = None;
+                    is_connected = true;
+                    connected.again();
                     context.output.note(format_args!("connected to {}", connected.name));
                     continue;
                 }
-                Some(ClientEvent::Disconnected { retry_in: Some(wait), .. }) => {
-                    context.output.note(format_args!("connection lost; trying again in {} ms", wait.as_millis()));
-                    tell(context, silence.take());
+                Some(ClientEvent::Disconnected { retry_in, .. }) => {
+                    let was_connected = std::mem::replace(&mut is_connected, false);
+                    let head = connected.unfinished().filter(|_| was_connected);
+                    if let Some(bytes) = head {
+                        silence = None;
+                        let (time, what) = (SystemTime::now(), What::Unfinished);
+                        Traffic { time, who: Who::Only, from: None, bytes, what }.write(&context.output).await?;
+                    }
+                    if let Some(wait) = retry_in {
+                        let what = if was_connected { "connection lost" } else { "not connected yet" };
+                        context.output.note(format_args!("{what}; trying again in {} ms", wait.as_millis()));
+                        tell(context, silence.take());
+                    }
                     continue;
                 }
                 Some(ClientEvent::Destroyed) | None => {

@@ -14,11 +14,11 @@ const PREFIX: &str = "IPC_";
 /// Variables of this program that are no options of node-ipc.
 const OURS: [&str; 3] = ["IPC_CONFIG", "IPC_PRESET", "IPC_COLOR"];
 
-/// Flags whose name is no variable, and what does the same.
+/// Flags whose name is no variable, and what does the same: `IPC_TLS_CA` and its like take a text, and the flags a file.
 const FLAGS: [(&str, &str); 8] = [
-    ("IPC_CA", "IPC_TLS_CA"),
-    ("IPC_CERT", "IPC_TLS_CERT"),
-    ("IPC_KEY", "IPC_TLS_KEY"),
+    ("IPC_CA", "IPC_TLS_TRUSTED_CONNECTIONS"),
+    ("IPC_CERT", "IPC_TLS_PUBLIC"),
+    ("IPC_KEY", "IPC_TLS_PRIVATE"),
     ("IPC_SERVER_NAME", "IPC_TLS_SERVERNAME"),
     ("IPC_DANGER_ACCEPT_ANY_CERTIFICATE", "IPC_TLS_REJECT_UNAUTHORIZED"),
     ("IPC_FORMAT", "--format"),
@@ -135,9 +135,9 @@ mod tests {
             ("IPC_PRESTE", "IPC_PRESET"),
             ("IPC_COLOUR", "IPC_COLOR"),
             ("IPC_CONFIGS", "IPC_CONFIG"),
-            ("IPC_CA", "IPC_TLS_CA"),
-            ("IPC_CERT", "IPC_TLS_CERT"),
-            ("IPC_KEY", "IPC_TLS_KEY"),
+            ("IPC_CA", "IPC_TLS_TRUSTED_CONNECTIONS"),
+            ("IPC_CERT", "IPC_TLS_PUBLIC"),
+            ("IPC_KEY", "IPC_TLS_PRIVATE"),
             ("IPC_SERVER_NAME", "IPC_TLS_SERVERNAME"),
             ("IPC_DANGER_ACCEPT_ANY_CERTIFICATE", "IPC_TLS_REJECT_UNAUTHORIZED"),
             ("IPC_FORMAT", "--format"),

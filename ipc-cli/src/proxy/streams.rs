@@ -6,6 +6,7 @@ use crate::address::{Target, show};
 use crate::commands::{not_serving, remote, warn_of_no_room};
 use crate::exit::{Failure, Outcome};
 use crate::output::{Side, Traffic, What, Who};
+use crate::tls::to_put_right;
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{TlsAcceptor, TlsConnector};
 use ipc_driver::runtime::{Address, Ambient, Listener, Runtime};
@@ -203,13 +204,13 @@ async fn pump(from: &Stream, to: &Stream, observer: &Observer<'_>, count: &Atomi
     let mut decoder = (!observer.settings.is_raw()).then(|| observer.settings.decoder());
     let is_raw = decoder.is_none();
     let mut piece = vec![0; PIECE];
-    loop {
+    let end = loop {
         let read = poll_fn(|cx| from.with(|stream| stream.poll_read(cx, &mut piece))).await;
         let bytes = match read {
-            Ok(0) => break,
+            Ok(0) => break Ok(()),
             Ok(length) => &piece[..length],
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-            Err(error) => return Err(Broken::Stream(observer.from, error)),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break Ok(()),
+            Err(error) => break Err(Broken::Stream(observer.from, error)),
         };
         if is_raw {
             observer.show(bytes.len(), What::Data(bytes)).await.map_err(Broken::Sink)?;
@@ -227,11 +228,12 @@ async fn pump(from: &Stream, to: &Stream, observer: &Observer<'_>, count: &Atomi
         }
         to.write_all(bytes).await.map_err(|error| Broken::Stream(other, error))?;
         count.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-    }
+    };
     let unfinished = decoder.map_or(0, |decoder| decoder.buffered());
     if unfinished > 0 {
         observer.show(unfinished, What::Unfinished).await.map_err(Broken::Sink)?;
     }
+    end?;
     // Who has ended before hears nothing of it.
     let _gone = poll_fn(|cx| to.with(|stream| stream.poll_close(cx))).await;
     Ok(())
@@ -273,7 +275,7 @@ fn acceptor(listen: &Target) -> Outcome<Option<TlsAcceptor>> {
 fn connector(target: &Target) -> Outcome<Option<(TlsConnector, ServerName<'static>)>> {
     let Some(tls) = &target.settings.config().tls else { return Ok(None) };
     let wrong = |error: &dyn std::fmt::Display| Failure::usage(format!("{}: {error}", target.show()));
-    let config = ipc_tokio::tls_client_config(tls).map_err(|error| wrong(&error))?;
+    let config = ipc_tokio::tls_client_config(tls).map_err(|error| wrong(&error).help_if(to_put_right(&error)))?;
     let host = target.endpoint.host().unwrap_or_default();
     let name = tls.server_name.clone().unwrap_or_else(|| host.to_owned());
     let name = ServerName::try_from(name).map_err(|error| wrong(&error).help("set --server-name"))?;

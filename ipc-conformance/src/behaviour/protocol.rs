@@ -32,7 +32,7 @@ pub async fn a_frame_that_is_no_event_is_reported_or_ends_the_connection_as_conf
         });
         let answer = soon("the end", talking.join()).await;
         assert_eq!(answer == "{\"type\":\"message\",\"data\":1}\x0c", goes_on, "{answer}");
-        let ConnectionError::Protocol { error, frame, fatal } = errors.next("the error").await else { panic!() };
+        let ConnectionError::Protocol { error, frame, fatal, .. } = errors.next("the error").await else { panic!() };
         assert_eq!((error.code().as_str(), &*frame, fatal), ("ERR_IPC_INVALID_JSON", "{\"type\":}", !goes_on));
         soon("shutdown", server.shutdown(Duration::from_secs(20))).await;
     }

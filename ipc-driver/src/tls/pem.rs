@@ -49,7 +49,7 @@ pub(super) fn private_key(options: &TlsOptions) -> Result<Option<Key>, TlsError>
     }
     match PrivateKeyDer::from_pem_slice(&text) {
         Ok(key) => Ok(Some(Key { at, key })),
-        Err(pem::Error::NoItemsFound) => Err(unexpected(labels.holds(&text))),
+        Err(pem::Error::NoItemsFound) => Err(unexpected(labels.holds(&text, at.file.is_some()))),
         Err(error) => Err(unexpected(malformed(&error))),
     }
 }
@@ -75,7 +75,7 @@ pub(super) fn check_parameters(options: &TlsOptions) -> Result<(), TlsError> {
     if labels.parameters {
         return Ok(());
     }
-    Err(TlsError::Unexpected { at, expected: PARAMETERS, found: labels.holds(&text) })
+    Err(TlsError::Unexpected { at, expected: PARAMETERS, found: labels.holds(&text, true) })
 }
 
 fn certificates(source: &Source<'_>, expected: &'static str) -> Result<Certificates, TlsError> {
@@ -88,7 +88,7 @@ fn certificates(source: &Source<'_>, expected: &'static str) -> Result<Certifica
         }
     }
     if list.is_empty() {
-        let found = Labels::of(&text).holds(&text);
+        let found = Labels::of(&text).holds(&text, at.file.is_some());
         return Err(TlsError::Unexpected { at, expected, found });
     }
     Ok(Certificates { at, list })
@@ -176,8 +176,8 @@ impl Labels {
         labels
     }
 
-    /// Says what a text holds that is not what it should hold.
-    fn holds(&self, text: &[u8]) -> String {
+    /// Says what a text holds that is not what it should hold. What is no file may be the name of one.
+    fn holds(&self, text: &[u8], is_file: bool) -> String {
         let found = [
             (self.certificate, "a certificate"),
             (self.encrypted, "an encrypted private key"),
@@ -197,6 +197,7 @@ impl Labels {
             [0x30, 0x81..=0x83, ..] => {
                 "it is DER, the binary form; `openssl` turns it into PEM with `-inform der`".into()
             }
+            _ if is_file => "it is not PEM: no line begins with -----BEGIN".into(),
             _ => "it is not PEM: no line begins with -----BEGIN (the options for files are private, public and trustedConnections)".into(),
         }
     }

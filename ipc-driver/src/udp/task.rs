@@ -465,7 +465,7 @@ impl Hearing {
             }
             PeerEvent::MessageTimeout { peer, after, .. } => {
                 let error = ProtocolError::MessageTimeout { after };
-                let error = ConnectionError::Protocol { error, frame: "".into(), fatal: false };
+                let error = ConnectionError::Protocol { error, frame: "".into(), wire_length: 0, fatal: false };
                 self.failed(Some(self.shared.air.peer(peer)), error);
             }
             _ => {}

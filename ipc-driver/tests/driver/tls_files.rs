@@ -165,6 +165,7 @@ fn what_is_no_pem_at_all() {
         says(&server_error(files.options("server.key", name)), "tls.public", &path, &[found]);
         let error = client_error(TlsOptions::new().trusted_connection(&path));
         says(&error, "tls.trustedConnections", &path, &[found]);
+        assert!(!error.contains("the options for files"), "a file it was: {error}");
     }
     let path = files.write("nonsense.crt", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
     let error = client_error(TlsOptions::new().trusted_connection(&path));
@@ -203,6 +204,7 @@ fn texts_are_named_by_their_option() {
     assert!(error.starts_with("tls.key: it holds a certificate"), "{error}");
     let error = client_error(TlsOptions::new().ca("nothing"));
     assert!(error.starts_with("tls.ca: it is not PEM"), "{error}");
+    assert!(error.contains("the options for files are private, public and trustedConnections"), "{error}");
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Arrival {
                     OnMalformed::Close => State::Closing,
                     OnMalformed::Report => State::Broken,
                 };
-                let malformed = Malformed::new(error, "".into());
+                let malformed = Malformed::without_frame(error);
                 Some(DatagramEvent::Malformed(malformed))
             }
         }

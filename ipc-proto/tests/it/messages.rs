@@ -70,6 +70,25 @@ fn invalid_utf8_is_replaced_and_kept_as_text() {
 }
 
 #[test]
+fn the_length_on_the_wire_is_that_of_the_bytes_and_not_of_what_they_were_replaced_by() {
+    let rules = Rules::default();
+    for frame in [
+        &b"{\"type\":\"m\xff\",\"data\":\"\xe2\x82x\"}"[..],
+        b"{\"type\":\"\xc3\xa9\"}",
+        b"{ \"data\":1,\"type\":\"a\" }",
+    ] {
+        let event = Event::parse(frame, &rules).unwrap();
+        assert_eq!(event.wire_length(), frame.len());
+        assert_eq!(event.to_message().wire_length(), frame.len());
+        assert_eq!(event.into_message().wire_length(), frame.len());
+    }
+    for frame in [&b"\xff\xfe"[..], b"nonsense", b""] {
+        assert_eq!(Event::parse(frame, &rules).unwrap_err().wire_length(), frame.len());
+    }
+    assert_eq!(Message::new("a", &1).unwrap().wire_length(), r#"{"type":"a","data":1}"#.len());
+}
+
+#[test]
 fn names_are_unescaped_and_keep_their_text() {
     let event = event(r#"{"type":"a\"\ud83d\ude00\ud800","data":1}"#);
     assert_eq!(event.name(), "a\"😀\u{fffd}");

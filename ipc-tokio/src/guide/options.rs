@@ -16,7 +16,7 @@
 //! let error = toml::from_str::<Config>("maxRetrys = 3").unwrap_err();
 //! assert!(error.message().contains("there is no option \"maxRetrys\"; did you mean \"maxRetries\"?"));
 //!
-//! let config = ipc_tokio::config_from_env("CHAT_IPC_")?; // CHAT_IPC_ID=world, CHAT_IPC_TLS_CA=…
+//! let config = ipc_tokio::config_from_env("CHAT_IPC_")?; // CHAT_IPC_ID=world, CHAT_IPC_TLS_TRUSTED_CONNECTIONS=ca.pem
 //! # drop(config);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

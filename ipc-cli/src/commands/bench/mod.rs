@@ -4,7 +4,7 @@ mod report;
 
 use report::Report;
 
-use super::LEAVE_WITHIN;
+use super::{LEAVE_WITHIN, between, count};
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connecting, lost, seconds};
@@ -39,13 +39,13 @@ pub(crate) struct Bench {
     /// The server, as unix:world, unix:/path, tcp:host:port (see `ipc --help`)
     address: String,
     /// Connections
-    #[arg(long, short = 'c', value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, short = 'c', value_name = "N", default_value_t = 1, value_parser = between(1..=10_000), allow_negative_numbers = true)]
     connections: u32,
     /// Events under way on each connection
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = between(1..=100_000), allow_negative_numbers = true)]
     depth: u32,
     /// Bytes of the text that each event carries
-    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = clap::value_parser!(u32).range(0..=1_000_000_000))]
+    #[arg(long, value_name = "BYTES", default_value_t = 64, value_parser = between(0..=1_000_000_000), allow_negative_numbers = true)]
     size: u32,
     /// The name of the events
     #[arg(long, value_name = "NAME", default_value = "message")]
@@ -57,7 +57,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5", conflicts_with = "count")]
     duration: Duration,
     /// End after that many answers instead
-    #[arg(long, short = 'n', value_name = "N")]
+    #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     count: Option<u64>,
     #[command(flatten)]
     connecting: Connecting,
@@ -81,6 +81,8 @@ struct State {
     /// When the events were sent that are not answered yet: answers come in order.
     sent: VecDeque<Instant>,
     latency: Histogram<u64>,
+    /// When the last answer came.
+    last: Option<Instant>,
     /// How many more are to be sent; `None` until time is over.
     left: Option<u64>,
     over: bool,
@@ -89,6 +91,12 @@ struct State {
 
 impl Bench {
     pub(crate) async fn run(self, context: Context) -> Outcome {
+        if self.count == Some(0) {
+            return Err(Failure::usage("--count 0 measures nothing; leave it out to measure for --duration"));
+        }
+        if self.duration.is_zero() {
+            return Err(Failure::usage("--duration 0 measures nothing; it must be a number of seconds above 0"));
+        }
         tokio::select! {
             outcome = self.measure(&context) => outcome,
             exit = context.interrupt.told() => Err(Failure::silent(exit)),
@@ -120,13 +128,14 @@ impl Bench {
             lane.measured.begin(count, self.depth, &lane.client.emitter(), &frame);
         }
         let outcome = self.until_over(context, &name, &mut lanes, begin).await;
-        let elapsed = begin.elapsed();
+        let over = Instant::now();
         for lane in &lanes {
             lane.measured.state().over = true;
         }
         outcome?;
         let unanswered = rest(&mut lanes).await;
         let mut latency = histogram();
+        let mut last = None;
         for lane in &lanes {
             let state = lane.measured.state();
             if let Some(error) = &state.failed {
@@ -135,7 +144,14 @@ impl Bench {
             }
             // Both have the same bounds.
             let _always = latency.add(&state.latency);
+            last = last.max(state.last);
         }
+        // A count is over with its last answer, which is noticed a while later; a time not before it is over.
+        let end = match self.count {
+            Some(_) => last.unwrap_or(over),
+            None => last.map_or(over, |last| last.max(over)),
+        };
+        let elapsed = end - begin;
         for lane in lanes {
             let _nothing_of_value_unsent = lane.client.close_within(LEAVE_WITHIN).await;
         }
@@ -203,7 +219,7 @@ impl Bench {
             if failed {
                 break;
             }
-            // A tick is short enough for a duration; a count is waited for by its own news.
+            // A tick is short enough for a duration; a count does not end with the tick, but with its last answer.
             let tick = match self.count {
                 Some(_) => Duration::from_millis(5),
                 None => super::TICK.min(self.duration.saturating_sub(begin.elapsed())),
@@ -222,7 +238,8 @@ impl Bench {
 
 impl Measured {
     fn new() -> Self {
-        let state = State { sent: VecDeque::new(), latency: histogram(), left: None, over: false, failed: None };
+        let state =
+            State { sent: VecDeque::new(), latency: histogram(), last: None, left: None, over: false, failed: None };
         Self { state: Mutex::new(state), answers: watch::Sender::new(0) }
     }
 
@@ -247,13 +264,18 @@ impl Measured {
         let Some(sent) = state.sent.pop_front() else { return };
         let latency = u64::try_from((now - sent).as_nanos()).unwrap_or(u64::MAX);
         state.latency.saturating_record(latency.clamp(1, LONGEST));
+        state.last = Some(now);
         state.send(emitter, frame);
         drop(state);
         self.answers.send_modify(|answers| *answers += 1);
     }
 
+    /// Forgets what was measured. The extremes go with `reset` only: `clear` leaves a histogram those.
     fn reset(&self) {
-        self.state().latency.clear();
+        let mut state = self.state();
+        state.latency.reset();
+        state.last = None;
+        drop(state);
         self.answers.send_replace(0);
     }
 }

@@ -19,10 +19,11 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(300);
 pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe: bool) -> Outcome {
     let addresses = resolve(findings, target).await?;
     let mut reached = Vec::new();
+    let mut shown = None;
     for address in addresses {
         let began = Instant::now();
         match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
-            Ok(Ok(_)) => {
+            Ok(Ok(stream)) => {
                 let took = crate::clock::short(began.elapsed());
                 #[cfg(unix)]
                 let owner = owner(address).await;
@@ -34,6 +35,11 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
                 #[cfg(unix)]
                 if reached.is_empty() {
                     guess::process(findings, &owner).await?;
+                }
+                if target.tls && shown.is_none() {
+                    // A connection without a handshake would stand in the server's log as a client that speaks no TLS.
+                    let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
+                    shown = Some(tls::examine(findings, target, stream).await?);
                 }
                 reached.push(address);
             }
@@ -54,15 +60,11 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
         }
     }
     let Some(&address) = reached.first() else { return Ok(()) };
-    let mut shown = tls::Shown::default();
-    if target.tls {
-        shown = tls::examine(findings, target, address).await?;
-    } else {
-        if !address.ip().is_loopback() {
-            let help = "what is sent can be read on the way, and whoever reaches the port may connect; use tls:";
-            findings.warning("encryption", "none: it goes in clear", help).await?;
-        }
+    if !target.tls && !address.ip().is_loopback() {
+        let help = "what is sent can be read on the way, and whoever reaches the port may connect; use tls:";
+        findings.warning("encryption", "none: it goes in clear", help).await?;
     }
+    let shown = shown.unwrap_or_default();
     let let_in = answers(findings, target, shown.certificates).await?;
     let takes_any = target.settings.config().tls.as_ref().is_some_and(|tls| tls.reject_unauthorized == Some(false));
     // One that is trusted needs nothing more.
@@ -121,8 +123,8 @@ pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target, certif
         }
     };
     let mut events = client.events();
-    client.start();
     let began = Instant::now();
+    client.start();
     let mut said = None;
     let connected = loop {
         match tokio::time::timeout(PATIENCE, events.recv()).await {
@@ -182,12 +184,17 @@ async fn refused(
         (None, None) => format!("nothing came within {} s", PATIENCE.as_secs()),
     };
     let about_tls = text.contains("TLS") || text.contains("certificate");
+    let handshake = said.and_then(crate::tls::of_handshake);
     let help = match &text {
+        text if handshake.is_some() && crate::tls::asks_for_certificate(text) => crate::tls::SHOW_ONE,
         // A socket with a file has been looked at before.
         _ if kind == Some(std::io::ErrorKind::ConnectionRefused) && target.endpoint.local_address().is_some() => {
             "nobody listens there: start the server, for an abstract name in the same network namespace"
         }
-        _ if kind == Some(std::io::ErrorKind::PermissionDenied) => return not_permitted(findings, target, &text).await,
+        // An alert by which TLS refuses us is of this kind, too.
+        _ if kind == Some(std::io::ErrorKind::PermissionDenied) && handshake.is_none() => {
+            return not_permitted(findings, target, &text).await;
+        }
         text if text.contains("does not speak TLS") => "use tcp: instead of tls:, or set tls at the server",
         _ if about_tls && !certificates => "no certificate was shown: does the server speak TLS? If not, use tcp:",
         _ if about_tls => {

@@ -34,13 +34,17 @@ pub(super) struct Shown {
     pub(super) chain: Option<(&'static str, &'static str)>,
 }
 
-/// Says what a server shows.
-pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, address: SocketAddr) -> Outcome<Shown> {
+/// Says what a server shows on a stream to it, on which nothing was sent yet.
+pub(super) async fn examine(
+    findings: &mut Findings<'_>,
+    target: &Target,
+    stream: io::Result<TcpStream>,
+) -> Outcome<Shown> {
     let options = target.settings.config().tls.as_ref();
     let host = target.endpoint.host().unwrap_or_default();
     let meant = options.and_then(|tls| tls.server_name.clone()).unwrap_or_else(|| host.to_owned());
     let name = meant.clone();
-    let shown = tokio::task::spawn_blocking(move || handshake(address, &name, PATIENCE)).await;
+    let shown = tokio::task::spawn_blocking(move || handshake(stream, &name, PATIENCE)).await;
     let Ok((certificates, outcome)) = shown else { return Ok(Shown::default()) };
     match (&outcome, certificates.is_empty()) {
         (Ok(version), _) => findings.good("tls", format!("{version} is spoken there")).await?,
@@ -77,7 +81,10 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, addres
 
 /// Whether TLS is spoken there, by a handshake that is given so long.
 pub(super) async fn is_spoken(address: SocketAddr, within: Duration) -> bool {
-    let handshake = tokio::task::spawn_blocking(move || handshake(address, "localhost", within)).await;
+    let handshake = tokio::task::spawn_blocking(move || {
+        handshake(TcpStream::connect_timeout(&address, within), "localhost", within)
+    });
+    let handshake = handshake.await;
     handshake.is_ok_and(|(certificates, _)| !certificates.is_empty())
 }
 
@@ -140,17 +147,17 @@ fn covers(name: &str, host: &str) -> bool {
 
 /// The certificates that a server shows, and the version of TLS or why there was no handshake.
 fn handshake(
-    address: SocketAddr,
+    stream: io::Result<TcpStream>,
     name: &str,
     within: Duration,
 ) -> (Vec<CertificateDer<'static>>, io::Result<&'static str>) {
     let seen = Arc::new(Seen { provider: ring::default_provider(), certificates: Mutex::default() });
-    let outcome = attempt(address, name, within, &seen);
+    let outcome = stream.and_then(|stream| attempt(stream, name, within, &seen));
     let certificates = std::mem::take(&mut *seen.certificates.lock().unwrap_or_else(PoisonError::into_inner));
     (certificates, outcome)
 }
 
-fn attempt(address: SocketAddr, name: &str, within: Duration, seen: &Arc<Seen>) -> io::Result<&'static str> {
+fn attempt(mut stream: TcpStream, name: &str, within: Duration, seen: &Arc<Seen>) -> io::Result<&'static str> {
     let config = ClientConfig::builder_with_provider(Arc::new(seen.provider.clone()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?
@@ -159,12 +166,14 @@ fn attempt(address: SocketAddr, name: &str, within: Duration, seen: &Arc<Seen>) 
         .with_no_client_auth();
     let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
     let mut session = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
-    let mut stream = TcpStream::connect_timeout(&address, within)?;
     stream.set_read_timeout(Some(within))?;
     stream.set_write_timeout(Some(within))?;
     while session.is_handshaking() {
         session.complete_io(&mut stream)?;
     }
+    // A server that has let us in is told that this is the end.
+    session.send_close_notify();
+    while session.wants_write() && session.write_tls(&mut stream).is_ok() {}
     Ok(match session.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
         _ => "TLS 1.3",
