@@ -110,8 +110,10 @@ impl Connecting {
             Client::at(target.settings.clone(), target.endpoint.clone()).map_err(|error| failed(&name, &error))?;
         let mut events = client.events();
         let limit = self.wait.unwrap_or(Duration::MAX);
-        // The first attempt is final unless somebody waits.
-        if self.wait.is_none() {
+        // The first attempt is final unless somebody waits. (Who reconnects does so from the first connection on, which may end
+        // before its beginning is read here.)
+        let is_final = self.wait.is_none();
+        if is_final && !reconnect {
             client.set_stop_retrying(StopRetrying::Yes);
         }
         // The lifecycle of the first connection is in the stream too, and what is said on it may come right behind.
@@ -126,6 +128,9 @@ impl Connecting {
                             context.output.note(format_args!("waiting for {name}: {}", happened(&error)));
                         }
                         last = Some(error);
+                    }
+                    Some(ClientEvent::Disconnected { .. }) if is_final => {
+                        return Err(unreachable(&name, target, last.as_ref()));
                     }
                     Some(ClientEvent::Destroyed) | None => return Err(unreachable(&name, target, last.as_ref())),
                     Some(_) => {}
