@@ -322,6 +322,30 @@ fn a_tap_shows_what_was_begun_before_a_connection_broke() {
     assert!(error.as_str().is_some_and(|error| error.starts_with("client side: ")), "{error}");
 }
 
+/// A script that asks for so many can tell whether it has them.
+#[test]
+fn fewer_events_than_were_asked_for_are_an_error() {
+    for command in ["sub", "record"] {
+        let place = Place::new();
+        let server = speaker(&place.of("s"), b"{\"type\":\"a\"}\x0c");
+        let (address, file) = (place.of("s"), place.of("day.ndjson"));
+        let ipc = if command == "sub" {
+            place.start(&["sub", &address, "-n", "2"])
+        } else {
+            place.start(&["record", &file, "--from", &address, "-n", "2"])
+        };
+        drop(server.join().expect("served"));
+        ipc.end().expect(6).says(&["the server closed the connection", "help:"]);
+    }
+}
+
+#[test]
+fn text_needs_something_to_be_the_text_of() {
+    let place = Place::new();
+    place.run(&["send", &place.of("s"), "hello", "--text"]).expect(2).says(&["<DATA>"]);
+    place.run(&["replay", "day", &place.of("s"), "--speed", "-1"]).expect(2).says(&["above 0"]);
+}
+
 #[test]
 fn sub_with_a_preset_of_node_ipc_14_ends_at_what_is_malformed() {
     let place = Place::new();

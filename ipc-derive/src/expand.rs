@@ -194,7 +194,7 @@ fn struct_of_fields(contract: &Contract, event: &Event) -> syn::Result<TokenStre
     Ok(quote! {
         #[doc = #about]
         #[derive(#support::serde::Deserialize)]
-        #[serde(crate = #serde_path)]
+        #[serde(crate = #serde_path, expecting = "an object")]
         #(#attributes)*
         #[allow(dead_code, missing_docs, missing_debug_implementations, non_camel_case_types, unreachable_pub)]
         #[allow(clippy::all, clippy::pedantic)]

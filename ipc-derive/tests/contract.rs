@@ -142,6 +142,8 @@ fn named_fields_are_given_to_a_handler_as_those_of_a_struct() {
     for data in ["null", "7", r#"{"from":"ann"}"#] {
         assert_eq!(given(Chat::MESSAGE, data).is_ok(), decode("message", Some(data)).is_ok(), "{data}");
     }
+    let error = given(Chat::MESSAGE, "7").map(|said| said.text).unwrap_err();
+    assert!(error.contains("expected an object"), "{error}");
     assert!(given(Chat::NOTHING, "{}").is_ok());
     assert_eq!(crowded::Careful::ERR.as_str(), "err");
 

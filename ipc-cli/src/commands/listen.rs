@@ -219,6 +219,7 @@ impl Refusals {
         self.next = Some(tokio::time::Instant::now() + BETWEEN_REFUSALS);
         match others {
             0 => output.warn(text),
+            1 => output.warn(format_args!("{text}; nor was another before it")),
             _ => output.warn(format_args!("{text}; nor were {others} others before it")),
         }
     }

@@ -18,7 +18,7 @@ use std::time::SystemTime;
 ///
 /// Either what passes between clients and a server, as `ipc tap` sees it (--listen and --to), or what a server sends to a client (--from).
 /// The file has one line of JSON for each event, as the commands write them to stdout, with the time in microseconds; only you may
-/// read it. It is made once there is a connection, or somebody may connect. Ends with SIGINT, after --count events, or when the server of --from closes the connection.
+/// read it. It is made once there is a connection, or somebody may connect. Ends with SIGINT, after --count events, or when the server of --from closes the connection, which is an error before so many have come.
 #[derive(Args, Debug)]
 #[command(override_usage = "\
 ipc record [OPTIONS] <FILE> --from <ADDRESS>
@@ -119,7 +119,12 @@ impl Record {
                                 if let (0, Some(silence)) = (recording.events(), connected.silence()) {
                                     context.output.note(silence);
                                 }
-                                Ok(())
+                                match self.count {
+                                    Some(count) if recording.events() < count => {
+                                        Err(lost(format_args!("recording {}", connected.name), None))
+                                    }
+                                    _ => Ok(()),
+                                }
                             }
                         };
                     }

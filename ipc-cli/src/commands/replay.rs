@@ -38,7 +38,7 @@ pub(crate) struct Replay {
     /// The server, as unix:world, unix:/path, tcp:host:port (see `ipc --help`)
     address: String,
     /// How much faster than it was: a number above 0, or max
-    #[arg(long, value_name = "FACTOR", default_value = "1")]
+    #[arg(long, value_name = "FACTOR", default_value = "1", allow_negative_numbers = true)]
     speed: Speed,
     /// Whose events to play: those of the client, of the server, or all
     #[arg(long, value_enum, value_name = "client|server|all", hide_possible_values = true)]

@@ -42,7 +42,7 @@ pub(crate) struct Send {
     #[arg(allow_negative_numbers = true)]
     data: Option<String>,
     /// The data is text, and becomes a JSON string
-    #[arg(long, short, requires = "name")]
+    #[arg(long, short, requires = "data")]
     text: bool,
     /// Then wait for an event of this name and print it
     #[arg(long = "await", value_name = "NAME")]

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 /// Connect to a server and show what it sends.
 ///
 /// A server of node-ipc sends to whoever is connected: what it broadcasts, and what it answers. Ends with 0 when the server closes
-/// the connection, unless --reconnect.
+/// the connection, unless --reconnect, and with 6 if --count events were wanted and have not come.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -132,7 +132,11 @@ impl Sub {
                         Some(error) => Err(lost(format_args!("listening to {}", connected.name), Some(&error))),
                         None => {
                             tell(context, silence.take());
-                            Ok(())
+                            match left {
+                                // Who wants so many cannot do with less.
+                                Some(_) => Err(lost(format_args!("listening to {}", connected.name), None)),
+                                None => Ok(()),
+                            }
                         }
                     };
                 }
