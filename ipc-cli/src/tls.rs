@@ -1,6 +1,6 @@
 //! What to do about TLS: the flags that put right what the library says of files and handshakes, which it calls by its options.
 
-use ipc_tokio::{ConnectionError, HandshakeError, TlsError};
+use ipc_tokio::{ConnectionError, HandshakeError, TlsError, rustls};
 
 /// What the library says of a server that wants to know who its clients are.
 const ASKS: &str = "asks for a client certificate";
@@ -16,6 +16,14 @@ pub(crate) fn asks_for_certificate(error: &str) -> bool {
 /// What a handshake failed of, if it was one that failed.
 pub(crate) fn of_handshake(error: &ConnectionError) -> Option<&HandshakeError> {
     error.io()?.get_ref()?.downcast_ref()
+}
+
+/// What a stream has ended of, where an alert of TLS is told as the library tells it.
+pub(crate) fn of_stream(error: &std::io::Error) -> String {
+    match error.get_ref().and_then(|error| error.downcast_ref()) {
+        Some(rustls::Error::AlertReceived(alert)) => HandshakeError::Refused(*alert).to_string(),
+        _ => error.to_string(),
+    }
 }
 
 /// What to do about options of TLS with which no server can start, and no client. A server needs files in any case.
@@ -49,6 +57,14 @@ pub(crate) fn to_put_right(error: &TlsError) -> Option<String> {
 mod tests {
     use super::*;
     use ipc_tokio::rustls::AlertDescription;
+
+    #[test]
+    fn an_alert_that_comes_late_is_told_in_words() {
+        let alert = rustls::Error::AlertReceived(AlertDescription::CertificateUnknown);
+        let error = std::io::Error::new(std::io::ErrorKind::InvalidData, alert);
+        assert!(of_stream(&error).starts_with("the peer refused the TLS handshake: it refuses our certificate"));
+        assert_eq!(of_stream(&std::io::ErrorKind::BrokenPipe.into()), "broken pipe");
+    }
 
     #[test]
     fn the_alerts_with_which_a_certificate_is_asked_for_are_known_by_their_text() {

@@ -68,6 +68,7 @@ impl Sub {
         let mut left = self.count;
         let mut deadline = self.deadline();
         let mut last_error = None;
+        let mut advised = false;
         let mut is_connected = true;
         let mut silence = connected.silence();
         while left != Some(0) {
@@ -99,10 +100,14 @@ impl Sub {
                     (*wire_length, What::Malformed { error, frame })
                 }
                 Some(ClientEvent::Error(error)) => {
+                    let text = error.to_string();
                     if self.reconnect {
-                        context.output.note(error);
+                        context.output.note(&text);
+                        if !std::mem::replace(&mut advised, true) && crate::tls::asks_for_certificate(&text) {
+                            context.output.note(format_args!("  help: {}", crate::tls::SHOW_ONE));
+                        }
                     }
-                    last_error = Some(error.to_string());
+                    last_error = Some(text);
                     continue;
                 }
                 Some(ClientEvent::Connected) => {

@@ -6,7 +6,7 @@ use crate::address::{Target, show};
 use crate::commands::{not_serving, remote, warn_of_no_room};
 use crate::exit::{Failure, Outcome};
 use crate::output::{Side, Traffic, What, Who};
-use crate::tls::to_put_right;
+use crate::tls::{of_stream, to_put_right};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_rustls::{TlsAcceptor, TlsConnector};
 use ipc_driver::runtime::{Address, Ambient, Listener, Runtime};
@@ -184,7 +184,7 @@ impl Proxy {
         let back = pump(server, client, &of_server, received);
         match tokio::try_join!(there, back) {
             Ok(_) => Ok(None),
-            Err(Broken::Stream(side, error)) => Ok(Some(format!("{} side: {error}", side.name()))),
+            Err(Broken::Stream(side, error)) => Ok(Some(format!("{} side: {}", side.name(), of_stream(&error)))),
             Err(Broken::Sink(failure)) => Err(failure),
         }
     }

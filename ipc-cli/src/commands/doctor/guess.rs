@@ -24,6 +24,11 @@ const NO_EVENT: &[u8] = b"ipc doctor --probe";
 pub(super) async fn process(findings: &mut Findings<'_>, owner: &Owner) -> Outcome {
     let Some(pid) = owner.pid else { return Ok(()) };
     let Ok(folder) = std::fs::read_link(format!("/proc/{pid}/cwd")) else { return Ok(()) };
+    // What lies beside a program that is not Node has nothing to do with it.
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
+    if !program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("node")) {
+        return Ok(());
+    }
     let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let script = command.split('\0').skip(1).find(|part| !part.starts_with('-')).map(|part| folder.join(part));
     let places = script.iter().flat_map(|script| script.ancestors().skip(1)).chain(folder.ancestors());

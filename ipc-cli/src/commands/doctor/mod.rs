@@ -17,7 +17,7 @@ use crate::escape::printable;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::output::{Line, Output, paint};
 use clap::Args;
-use ipc_tokio::Endpoint;
+use ipc_tokio::{Client, ConnectError, Endpoint};
 
 /// Look at an address closely and say what is wrong, and what to do.
 ///
@@ -92,6 +92,12 @@ impl Doctor {
         if meant != self.address {
             findings.note("address", format!("{} is {meant}", self.address), None).await?;
         }
+        // Nothing is looked at with options that no client would take.
+        if !target.endpoint.is_udp() {
+            if let Err(error) = Client::at(target.settings.clone(), target.endpoint.clone()) {
+                return findings.wrong_options(&error).await;
+            }
+        }
         match &target.endpoint {
             Endpoint::Local(address) => {
                 #[cfg(unix)]
@@ -113,6 +119,11 @@ impl Doctor {
 }
 
 impl Findings<'_> {
+    async fn wrong_options(&mut self, error: &ConnectError) -> Outcome {
+        self.problem("options", error.to_string(), "correct the option that it names").await?;
+        Err(Failure::silent(Exit::Failed))
+    }
+
     async fn good(&mut self, about: &'static str, text: impl Into<String>) -> Outcome {
         self.add(Finding { level: Level::Good, about, text: text.into(), help: None }).await
     }

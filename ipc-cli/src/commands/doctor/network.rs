@@ -118,7 +118,7 @@ pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target, certif
     let client = match Client::at(target.settings.clone(), target.endpoint.clone()) {
         Ok(client) => client,
         Err(error) => {
-            findings.problem("options", error.to_string(), "correct the option that it names").await?;
+            findings.wrong_options(&error).await?;
             return Ok(false);
         }
     };
@@ -187,6 +187,9 @@ async fn refused(
     let handshake = said.and_then(crate::tls::of_handshake);
     let help = match &text {
         text if handshake.is_some() && crate::tls::asks_for_certificate(text) => crate::tls::SHOW_ONE,
+        text if text.contains("it refuses our certificate") => {
+            "that server trusts other certificates than that of --cert: have it trust this one (--ca there, trustedConnections), or show another"
+        }
         // A socket with a file has been looked at before.
         _ if kind == Some(std::io::ErrorKind::ConnectionRefused) && target.endpoint.local_address().is_some() => {
             "nobody listens there: start the server, for an abstract name in the same network namespace"
