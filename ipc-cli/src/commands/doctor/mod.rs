@@ -74,6 +74,8 @@ struct Finding {
 struct Findings<'a> {
     output: &'a Output,
     problems: usize,
+    /// It is the other side that would not go on with a handshake; what it shows is trusted here.
+    refused_by_peer: bool,
 }
 
 impl Doctor {
@@ -85,7 +87,7 @@ impl Doctor {
     }
 
     async fn examine(&self, context: &Context) -> Outcome {
-        let mut findings = Findings { output: &context.output, problems: 0 };
+        let mut findings = Findings { output: &context.output, problems: 0, refused_by_peer: false };
         // One attempt is what is examined.
         let target = Target::parse(&self.address, &context.options, |config| config.max_retries(0))?;
         let meant = target.show();

@@ -68,8 +68,14 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
     let let_in = answers(findings, target, shown.certificates).await?;
     let takes_any = target.settings.config().tls.as_ref().is_some_and(|tls| tls.reject_unauthorized == Some(false));
     // One that is trusted needs nothing more.
-    if let Some((text, help)) = shown.chain.filter(|_| !let_in || takes_any) {
-        findings.note("chain", text, Some(help)).await?;
+    if takes_any || !let_in && !findings.refused_by_peer {
+        if let Some(name) = shown.other_name {
+            let help = "connect by a name that it carries, or say with --server-name which is meant; named itself in --ca, its names do not matter";
+            findings.warning("name", format!("the certificate does not carry the name {name}"), help).await?;
+        }
+        if let Some((text, help)) = shown.chain {
+            findings.note("chain", text, Some(help)).await?;
+        }
     }
     if let_in {
         guess::behaviour(findings, target, (!target.tls).then_some(address), probe).await?;
@@ -183,11 +189,12 @@ async fn refused(
         (None, Some(error)) => error.to_string(),
         (None, None) => format!("nothing came within {} s", PATIENCE.as_secs()),
     };
+    findings.refused_by_peer = text.contains("the peer refused the TLS handshake");
     let about_tls = text.contains("TLS") || text.contains("certificate");
     let handshake = said.and_then(crate::tls::of_handshake);
     let help = match &text {
         text if handshake.is_some() && crate::tls::asks_for_certificate(text) => crate::tls::SHOW_ONE,
-        text if text.contains("it refuses our certificate") => {
+        text if text.contains("refuses our certificate") || text.contains("does not trust our certificate") => {
             "that server trusts other certificates than that of --cert: have it trust this one (--ca there, trustedConnections), or show another"
         }
         // A socket with a file has been looked at before.

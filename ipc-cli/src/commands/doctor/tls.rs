@@ -32,6 +32,8 @@ pub(super) struct Shown {
     pub(super) certificates: bool,
     /// What its chain is like, and what it takes to be trusted.
     pub(super) chain: Option<(&'static str, &'static str)>,
+    /// The name that is meant, if the certificate is for others.
+    pub(super) other_name: Option<String>,
 }
 
 /// Says what a server shows on a stream to it, on which nothing was sent yet.
@@ -57,13 +59,17 @@ pub(super) async fn examine(
             findings.note("tls", format!("the handshake was not completed: {error}"), None).await?;
         }
     }
+    let mut other_name = None;
     for (number, der) in certificates.iter().enumerate() {
         let Ok(certificate) = Certificate::from_der(der) else {
             let help = "make a new one, of X.509 version 3 in DER";
             findings.problem("certificate", format!("number {number} cannot be read"), help).await?;
             continue;
         };
-        one(findings, number, &certificate, &meant).await?;
+        one(findings, number, &certificate).await?;
+        if number == 0 && !names(&certificate).iter().any(|name| covers(name, &meant)) {
+            other_name = Some(meant.clone());
+        }
     }
     let chain = match certificates.as_slice() {
         [own] if Certificate::from_der(own).is_ok_and(|it| it.tbs_certificate.subject == it.tbs_certificate.issuer) => {
@@ -76,7 +82,7 @@ pub(super) async fn examine(
         }
         _ => None,
     };
-    Ok(Shown { certificates: !certificates.is_empty(), chain })
+    Ok(Shown { certificates: !certificates.is_empty(), chain, other_name })
 }
 
 /// Whether TLS is spoken there, by a handshake that is given so long.
@@ -88,7 +94,7 @@ pub(super) async fn is_spoken(address: SocketAddr, within: Duration) -> bool {
     handshake.is_ok_and(|(certificates, _)| !certificates.is_empty())
 }
 
-async fn one(findings: &mut Findings<'_>, number: usize, certificate: &Certificate, meant: &str) -> Outcome {
+async fn one(findings: &mut Findings<'_>, number: usize, certificate: &Certificate) -> Outcome {
     let about = if number == 0 { "certificate" } else { "issuer" };
     let body = &certificate.tbs_certificate;
     let names = names(certificate);
@@ -112,10 +118,6 @@ async fn one(findings: &mut Findings<'_>, number: usize, certificate: &Certifica
         findings.warning(about, format!("{text}: it expires in {days}"), "renew it").await?;
     } else {
         findings.good(about, text).await?;
-    }
-    if number == 0 && !names.iter().any(|name| covers(name, meant)) {
-        let help = "connect by a name that it carries, or say with --server-name which is meant; named itself in --ca, its names do not matter";
-        findings.warning("name", format!("the certificate does not carry the name {meant}"), help).await?;
     }
     Ok(())
 }
