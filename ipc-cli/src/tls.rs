@@ -1,6 +1,7 @@
 //! What to do about TLS: the flags that put right what the library says of files and handshakes, which it calls by its options.
 
-use ipc_tokio::{ConnectionError, HandshakeError, TlsError, rustls};
+use ipc_tokio::rustls::{self, AlertDescription};
+use ipc_tokio::{ConnectionError, HandshakeError, TlsError};
 
 /// What the library says of a server that wants to know who its clients are.
 const ASKS: &str = "asks for a client certificate";
@@ -11,6 +12,12 @@ pub(crate) const SHOW_ONE: &str = "show a certificate that the server trusts wit
 /// Whether an error, as it is shown, may be that of a server to which no certificate was shown.
 pub(crate) fn asks_for_certificate(error: &str) -> bool {
     error.contains(ASKS)
+}
+
+/// Whether the other side says by this alert that it does not take the certificate that it was shown.
+pub(crate) fn is_about_our_certificate(alert: AlertDescription) -> bool {
+    use AlertDescription::{BadCertificate, CertificateUnknown, UnknownCA, UnsupportedCertificate};
+    matches!(alert, BadCertificate | CertificateUnknown | UnknownCA | UnsupportedCertificate)
 }
 
 /// What a handshake failed of, if it was one that failed.
@@ -56,7 +63,6 @@ pub(crate) fn to_put_right(error: &TlsError) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ipc_tokio::rustls::AlertDescription;
 
     #[test]
     fn an_alert_that_comes_late_is_told_in_words() {

@@ -121,7 +121,8 @@ impl Doctor {
 }
 
 impl Findings<'_> {
-    async fn wrong_options(&mut self, error: &ConnectError) -> Outcome {
+    /// Says so, and that is the end of it.
+    async fn wrong_options<T>(&mut self, error: &ConnectError) -> Outcome<T> {
         self.problem("options", error.to_string(), "correct the option that it names").await?;
         Err(Failure::silent(Exit::Failed))
     }

@@ -5,7 +5,7 @@ use crate::address::Target;
 use crate::exit::Outcome;
 #[cfg(unix)]
 use crate::sockets::Owner;
-use ipc_tokio::{Client, ClientEvent, ConnectionError};
+use ipc_tokio::{Client, ClientEvent, ConnectionError, HandshakeError};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpStream, lookup_host};
@@ -123,10 +123,7 @@ async fn resolve(findings: &mut Findings<'_>, target: &Target) -> Outcome<Vec<So
 pub(super) async fn answers(findings: &mut Findings<'_>, target: &Target, certificates: bool) -> Outcome<bool> {
     let client = match Client::at(target.settings.clone(), target.endpoint.clone()) {
         Ok(client) => client,
-        Err(error) => {
-            findings.wrong_options(&error).await?;
-            return Ok(false);
-        }
+        Err(error) => return findings.wrong_options(&error).await,
     };
     let mut events = client.events();
     let began = Instant::now();
@@ -189,12 +186,16 @@ async fn refused(
         (None, Some(error)) => error.to_string(),
         (None, None) => format!("nothing came within {} s", PATIENCE.as_secs()),
     };
-    findings.refused_by_peer = text.contains("the peer refused the TLS handshake");
     let about_tls = text.contains("TLS") || text.contains("certificate");
     let handshake = said.and_then(crate::tls::of_handshake);
+    let alert = match handshake {
+        Some(HandshakeError::Refused(alert)) => Some(*alert),
+        _ => None,
+    };
+    findings.refused_by_peer = alert.is_some();
     let help = match &text {
         text if handshake.is_some() && crate::tls::asks_for_certificate(text) => crate::tls::SHOW_ONE,
-        text if text.contains("refuses our certificate") || text.contains("does not trust our certificate") => {
+        _ if alert.is_some_and(crate::tls::is_about_our_certificate) => {
             "that server trusts other certificates than that of --cert: have it trust this one (--ca there, trustedConnections), or show another"
         }
         // A socket with a file has been looked at before.
