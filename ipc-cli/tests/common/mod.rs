@@ -277,3 +277,14 @@ pub(crate) fn args<'a>(head: &[&'a str], tail: &[&'a str]) -> Vec<&'a str> {
 pub(crate) fn has(program: impl AsRef<OsStr>) -> bool {
     Command::new(program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok()
 }
+
+/// A server of a few lines: it says this to whoever connects, and keeps the connection until it is dropped.
+#[cfg(unix)]
+pub(crate) fn speaker(path: &str, says: &'static [u8]) -> JoinHandle<Vec<std::os::unix::net::UnixStream>> {
+    let listener = std::os::unix::net::UnixListener::bind(path).expect("bound");
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a client");
+        stream.write_all(says).expect("written");
+        vec![stream]
+    })
+}
