@@ -107,6 +107,7 @@ fn a_wrong_command_line_is_told_on_stderr_with_code_2() {
         &["listen", "x", "--reply", "name"],
         &["listen", "x", "--reply", "name={"],
         &["tap", "unix:x", "unix:x"],
+        &["tap", "unix:x", "unix:y", "-n", "0"],
         &["record", "file", "--from", "x", "-n", "0"],
     ] {
         let ended = place.run(args).expect(2);

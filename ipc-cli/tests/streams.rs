@@ -67,7 +67,13 @@ fn a_negative_number_is_data_and_no_flag() {
 fn a_number_that_is_none_is_told_with_what_is_expected() {
     let place = Place::new();
     let path = place.of("s");
-    for (command, rest) in [("listen", &[][..]), ("sub", &[]), ("bench", &[]), ("record", &["--from", "unix:world"])] {
+    for (command, rest) in [
+        ("listen", &[][..]),
+        ("sub", &[]),
+        ("bench", &[]),
+        ("tap", &["unix:world"]),
+        ("record", &["--from", "unix:world"]),
+    ] {
         for wrong in ["abc", "-1", "1.5"] {
             let args = common::args(&[command, &path, "-n", wrong], rest);
             place.run(&args).expect(2).says(&["it must be a whole number from 1"]);

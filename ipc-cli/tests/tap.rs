@@ -95,6 +95,55 @@ fn a_tap_shows_direction_number_size_and_time_and_what_is_malformed() {
 }
 
 #[test]
+fn a_tap_ends_after_as_many_events_as_were_asked_for_and_passes_the_last_one_on() {
+    let place = Place::new();
+    let listener = place.start(&["listen", &place.of("s"), "--reply", "q=\"a\""]);
+    let tap = place.start(&["tap", &place.of("t"), &place.of("s"), "-n", "3", "-f", "q"]);
+    let mut client = UnixStream::connect(place.of("t")).expect("the tap");
+    // Neither what is malformed counts nor what the filter leaves out.
+    client.write_all(b"{\"type\":5}\x0c{\"type\":\"other\"}\x0c{\"type\":\"q\"}\x0c").expect("written");
+    assert_eq!((tap.line()["kind"].clone(), tap.line()["kind"].clone()), (json!("open"), json!("malformed")));
+    assert_eq!((tap.line()["from"].clone(), tap.line()["from"].clone()), (json!("client"), json!("server")));
+    client.write_all(b"{\"type\":\"q\",\"data\":3}\x0c").expect("written");
+    let ended = tap.end().expect(0);
+    let events = ended.lines().iter().filter(|line| line["kind"] == "event").count();
+    assert_eq!((events, ended.lines().len()), (3, 5), "{}", ended.stdout);
+    // What was shown was passed on, and so was its answer, which is not shown any more.
+    let mut got = String::new();
+    client.read_to_string(&mut got).expect("an end");
+    assert_eq!(got.matches("\"a\"").count(), 2, "{got}");
+    assert_eq!(listener.line_of("malformed")["frame"], "{\"type\":5}");
+    while listener.line()["data"] != 3 {}
+    assert!(!place.path().join("t").exists());
+}
+
+#[test]
+fn a_tap_of_raw_bytes_and_of_datagrams_ends_after_as_many_as_well() {
+    let place = Place::new();
+    let mut server = UnixListener::bind(place.of("s")).map(Some).expect("bound");
+    let raw = ["tap", &place.of("t"), &place.of("s"), "-n", "1", "-o", "rawBuffer=true"];
+    let tap = place.start(&raw);
+    let mut client = UnixStream::connect(place.of("t")).expect("the tap");
+    client.write_all(b"bytes").expect("written");
+    let (mut stream, _) = server.take().expect("a listener").accept().expect("the tap");
+    let mut got = Vec::new();
+    stream.read_to_end(&mut got).expect("read");
+    assert_eq!(got, b"bytes");
+    let kinds: Vec<_> = tap.end().expect(0).lines().iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds, ["open", "data"]);
+
+    let listener = Program::start(place.command(&["listen", "udp:127.0.0.1:0"]));
+    let port = port_in(&listener.said_on_stderr(|line| line.starts_with("listening at")));
+    let tap = Program::start(place.command(&["tap", "udp:127.0.0.1:0", &format!("udp:127.0.0.1:{port}"), "-n", "2"]));
+    let tapped = port_in(&tap.said_on_stderr(|line| line.starts_with("listening at")));
+    for name in ["one", "two"] {
+        place.run(&["send", &format!("udp:127.0.0.1:{tapped}"), name]).expect(0);
+        assert_eq!(listener.line()["type"], name);
+    }
+    assert_eq!(tap.end().expect(0).lines().iter().filter(|line| line["kind"] == "event").count(), 2);
+}
+
+#[test]
 fn a_tap_without_a_server_closes_the_connection_and_says_why() {
     let place = Place::new();
     let tap = place.start(&["tap", &place.of("t"), &place.of("s")]);

@@ -101,6 +101,12 @@ impl Command {
     }
 }
 
+/// Waits until a proxy has seen its last event. That is seen before it is passed on: it has a moment to go its way.
+async fn passed_on(seen: impl Future<Output = ()>) {
+    seen.await;
+    tokio::time::sleep(LEAVE_WITHIN).await;
+}
+
 /// Reads a number of events. That none is too few is told with what to write instead, once everything is read.
 fn count(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| String::from("it must be a whole number from 1"))

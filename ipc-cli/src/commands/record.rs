@@ -1,7 +1,7 @@
 //! `ipc record`: what passes or comes, into a file that `ipc replay` plays.
 
 use super::tap::pair;
-use super::{LEAVE_WITHIN, TICK, count};
+use super::{LEAVE_WITHIN, TICK, count, passed_on};
 use crate::Context;
 use crate::client::{Connecting, lost};
 use crate::exit::{Failure, Outcome};
@@ -71,7 +71,7 @@ impl Record {
         let outcome = match addresses {
             Some((listen, to)) => tokio::select! {
                 outcome = proxy::run(&context, listen, to, Sink::Recorded(Arc::clone(&recording))) => outcome,
-                () = recorded_and_passed_on(&recording) => Ok(()),
+                () = passed_on(recording.full()) => Ok(()),
             },
             None => self.client(&context, &recording).await,
         };
@@ -142,12 +142,6 @@ impl Record {
         let _nothing_unsent = connected.client.close_within(LEAVE_WITHIN).await;
         outcome
     }
-}
-
-/// What is recorded stands in the file before it is passed on: the last event has a moment to go its way.
-async fn recorded_and_passed_on(recording: &Recording) {
-    recording.full().await;
-    tokio::time::sleep(LEAVE_WITHIN).await;
 }
 
 /// Counts on a terminal.

@@ -11,7 +11,7 @@ mod datagrams;
 mod sink;
 mod streams;
 
-pub(crate) use sink::{Recording, Sink};
+pub(crate) use sink::{Recording, Showing, Sink};
 
 use crate::Context;
 use crate::address::Target;

@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 /// Takes what is seen, in order.
 #[derive(Clone)]
 pub(crate) enum Sink {
-    Shown(Box<Output>, Arc<[Glob]>),
+    Shown(Arc<Showing>),
     Recorded(Arc<Recording>),
 }
 
@@ -28,17 +28,54 @@ impl Sink {
 
     pub(crate) async fn take(&self, traffic: Traffic<'_>) -> Outcome {
         match self {
-            Self::Shown(output, filter) => {
-                if let What::Event { name_json, .. } = &traffic.what {
-                    let name = serde_json::from_str::<String>(name_json).unwrap_or_default();
-                    if !wanted(filter, &name) {
-                        return Ok(());
-                    }
-                }
-                traffic.write(output).await
-            }
+            Self::Shown(showing) => showing.show(traffic).await,
             Self::Recorded(recording) => recording.write(&traffic),
         }
+    }
+}
+
+/// Lines on stdout: all of them, or until so many events are shown.
+pub(crate) struct Showing {
+    output: Output,
+    filter: Vec<Glob>,
+    /// How many events, or pieces of raw data, are shown; `None` is as many as come.
+    count: Option<u64>,
+    /// How many were let through to be shown, and how many are: a reader who does not read has both directions wait in between.
+    begun: AtomicU64,
+    shown: AtomicU64,
+    /// Told when the last one is shown.
+    full: Notify,
+}
+
+impl Showing {
+    pub(crate) fn new(output: Output, filter: Vec<Glob>, count: Option<u64>) -> Arc<Self> {
+        let (begun, shown) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new(Self { output, filter, count, begun, shown, full: Notify::new() })
+    }
+
+    async fn show(&self, traffic: Traffic<'_>) -> Outcome {
+        if let What::Event { name_json, .. } = &traffic.what {
+            let name = serde_json::from_str::<String>(name_json).unwrap_or_default();
+            if !wanted(&self.filter, &name) {
+                return Ok(());
+            }
+        }
+        let counts = matches!(traffic.what, What::Event { .. } | What::Data(_));
+        let before =
+            if counts { self.begun.fetch_add(1, Ordering::Relaxed) } else { self.begun.load(Ordering::Relaxed) };
+        if self.count.is_some_and(|count| before >= count) {
+            return Ok(());
+        }
+        traffic.write(&self.output).await?;
+        if counts && self.count == Some(self.shown.fetch_add(1, Ordering::Relaxed) + 1) {
+            self.full.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Ready when as many are shown as were asked for. For one who waits.
+    pub(crate) async fn full(&self) {
+        self.full.notified().await;
     }
 }
 
