@@ -157,10 +157,18 @@ pub fn run(data: &[u8]) {
 
 /// An object of options with likely and unlikely values.
 fn options(input: &mut Input<'_>) -> String {
-    let mut members = Vec::new();
-    while !input.is_empty() && members.len() < 64 {
+    let mut members: Vec<(String, String)> = Vec::new();
+    let mut choices = 0;
+    while !input.is_empty() && choices < 64 {
+        choices += 1;
+        let mut twice = false;
         let name = match input.byte() {
             255 => input.text(),
+            // One that is there already, if any is.
+            252 => {
+                twice = true;
+                members.last().map_or_else(|| "retry".to_owned(), |(name, _)| name.clone())
+            }
             254 => "interfaces".to_owned(),
             253 => "logger".to_owned(),
             known => OPTIONS[usize::from(known) % OPTIONS.len()].to_owned(),
@@ -171,17 +179,36 @@ fn options(input: &mut Input<'_>) -> String {
             ("backoff", true) => group(input, "backoff."),
             _ => value(input),
         };
-        let name = serde_json::to_string(&name).expect("a string");
-        members.push(format!("{name}:{value}"));
+        put(&mut members, name, value, twice);
     }
-    format!("{{{}}}", members.join(","))
+    object(members)
+}
+
+/// A second value of an option takes the place of the first, so that what is read goes beyond it; `twice` leaves both.
+fn put(members: &mut Vec<(String, String)>, name: String, value: String, twice: bool) {
+    match members.iter_mut().find(|(before, _)| *before == name) {
+        Some((_, before)) if !twice => *before = value,
+        _ => members.push((name, value)),
+    }
+}
+
+fn object(members: Vec<(String, String)>) -> String {
+    let members = members.into_iter().map(|(name, value)| {
+        let name = serde_json::to_string(&name).expect("a string");
+        format!("{name}:{value}")
+    });
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
 }
 
 fn group(input: &mut Input<'_>, prefix: &str) -> String {
     let names: Vec<_> = PARTS.iter().filter_map(|part| part.strip_prefix(prefix)).collect();
-    let count = input.below(5);
-    let members: Vec<_> = (0..count).map(|_| format!("\"{}\":{}", input.choose(&names), value(input))).collect();
-    format!("{{{}}}", members.join(","))
+    let mut members = Vec::new();
+    for _ in 0..input.below(5) {
+        let name = (*input.choose(&names)).to_owned();
+        let value = value(input);
+        put(&mut members, name, value, false);
+    }
+    object(members)
 }
 
 fn value(input: &mut Input<'_>) -> String {
@@ -265,6 +292,14 @@ fn refused(error: &ConfigError, text: &str) {
             let escaped = serde_json::to_string(name).expect("a string");
             let came = text.contains(name) || text.contains(escaped.trim_matches('"')) || text.contains('\\');
             assert!(came, "{error}: the name came");
+        }
+        ConfigError::Twice { option, first } => {
+            assert!(is_option(option) || FUNCTIONS.contains(&&*usual(option)), "{error}");
+            assert_eq!(usual(option), usual(first), "{error}");
+            let name = |option: &str| format!("\"{}\"", option.rsplit('.').next().unwrap_or_default());
+            let times = text.matches(&name(option)).count() + text.matches(&name(first)).count();
+            // Of one name both counts are the same.
+            assert!(times >= if option == first { 4 } else { 2 } || text.contains('\\'), "{error}");
         }
         error => names_an_option(error),
     }

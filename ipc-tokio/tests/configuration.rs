@@ -59,6 +59,14 @@ fn a_mistake_in_a_toml_file_is_named_with_the_nearest_right_option() {
     let file = "id = 'world'\nretry = 100\nmaxRetrys = 3\n";
     let error = toml::from_str::<Config>(file).expect_err("a mistake").to_string();
     assert!(error.contains("line 3, column 1"), "{error}");
+    for (file, place) in [
+        ("id = 'world'\nretry = 'soon'\n", "line 2, column 9"),
+        ("[tls]\nkey = 'k'\ncertt = 'c'\n", "line 3, column 1"),
+        ("id = 'world'\n[interface]\nlocalPort = true\nhints = 1\n", "line 3, column 13"),
+    ] {
+        let error = toml::from_str::<Config>(file).expect_err("a mistake").to_string();
+        assert!(error.contains(place), "{error}");
+    }
 }
 
 /// The environment belongs to a process, so this test is one of its own.

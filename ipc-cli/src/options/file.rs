@@ -1,6 +1,6 @@
 //! Options from a file: TOML, or JSON by its ending, with node-ipc's names. The key `preset` stands beside them.
 
-use super::{Layer, Preset, check, refused};
+use super::{Layer, Preset, check, placed, refused};
 use crate::exit::{Failure, Outcome};
 use serde_json::{Map, Value};
 use std::io::ErrorKind;
@@ -67,10 +67,11 @@ fn read(path: &Path, text: &str) -> Outcome<Layer> {
     } else {
         toml::from_str(text).map_err(|error| wrong("TOML", &error))?
     };
-    let preset = match options.remove("preset") {
-        None => None,
+    let place = if is_json { placed::in_json(text) } else { placed::in_toml(text) };
+    place.map_err(|(place, error)| Failure::usage(format!("{at}, {place}: {error}")))?;
+    let preset = match options.remove(placed::PRESET) {
         Some(Value::String(preset)) => Some(Preset::parse(&preset, &at)?),
-        Some(other) => return Err(Failure::usage(format!("{at}: preset cannot be {other}; it is a text, as \"v9\""))),
+        _ => None,
     };
     check(&options).map_err(|error| refused(&at, &error))?;
     Ok(Layer { preset, options })
@@ -99,8 +100,6 @@ mod tests {
     fn what_is_wrong_is_told_with_the_file() {
         let error = of("x.toml", "maxConections = 5").unwrap_err();
         assert!(error.contains("config file x.toml") && error.contains("did you mean \"maxConnections\"?"), "{error}");
-        let error = of("x.toml", "tls = { privat = \"k\" }").unwrap_err();
-        assert!(error.contains("tls.private"), "{error}");
         let error = of("x.toml", "id = \"x\"\nretry = ").unwrap_err();
         assert!(error.contains("is no TOML") && !error.contains("\\n"), "{error}");
         assert!(error.lines().any(|line| line == "  2 | retry = "), "{error}");
@@ -108,6 +107,76 @@ mod tests {
         let error = of("x.toml", "id = \u{1b}[31m").unwrap_err();
         assert!(!error.contains('\u{1b}'), "{error}");
         assert!(of("x.json", "[]").unwrap_err().contains("JSON object"));
-        assert!(of("x.json", r#"{"preset": 9}"#).unwrap_err().contains("preset"));
+    }
+
+    #[test]
+    fn an_option_that_is_wrong_is_told_with_its_place() {
+        for (name, text, told) in [
+            (
+                "x.toml",
+                "id = \"x\"\nretry = \"soon\"",
+                "x.toml, line 2 column 9: option retry cannot be \"soon\"; allowed",
+            ),
+            (
+                "x.toml",
+                "id = \"x\"\nmaxRetrys = 5",
+                "x.toml, line 2 column 1: there is no option \"maxRetrys\"; did you",
+            ),
+            (
+                "x.toml",
+                "tls = { privat = \"k\" }",
+                "x.toml, line 1 column 9: there is no option \"tls.privat\"; did you",
+            ),
+            ("x.toml", "[tls]\nprivate = 5", "x.toml, line 2 column 11: option tls.private cannot be 5; allowed"),
+            ("x.toml", "\"é\" = 5", "x.toml, line 1 column 1: there is no option"),
+            (
+                "x.toml",
+                "id = 'é'\npreset = \"v8\"",
+                "x.toml, line 2 column 10: \"v8\" is no preset; presets are v9, v14",
+            ),
+            (
+                "x.json",
+                "{\n \"retry\": \"soon\"}",
+                "x.json, line 2 column 16: option retry cannot be \"soon\"; allowed",
+            ),
+            ("x.json", "{\n \"maxRetrys\": 5}", "x.json, line 2 column 12: there is no option \"maxRetrys\"; did you"),
+            (
+                "x.json",
+                "{\"tls\": {\n\"privat\": 5}}",
+                "x.json, line 2 column 8: there is no option \"tls.privat\"; did",
+            ),
+            (
+                "x.json",
+                "{\"backoff\":\n{\"max\": \"a\"}}",
+                "x.json, line 2 column 11: option backoff.max cannot be \"a\"",
+            ),
+            (
+                "x.json",
+                r#"{"preset": 9}"#,
+                "x.json, line 1 column 12: invalid type: integer `9`, expected the name of a preset",
+            ),
+        ] {
+            let error = of(name, text).unwrap_err();
+            assert!(error.contains(told), "{error}\ninstead of\n{told}");
+        }
+        // Of what may be secret nothing is shown.
+        let error = of("x.toml", "[tls]\nkye = \"secret\"").unwrap_err();
+        assert!(error.contains("line 2 column 1") && !error.contains("secret"), "{error}");
+    }
+
+    #[test]
+    fn what_is_given_twice_is_told() {
+        for (text, told) in [
+            ("{\"retry\": 5,\n \"retry\": 5}", "x.json, line 2 column 8: option retry is given twice; leave one"),
+            (
+                r#"{"tls": {"key": "a", "key": "b"}}"#,
+                "x.json, line 1 column 26: option tls.key is given twice; leave one",
+            ),
+            (r#"{"preset": "v9", "preset": "v9"}"#, "x.json, line 1 column 25: preset is given twice; leave one"),
+        ] {
+            let error = of("x.json", text).unwrap_err();
+            assert!(error.contains(told), "{error}\ninstead of\n{told}");
+        }
+        assert!(of("x.toml", "retry = 5\nretry = 5").unwrap_err().contains("duplicate key"));
     }
 }

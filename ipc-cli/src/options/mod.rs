@@ -6,6 +6,7 @@
 mod environment;
 mod file;
 mod flags;
+mod placed;
 
 use file::Found;
 pub(crate) use flags::Common;
@@ -40,12 +41,13 @@ impl Preset {
     }
 
     fn parse(text: &str, at: impl Display) -> Outcome<Self> {
-        <Self as clap::ValueEnum>::from_str(text, true).map_err(|_| {
-            Failure::usage(format!("{at}: {text:?} is no preset"))
-                .help("presets are v9, v14-fast, v14-guarded and v14-assured")
-        })
+        <Self as clap::ValueEnum>::from_str(text, true)
+            .map_err(|_| Failure::usage(format!("{at}: {text:?} is no preset")).help(PRESETS))
     }
 }
+
+/// What to say where there is no such preset.
+const PRESETS: &str = "presets are v9, v14-fast, v14-guarded and v14-assured";
 
 /// What one place says.
 #[derive(Default)]

@@ -26,6 +26,14 @@ pub enum ConfigError {
         /// The option whose name is nearest, if any is near.
         nearest: Option<String>,
     },
+    /// An option is there more than once, and which is meant cannot be known.
+    #[error("option {option} is given twice{}; leave one of the two out", FirstAs { option, first })]
+    Twice {
+        /// The option as it is named the second time.
+        option: String,
+        /// The same where it came first: another name, if it has two.
+        first: String,
+    },
     /// Two options contradict each other, or one requires the other.
     #[error("options {option} and {other} do not go together: {reason}")]
     Conflict {
@@ -87,6 +95,21 @@ impl std::fmt::Display for DidYouMean<'_> {
         match self.0 {
             Some(name) => write!(f, "; did you mean {name:?}?"),
             None => Ok(()),
+        }
+    }
+}
+
+/// Tells the other name of an option, if it was given under both.
+struct FirstAs<'a> {
+    option: &'a str,
+    first: &'a str,
+}
+
+impl std::fmt::Display for FirstAs<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.first {
+            first if first == self.option => Ok(()),
+            first => write!(f, ", first as {first}"),
         }
     }
 }

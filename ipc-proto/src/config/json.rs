@@ -2,11 +2,11 @@
 //!
 //! Which names and values there are stands in `table` and `codec`.
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
-use std::fmt;
 
+use super::reading::{Options, Told};
 use super::table::{self, OPTIONS};
 use super::{Config, ConfigError, Parser, codec};
 use crate::JsonKind;
@@ -21,8 +21,8 @@ impl Config {
     /// # Errors
     ///
     /// [`ConfigError`] for text that is not a JSON object, a name that is no option (with the
-    /// nearest that is) and a value the option cannot have. Combinations are checked later, by
-    /// [`Config::validate`].
+    /// nearest that is), a value the option cannot have, and an option that is given twice.
+    /// Combinations are checked later, by [`Config::validate`].
     ///
     /// ```
     /// use ipc_proto::Config;
@@ -70,51 +70,23 @@ impl Config {
 }
 
 fn parse(text: &str) -> Result<Map<String, Value>, ConfigError> {
-    serde_json::from_str(text).map_err(|error| {
+    let told = Told::default();
+    let mut json = serde_json::Deserializer::from_str(text);
+    let read = json.deserialize_map(Options::new(&told)).and_then(|options| json.end().map(|()| options));
+    read.map_err(|error| {
         // Of JSON that is no object serde tells the value, which may be secret.
         let kind = text.trim_start().bytes().next().and_then(JsonKind::of_first_byte).filter(|_| error.is_data());
-        ConfigError::Json { reason: kind.map_or_else(|| error.to_string(), |kind| format!("this is {kind}")) }
+        let reason = || kind.map_or_else(|| error.to_string(), |kind| format!("this is {kind}"));
+        told.error().unwrap_or_else(|| ConfigError::Json { reason: reason() })
     })
 }
 
-/// As [`Config::from_json`], from any self-describing format. A name that is no option is told while it is read, so that a format
-/// which knows says where it is.
+/// As [`Config::from_json`], from any self-describing format. What is wrong with an option is told while it is read, so that a
+/// format which knows says where it is: `serde_json::from_str::<Config>` tells the line and the column.
 impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let options = deserializer.deserialize_map(Options)?;
+        let options = deserializer.deserialize_map(Options::new(&Told::default()))?;
         Self::from_map(&options).map_err(D::Error::custom)
-    }
-}
-
-/// Collects options. Their values are looked at later: of a name that comes twice the last one counts.
-struct Options;
-
-impl<'de> Visitor<'de> for Options {
-    type Value = Map<String, Value>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a map of options")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut options = Map::new();
-        while let Some(name) = map.next_key_seed(Name)? {
-            options.insert(name, map.next_value()?);
-        }
-        Ok(options)
-    }
-}
-
-/// The name of an option.
-struct Name;
-
-impl<'de> DeserializeSeed<'de> for Name {
-    type Value = String;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<String, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        table::check_name(&name).map_err(D::Error::custom)?;
-        Ok(name)
     }
 }
 

@@ -9,6 +9,7 @@ mod error;
 mod json;
 mod nearest;
 mod presets;
+mod reading;
 mod setters;
 mod table;
 mod tls;

@@ -161,14 +161,45 @@ fn read_one<S>(
     })
 }
 
+/// What is wrong with an option, or with that of a group, which is named as it was written.
+pub(super) fn check(group: Option<&str>, name: &str, value: &Value) -> Result<(), ConfigError> {
+    let mut scratch = Config::v9();
+    let Some(group) = group else { return read_one(&mut scratch, name, value, "", OPTIONS) };
+    let alone = Value::Object(Map::from_iter([(name.to_owned(), value.clone())]));
+    read_one(&mut scratch, group, &alone, "", OPTIONS)
+}
+
 /// That there is such an option.
-pub(super) fn check_name(name: &str) -> Result<(), ConfigError> {
-    let known = OPTIONS.iter().any(|row| row.name == name || row.alias == Some(name));
-    // What is a function in JavaScript is wrong by its value.
-    if known || FUNCTIONS.iter().any(|(function, _)| *function == name) {
-        return Ok(());
+pub(super) fn check_name(group: Option<&str>, name: &str) -> Result<(), ConfigError> {
+    match check(group, name, &Value::Null) {
+        Err(error @ ConfigError::Unknown { .. }) => Err(error),
+        // One that cannot have this value is there.
+        _ => Ok(()),
     }
-    Err(unknown("", name, OPTIONS.iter().map(|row| row.name)))
+}
+
+/// That the option is not among those before it, nor is another name of it.
+pub(super) fn check_once(group: Option<&str>, name: &str, before: &Map<String, Value>) -> Result<(), ConfigError> {
+    let (prefix, names) = match group {
+        None => (String::new(), names(name, OPTIONS)),
+        Some(group) => (format!("{group}."), names(name, TLS_OPTIONS)),
+    };
+    let mut all = names.into_iter().flatten().chain([name]);
+    match all.find(|name| before.contains_key(*name)) {
+        Some(first) => Err(ConfigError::Twice { option: format!("{prefix}{name}"), first: format!("{prefix}{first}") }),
+        None => Ok(()),
+    }
+}
+
+/// Both names of the option, if there is one in this group that has another.
+fn names<S>(name: &str, rows: &[Row<S>]) -> Option<[&'static str; 2]> {
+    let mut both = rows.iter().filter_map(|row| Some([row.name, row.alias?]));
+    both.find(|both| both.contains(&name))
+}
+
+/// Whether the option may have options of its own.
+pub(super) fn is_group(name: &str) -> bool {
+    check(None, name, &Value::Object(Map::new())).is_ok()
 }
 
 /// What the option of this name may be, wherever that is told.

@@ -124,15 +124,83 @@ fn an_option_of_two_names_is_told_by_the_one_that_was_written() {
 }
 
 #[test]
-fn a_name_that_is_no_option_is_told_with_its_place_by_a_format_that_knows_it() {
-    let place = |text: &str| serde_json::from_str::<Config>(text).unwrap_err().to_string();
-    let error = place("{\"retry\": 5,\n  \"maxRetrys\": 3}");
-    assert!(error.starts_with("there is no option \"maxRetrys\"; did you mean \"maxRetries\"? at line 2"), "{error}");
+fn what_is_wrong_is_told_with_its_place_by_a_format_that_knows_it() {
+    for (text, told) in [
+        (
+            "{\"retry\": 5,\n  \"maxRetrys\": 3}",
+            r#"there is no option "maxRetrys"; did you mean "maxRetries"? at line 2 column 13"#,
+        ),
+        (
+            "{\"retry\":\n \"soon\"\n,\n \"id\": 5}",
+            r#"option retry cannot be "soon"; allowed is a number of milliseconds from 0 to 2147483647 at line 2 column 7"#,
+        ),
+        (
+            "{\"tls\": {\n\"privat\": 5,\n\"key\": 5}}",
+            r#"there is no option "tls.privat"; did you mean "tls.private"? at line 2 column 8"#,
+        ),
+        (
+            "{\"interfaces\": {\"family\": null,\n\"localPort\": true\n}}",
+            "option interfaces.localPort cannot be true; allowed is a whole number from 0 to 65535, or false at line 2 column 17",
+        ),
+        (
+            "{\"backoff\": {\"max\": 5,\n\"factr\": 2}}",
+            r#"there is no option "backoff.factr"; did you mean "backoff.factor"? at line 2 column 7"#,
+        ),
+        (
+            "{\"tls\":\n{\"key\": [\"secret\"]}, \"retry\": -1}",
+            "option tls.key cannot be a list; allowed is a text, or false for the default at line 2 column 18",
+        ),
+        (
+            "{\"retry\":\n{\"soon\": 1}}",
+            "option retry cannot be an object; allowed is a number of milliseconds from 0 to 2147483647 at line 2 column 11",
+        ),
+        (
+            "{\"interface\":\n[{\"family\": 4}]}",
+            "option interface cannot be a list; allowed is an object of localAddress, localPort, family, hints, or false at line 2 column 15",
+        ),
+    ] {
+        let error = serde_json::from_str::<Config>(text).unwrap_err().to_string();
+        assert_eq!(error, told);
+        // Without the place, but the same: which of several mistakes is told does not differ either.
+        let alone = Config::from_json(text).unwrap_err().to_string();
+        assert_eq!(told.split(" at line").next(), Some(&*alone));
+    }
     // What is a function in JavaScript is wrong by its value.
+    let place = |text: &str| serde_json::from_str::<Config>(text).unwrap_err().to_string();
     assert!(place(r#"{"logger": "console.log"}"#).starts_with("option logger cannot be"));
     assert!(serde_json::from_str::<Config>(r#"{"logger": null, "interfaces": {}}"#).is_ok());
-    // As in `from_json`, the last one counts.
-    assert!(serde_json::from_str::<Config>(r#"{"retry": "soon", "retry": 5}"#).is_ok());
+}
+
+#[test]
+fn an_option_that_is_given_twice_is_refused_whatever_its_values() {
+    for (text, told) in [
+        ("{\"retry\": 5,\n\"retry\": 5}", "option retry is given twice; leave one of the two out at line 2 column 7"),
+        (
+            r#"{"interface": null, "interfaces": {}}"#,
+            "option interfaces is given twice, first as interface; leave one of the two out at line 1 column 32",
+        ),
+        (
+            r#"{"tls": {"serverName": "a", "servername": "a"}}"#,
+            "option tls.servername is given twice, first as tls.serverName; leave one of the two out at line 1 column 40",
+        ),
+        (
+            r#"{"backoff": {"max": 1, "jitter": 0, "max": 2}}"#,
+            "option backoff.max is given twice; leave one of the two out at line 1 column 41",
+        ),
+        // By another spelling of its letters, too.
+        (
+            r#"{"logger": null, "log\u0067er": null}"#,
+            "option logger is given twice; leave one of the two out at line 1 column 30",
+        ),
+    ] {
+        assert_eq!(serde_json::from_str::<Config>(text).unwrap_err().to_string(), told);
+        let error = Config::from_json(text).unwrap_err();
+        assert!(matches!(error, ConfigError::Twice { .. }), "{error}");
+        assert_eq!(told.split(" at line").next(), Some(&*error.to_string()));
+        assert_eq!(Config::v14_fast().with_json(text), Err(error));
+    }
+    // What has the same name in another group is another option.
+    assert!(Config::from_json(r#"{"id": "a", "tls": {"key": "a"}, "interface": {"hints": 1}}"#).is_ok());
 }
 
 #[test]
