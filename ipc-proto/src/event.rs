@@ -299,8 +299,9 @@ impl DataError {
         Self { empty: data_json == Some(EMPTY), ..Self::new(name, data_json, source) }
     }
 
-    /// What was expected, as far as serde says, and what kind of value was found: `expected a string, found a number`,
-    /// ``missing field `id` ``. Nothing of the payload.
+    /// What was expected, as far as serde says, and what kind of value was found: `expected a string, found a number`, or
+    /// `expected u8, found another number` where the kind is right and the value is not; ``missing field `id` ``. What was found is
+    /// one of a few fixed words, and so nothing of the payload is told.
     #[must_use]
     pub fn expected(&self) -> Option<String> {
         let expected = expectation(&self.source)?;
@@ -380,18 +381,58 @@ fn expectation(error: &serde_json::Error) -> Option<String> {
     (!expected.contains(char::is_control)).then(|| expected.to_owned())
 }
 
-/// The kind of value that serde met, without the value.
+/// What serde met, without the value: one of these words, whatever the text says.
 fn found(text: &str) -> Option<&'static str> {
-    let kind = text.strip_prefix("invalid type: ")?.split([' ', ',']).next()?;
-    Some(match kind {
-        "null" => "null",
-        "boolean" => "true or false",
-        "integer" | "floating" => "a number",
-        "string" => "a string",
-        "sequence" => "an array",
-        "map" => "an object",
-        _ => return None,
-    })
+    let kind = |text: &str| Kind::of_word(text.split([' ', ',']).next().unwrap_or_default());
+    if let Some(rest) = text.strip_prefix("invalid type: ") {
+        return Some(match kind(rest)? {
+            Kind::Null => "null",
+            Kind::Bool => "true or false",
+            Kind::Number => "a number",
+            Kind::String => "a string",
+            Kind::Array => "an array",
+            Kind::Object => "an object",
+        });
+    }
+    if let Some(rest) = text.strip_prefix("invalid value: ") {
+        return Some(match kind(rest)? {
+            Kind::Null => "null",
+            Kind::Bool => "the other of true and false",
+            Kind::Number => "another number",
+            Kind::String => "another string",
+            Kind::Array => "another array",
+            Kind::Object => "another object",
+        });
+    }
+    let names = ["unknown variant `", "unknown field `"].iter().any(|start| text.starts_with(start));
+    if names {
+        return Some("another name");
+    }
+    text.starts_with("invalid length ").then_some("another length")
+}
+
+/// The kinds of value, as serde names them.
+enum Kind {
+    Null,
+    Bool,
+    Number,
+    String,
+    Array,
+    Object,
+}
+
+impl Kind {
+    fn of_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "null" => Self::Null,
+            "boolean" => Self::Bool,
+            "integer" | "floating" => Self::Number,
+            "string" => Self::String,
+            "sequence" => Self::Array,
+            "map" => Self::Object,
+            _ => return None,
+        })
+    }
 }
 
 /// Parses the payload of an event.

@@ -148,8 +148,8 @@ fn an_error_says_what_was_expected_and_nothing_of_the_payload() {
         (r#"{"name":true}"#, Some("expected a string, found true or false")),
         (r#"["x",null,"secret"]"#, Some("expected fewer elements")),
         (r#"{}"#, Some("missing field `name`")),
-        (r#"{"secret":1}"#, Some("expected `name` or `kind`")),
-        (r#"{"name":"x","kind":"secret`, expected secret"}"#, Some("expected `Cat` or `Dog`")),
+        (r#"{"secret":1}"#, Some("expected `name` or `kind`, found another name")),
+        (r#"{"name":"x","kind":"secret`, expected secret"}"#, Some("expected `Cat` or `Dog`, found another name")),
     ] {
         let error = person(data);
         assert_eq!(error.expected().as_deref(), expected, "{data}");
@@ -191,13 +191,19 @@ fn an_error_says_what_was_expected_and_nothing_of_the_payload() {
         Some("expected u8, found a string")
     );
     let forged = tagged(r#"{"t":"A","n":1,"kind":"x`, expected \nsecret at line "}"#);
-    assert_eq!(forged.expected().as_deref(), Some("expected `Cat` or `Dog`"));
+    assert_eq!(forged.expected().as_deref(), Some("expected `Cat` or `Dog`, found another name"));
     let error = event(r#"{"type":"a","data":{"x, expected secret":1}}"#).data::<Nothing>().unwrap_err();
     assert_eq!(error.expected(), None, "{error}");
     let error = event(r#"{"type":"a","data":"x, expected secret"}"#).data::<Never>().unwrap_err();
     assert_eq!(error.expected(), None, "{error}");
     let error = event(r#"{"type":"a","data":300}"#).data::<u8>().unwrap_err();
-    assert_eq!(error.expected().as_deref(), Some("expected u8"));
+    assert_eq!(error.expected().as_deref(), Some("expected u8, found another number"));
+    let error = event(r#"{"type":"a","data":-1.5}"#).data::<u8>().unwrap_err();
+    assert_eq!(error.expected().as_deref(), Some("expected u8, found a number"));
+    let error = event(r#"{"type":"a","data":"secret, expected secret"}"#).data::<char>().unwrap_err();
+    assert_eq!(error.expected().as_deref(), Some("expected a character, found another string"));
+    let error = event(r#"{"type":"a","data":[1]}"#).data::<(u8, u8)>().unwrap_err();
+    assert_eq!(error.expected().as_deref(), Some("expected a tuple of size 2, found another length"));
     let error = event(r#"{"type":"a","data":[1,2,3]}"#).data::<(u8, u8)>().unwrap_err();
     assert!(error.to_string().ends_with("requested type: expected fewer elements (line 1, column 6)"), "{error}");
     // Somebody asks, where an ordinary handler hears.
