@@ -170,6 +170,11 @@ impl Session {
         self.tasks.get().map_or(Poll::Ready(()), |tasks| tasks.poll_answered(cx))
     }
 
+    /// How many requests of the other side had no answer when their connection ended.
+    pub(crate) fn unanswered(&self) -> usize {
+        self.tasks.get().map_or(0, |tasks| tasks.unanswered())
+    }
+
     /// The connection was told to close, or has ended: no reply will be waited for. The next one begins afresh.
     pub(crate) fn hang_up(&self) {
         if let Some(pending) = self.pending.get() {

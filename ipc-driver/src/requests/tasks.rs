@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -28,6 +28,8 @@ pub(crate) struct Tasks {
     news: AtomicBool,
     /// How many connections have ended. A future of an earlier one is cancelled.
     epoch: AtomicU64,
+    /// Requests without an answer when their connection ended.
+    unanswered: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -154,12 +156,20 @@ impl Tasks {
             self.news.store(false, Ordering::Relaxed);
             std::mem::take(&mut *state)
         };
-        let State { queue, failures, mut running, .. } = ended;
+        let State { requests, queue, failures, mut running, .. } = ended;
+        // What has failed keeps its place until that is told, and its asker has an answer.
+        let answered = failures.iter().filter(|(kind, ..)| *kind == Kind::Request).count();
+        self.unanswered.fetch_add(requests - answered, Ordering::Relaxed);
         running.take().wake();
         drop(queue);
         for (_, event, error) in failures {
             failed(&event, error);
         }
+    }
+
+    /// How many requests had no answer when their connection ended.
+    pub(super) fn unanswered(&self) -> usize {
+        self.unanswered.load(Ordering::Relaxed)
     }
 }
 

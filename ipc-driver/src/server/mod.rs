@@ -93,7 +93,8 @@ pub enum ServerEvent {
 /// What [`Server::shutdown`] achieved, by what was sent: every connection is either `clean` or `cut`.
 ///
 /// It does not say who ended a connection. One that the deadline ended, since its peer did not end its side or a handler was still
-/// at work on a request, is `clean` if everything that was queued for it had been written; that request has no reply.
+/// at work on a request, is `clean` if everything that was queued for it had been written; that request has no reply, and is
+/// `unanswered`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -103,6 +104,12 @@ pub struct ShutdownReport {
     pub cut: usize,
     /// What was not sent.
     pub unsent: Unsent,
+    /// Requests of peers whose handler, a future, had queued no reply when their connection ended: it was still at work, or waited
+    /// for room, and is dropped. Whoever asked hears of it as the end of the connection.
+    ///
+    /// A reply that was queued and not sent is in `unsent`. What the server itself had asked of its peers is not counted: each of
+    /// those requests has ended with an error where it was asked.
+    pub unanswered: usize,
 }
 
 /// A server of any transport. Cheap to clone; when the last clone is dropped it stops and its connections are flushed
@@ -386,6 +393,7 @@ impl<R: Runtime> Server<R> {
         for peer in guests.iter().chain(newcomers) {
             let unsent = peer.inner.ended.wait().await;
             report.unsent += unsent;
+            report.unanswered += peer.inner.session.unanswered();
             if unsent.is_empty() {
                 report.clean += 1;
             } else {

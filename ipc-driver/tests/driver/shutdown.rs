@@ -75,10 +75,51 @@ fn a_connection_that_the_deadline_ends_is_clean_if_it_was_sent_everything() {
     let started = runtime.elapsed();
     let report = runtime.block_on(server.shutdown(SECOND));
     assert_eq!((report.clean, report.cut, runtime.elapsed() - started), (2, 0, SECOND));
+    assert_eq!(report.unanswered, 1);
     runtime.run();
     assert_eq!(answer.take(), [true]);
     drop((silent, asking));
     assert_agrees(&server, &peers, report);
+}
+
+#[test]
+fn a_shutdown_counts_the_requests_that_nobody_has_answered() {
+    let runtime = Fake::new(9);
+    let server = serve(&runtime, config());
+    let peers = every_peer(&server);
+    let fake = runtime.clone();
+    server.on_request_async("after", move |_, seconds: u32| {
+        let fake = fake.clone();
+        async move {
+            fake.sleep(SECOND * seconds).await;
+            if seconds == 1 { Err("as asked") } else { Ok(seconds) }
+        }
+    });
+    server.on_request("never", |_, (): ()| Err::<(), _>("as asked"));
+    let clients = [(); 2].map(|()| connect(&runtime, config().stop_retrying(true)));
+    let answers = Log::default();
+    for (client, seconds) in [(0, 0), (0, 1), (0, 3), (0, 60), (0, 70), (1, 80)] {
+        let (request, to) = (clients[client].request::<u32>("after", &seconds), answers.clone());
+        runtime.spawn(async move { to.push((seconds, request.await.is_ok())) });
+    }
+    let (inline, to) = (clients[1].request::<()>("never", &()), answers.clone());
+    runtime.spawn(async move { to.push((0, inline.await.is_ok())) });
+    runtime.run();
+    // What the server asks of its peers ends where it was asked, and is not in the report.
+    let (asked, to) = (peers.all()[0].request::<()>("nothing", &()), answers.clone());
+    runtime.spawn(async move { to.push((99, asked.await.is_ok())) });
+    let report = runtime.block_on(server.shutdown(SECOND * 5));
+    runtime.run();
+    // One that is answered in time counts no more, neither does one that has failed: that is an answer.
+    assert_eq!((report.clean, report.cut, report.unanswered), (2, 0, 3));
+    let mut answers = answers.take();
+    answers.sort_unstable();
+    let expected = [(0, false), (0, true), (1, false), (3, true), (60, false), (70, false), (80, false), (99, false)];
+    assert_eq!(answers, expected);
+    assert_eq!(runtime.block_on(server.shutdown(SECOND)).unanswered, 0, "nothing is left to report");
+    drop(clients);
+    assert_agrees(&server, &peers, report);
+    assert_gone(&runtime);
 }
 
 #[test]
