@@ -31,6 +31,7 @@ mod panics;
 mod protocol;
 mod reconnecting;
 mod requests;
+mod requests_ending;
 mod shutdown;
 mod slow;
 mod soak;

@@ -5,6 +5,7 @@ mod client_offline;
 mod client_retry;
 mod common;
 mod config;
+mod config_mistakes;
 mod config_vars;
 mod counters;
 mod datagrams;
