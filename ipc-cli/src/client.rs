@@ -8,9 +8,11 @@ use clap::Args;
 use ipc_tokio::{
     Client, ClientCounters, ClientEvent, ConnectError, ConnectionError, Events, HandshakeError, StopRetrying,
 };
+use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How a client gets its connection.
@@ -49,35 +51,64 @@ pub(crate) struct Connected {
     heads: Heads,
 }
 
-/// What was known of messages without an end when a connection ended.
+/// What is known of messages without an end, of each connection that has ended and was not asked for yet.
+///
+/// A handler looks before the next connection is made: who reads the stream may do so when that is up, and what comes on it would be
+/// counted too.
+struct Heads(Arc<Mutex<Watched>>);
+
+/// The lock is held while nothing but counters is looked at.
 #[derive(Default)]
-struct Heads {
-    /// How many connections there were.
-    connections: u64,
-    /// Their bytes that belong to no message.
+struct Watched {
+    /// Given up with `Heads`: the handler would keep the client alive.
+    client: Option<Client>,
+    /// The bytes of all connections before that belong to no message.
     bytes: u64,
     /// How many of them ended because of what the server had sent.
     failed: u64,
+    ended: VecDeque<Option<usize>>,
+}
+
+impl Heads {
+    fn watch(client: &Client) -> Self {
+        let watched = Watched { client: Some(client.clone()), ..Watched::default() };
+        let heads = Self(Arc::new(Mutex::new(watched)));
+        let watched = Arc::clone(&heads.0);
+        client.on_disconnect(move |_| watched.lock().unwrap_or_else(PoisonError::into_inner).ended());
+        heads
+    }
+
+    /// Of the next connection, or attempt, that has ended.
+    fn next(&self) -> Option<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ended.pop_front()?
+    }
+}
+
+impl Drop for Heads {
+    fn drop(&mut self) {
+        let client = self.0.lock().unwrap_or_else(PoisonError::into_inner).client.take();
+        drop(client);
+    }
+}
+
+impl Watched {
+    fn ended(&mut self) {
+        let Some(client) = &self.client else { return };
+        let ClientCounters { traffic, .. } = client.counters();
+        let (bytes, failed) = (traffic.received.unframed(), traffic.received.failed);
+        let head = bytes.saturating_sub(self.bytes);
+        // Behind what ends a connection nothing is looked at, and so it is not known where messages begin.
+        let is_known = failed == self.failed && head > 0;
+        self.ended.push_back(is_known.then(|| usize::try_from(head).unwrap_or(usize::MAX)));
+        (self.bytes, self.failed) = (bytes, failed);
+    }
 }
 
 impl Connected {
-    /// A connection is there again.
-    pub(crate) fn again(&mut self) {
-        self.heads.connections += 1;
-    }
-
-    /// The connection has ended: how many bytes the server had sent of a message whose rest never came.
-    pub(crate) fn unfinished(&mut self) -> Option<usize> {
-        let ClientCounters { connections, traffic, .. } = self.client.counters();
-        // The next connection may be up before this is asked, and what comes on it is not of this one.
-        if connections != self.heads.connections {
-            return None;
-        }
-        let (bytes, failed) = (traffic.received.unframed(), traffic.received.failed);
-        let before = std::mem::replace(&mut self.heads, Heads { connections, bytes, failed });
-        // Behind what ends a connection nothing is looked at, and so it is not known where messages begin.
-        let head = bytes.saturating_sub(before.bytes);
-        (failed == before.failed && head > 0).then(|| usize::try_from(head).unwrap_or(usize::MAX))
+    /// The stream has told that the connection has ended, or an attempt has failed: how many bytes the server had sent of a message
+    /// whose rest never came. To be asked once each time.
+    pub(crate) fn unfinished(&self) -> Option<usize> {
+        self.heads.next()
     }
 
     /// What may be the matter with a server that has closed the connection and never said anything.
@@ -109,6 +140,7 @@ impl Connecting {
         let client =
             Client::at(target.settings.clone(), target.endpoint.clone()).map_err(|error| failed(&name, &error))?;
         let mut events = client.events();
+        let heads = Heads::watch(&client);
         let limit = self.wait.unwrap_or(Duration::MAX);
         // The first attempt is final unless somebody waits. (Who reconnects does so from the first connection on, which may end
         // before its beginning is read here.)
@@ -133,6 +165,7 @@ impl Connecting {
                         return Err(unreachable(&name, target, last.as_ref()));
                     }
                     Some(ClientEvent::Destroyed) | None => return Err(unreachable(&name, target, last.as_ref())),
+                    Some(ClientEvent::Disconnected { .. }) => drop(heads.next()),
                     Some(_) => {}
                 }
             }
@@ -148,7 +181,7 @@ impl Connecting {
             }
         }
         client.set_stop_retrying(if reconnect { StopRetrying::No } else { StopRetrying::Yes });
-        Ok(Connected { client, events, name, heads: Heads { connections: 1, ..Heads::default() } })
+        Ok(Connected { client, events, name, heads })
     }
 }
 

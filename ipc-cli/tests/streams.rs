@@ -8,6 +8,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::Stdio;
 
 #[test]
 fn what_is_sent_is_shown_by_the_listener_with_its_exact_data() {
@@ -273,6 +274,29 @@ fn a_message_without_its_end_is_shown_when_the_connection_ends() {
     let recording = std::fs::read_to_string(place.of("half.ndjson")).expect("a recording");
     let lines: Vec<_> = recording.lines().map(common::json).collect();
     assert_eq!((&lines[1]["kind"], &lines[1]["from"], lines.len()), (&json!("unfinished"), &json!("server"), 2));
+}
+
+#[test]
+fn an_unfinished_message_is_told_also_when_the_next_connection_is_up_before_it_is_looked_at() {
+    let place = Place::new();
+    let path = place.of("s");
+    let server = UnixListener::bind(&path).expect("bound");
+    let mut command = place.command(&["sub", &path, "--reconnect", "-o", "retry=1", "-n", "901"]);
+    let mut sub = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let (mut first, _) = server.accept().expect("a client");
+    // More than a pipe holds that nobody reads, and less than waits in the stream of events.
+    let padding = "x".repeat(200);
+    let events: String = (0..900).map(|n| format!("{{\"type\":\"n\",\"data\":\"{n}{padding}\"}}\x0c")).collect();
+    first.write_all(format!("{events}half").as_bytes()).expect("written");
+    drop(first);
+    let (mut second, _) = server.accept().expect("the client again");
+    second.write_all(b"{\"type\":\"last\"}\x0c").expect("written");
+    let mut shown = String::new();
+    sub.stdout.take().expect("a pipe").read_to_string(&mut shown).expect("read");
+    assert!(sub.wait().expect("it ends").success());
+    let lines: Vec<_> = shown.lines().map(common::json).collect();
+    assert_eq!((&lines[900]["kind"], &lines[900]["bytes"]), (&json!("unfinished"), &json!(4)));
+    assert_eq!((&lines[901]["type"], lines.len()), (&json!("last"), 902));
 }
 
 #[test]

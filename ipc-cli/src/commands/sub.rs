@@ -113,7 +113,6 @@ impl Sub {
                 Some(ClientEvent::Connected) => {
                     last_error = None;
                     is_connected = true;
-                    connected.again();
                     context.output.note(format_args!("connected to {}", connected.name));
                     continue;
                 }
