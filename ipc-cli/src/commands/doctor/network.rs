@@ -18,47 +18,7 @@ const SECOND_THOUGHTS: Duration = Duration::from_millis(300);
 
 pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe: bool) -> Outcome {
     let addresses = resolve(findings, target).await?;
-    let mut reached = Vec::new();
-    let mut shown = None;
-    for address in addresses {
-        let began = Instant::now();
-        match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                let took = crate::clock::short(began.elapsed());
-                #[cfg(unix)]
-                let owner = owner(address).await;
-                #[cfg(unix)]
-                let process = super::local::process(&owner);
-                #[cfg(not(unix))]
-                let process = "";
-                findings.good("port", format!("{address} takes connections, after {took}{process}")).await?;
-                #[cfg(unix)]
-                if reached.is_empty() {
-                    guess::process(findings, &owner).await?;
-                }
-                if target.tls && shown.is_none() {
-                    // A connection without a handshake would stand in the server's log as a client that speaks no TLS.
-                    let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
-                    shown = Some(tls::examine(findings, target, stream).await?);
-                }
-                reached.push(address);
-            }
-            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
-                let help = "start the server; one that is bound to another address of the machine is not reached here";
-                findings.problem("port", format!("nobody listens at {address}"), help).await?;
-            }
-            Ok(Err(error)) => {
-                let help = "is the network there, and is the address right?";
-                findings.problem("port", format!("{address}: {error}"), help).await?;
-            }
-            Err(_) => {
-                let help = "a firewall may swallow it, or the machine is down";
-                findings
-                    .problem("port", format!("{address} does not answer within {} s", PATIENCE.as_secs()), help)
-                    .await?;
-            }
-        }
-    }
+    let (reached, shown) = reach(findings, target, addresses).await?;
     let Some(&address) = reached.first() else { return Ok(()) };
     if !target.tls && !address.ip().is_loopback() {
         let help = "what is sent can be read on the way, and whoever reaches the port may connect; use tls:";
@@ -81,6 +41,59 @@ pub(super) async fn examine(findings: &mut Findings<'_>, target: &Target, probe:
         guess::behaviour(findings, target, (!target.tls).then_some(address), probe).await?;
     }
     Ok(())
+}
+
+/// Looks at each address: which of them take connections, and what the first of these shows over TLS.
+async fn reach(
+    findings: &mut Findings<'_>,
+    target: &Target,
+    addresses: Vec<SocketAddr>,
+) -> Outcome<(Vec<SocketAddr>, Option<tls::Shown>)> {
+    let mut reached = Vec::new();
+    let mut shown = None;
+    for address in addresses {
+        let began = Instant::now();
+        match tokio::time::timeout(PATIENCE, TcpStream::connect(address)).await {
+            Ok(Ok(stream)) => {
+                let took = crate::clock::short(began.elapsed());
+                #[cfg(unix)]
+                let owner = owner(address).await;
+                #[cfg(unix)]
+                let process = super::local::process(&owner);
+                #[cfg(not(unix))]
+                let process = "";
+                findings.good("port", format!("{address} takes connections, after {took}{process}")).await?;
+                #[cfg(unix)]
+                if reached.is_empty() {
+                    guess::process(findings, &owner).await?;
+                }
+                if target.tls {
+                    // A connection without a handshake would stand in the server's log as a client that speaks no TLS.
+                    let stream = stream.into_std().and_then(|stream| stream.set_nonblocking(false).map(|()| stream));
+                    match &shown {
+                        None => shown = Some(tls::examine(findings, target, stream).await?),
+                        Some(first) => tls::compare(findings, target, stream, address, first).await?,
+                    }
+                }
+                reached.push(address);
+            }
+            Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+                let help = "start the server; one that is bound to another address of the machine is not reached here";
+                findings.problem("port", format!("nobody listens at {address}"), help).await?;
+            }
+            Ok(Err(error)) => {
+                let help = "is the network there, and is the address right?";
+                findings.problem("port", format!("{address}: {error}"), help).await?;
+            }
+            Err(_) => {
+                let help = "a firewall may swallow it, or the machine is down";
+                findings
+                    .problem("port", format!("{address} does not answer within {} s", PATIENCE.as_secs()), help)
+                    .await?;
+            }
+        }
+    }
+    Ok((reached, shown))
 }
 
 /// Who listens there, as far as the system tells.
@@ -225,4 +238,53 @@ async fn not_permitted(findings: &mut Findings<'_>, target: &Target, text: &str)
     let who = target.endpoint.local_address().map(|_| String::from("only those whom the server lets in may connect"));
     let help = who.unwrap_or_else(|| String::from("a firewall of this machine forbids it: ask who looks after it"));
     findings.problem("answer", format!("a client is not let in: {text}"), help).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::Options;
+    use crate::output::{Color, Format, Output};
+    use ipc_tokio::{Config, Server, TlsOptions};
+
+    #[tokio::test]
+    async fn every_address_of_a_host_is_shaken_hands_with() {
+        let place = tempfile::tempdir().expect("a directory");
+        ipc_testkit::certificates::make(place.path()).expect("certificates");
+        let mut servers = Vec::new();
+        for name in ["server", "client"] {
+            let file = |ending: &str| place.path().join(format!("{name}.{ending}"));
+            let tls = TlsOptions::new().private(file("key")).public(file("crt"));
+            let config = Config::new("s").tls(tls);
+            let server = Server::net(Some("127.0.0.1"), Some(0), config).expect("a server");
+            server.start().await.expect("started");
+            servers.push(server);
+        }
+        // One in clear, which hears what it does not understand.
+        let clear = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bound");
+        let in_clear = clear.local_addr().expect("bound");
+        let hearing = tokio::spawn(async move {
+            let (mut stream, _) = clear.accept().await.expect("the doctor");
+            let mut first = [0; 1];
+            tokio::io::AsyncReadExt::read_exact(&mut stream, &mut first).await.expect("a handshake");
+            first
+        });
+        let port = |server: &Server| server.local_endpoint().port().expect("a port");
+        let mut addresses: Vec<_> = servers.iter().map(|it| SocketAddr::from(([127, 0, 0, 1], port(it)))).collect();
+        addresses.push(in_clear);
+
+        let output = Output::new(Some(Format::Json), Color::Never, true);
+        let mut findings = Findings { output: &output, problems: 0, refused_by_peer: false };
+        let target = Target::parse("tls:localhost:1", &Options::none(), |config| config).expect("an address");
+        let (reached, shown) = reach(&mut findings, &target, addresses.clone()).await.expect("shown");
+        assert_eq!(reached, addresses);
+        assert!(shown.is_some_and(|shown| shown.certificates));
+        assert_eq!(hearing.await.expect("heard"), [22], "a record of a handshake");
+        // The one in clear is a problem; the others have seen whole handshakes.
+        assert_eq!(findings.problems, 1);
+        for server in servers {
+            server.shutdown(PATIENCE).await;
+            assert_eq!(server.refused(), 0);
+        }
+    }
 }

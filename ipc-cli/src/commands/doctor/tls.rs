@@ -30,6 +30,8 @@ const SOON: u64 = 14;
 pub(super) struct Shown {
     /// Whether there was a certificate.
     pub(super) certificates: bool,
+    /// That of the server itself.
+    own: Option<CertificateDer<'static>>,
     /// What its chain is like, and what it takes to be trusted.
     pub(super) chain: Option<(&'static str, &'static str)>,
     /// The name that is meant, if the certificate is for others.
@@ -42,9 +44,7 @@ pub(super) async fn examine(
     target: &Target,
     stream: io::Result<TcpStream>,
 ) -> Outcome<Shown> {
-    let options = target.settings.config().tls.as_ref();
-    let host = target.endpoint.host().unwrap_or_default();
-    let meant = options.and_then(|tls| tls.server_name.clone()).unwrap_or_else(|| host.to_owned());
+    let meant = meant(target);
     let name = meant.clone();
     let shown = tokio::task::spawn_blocking(move || handshake(stream, &name, PATIENCE)).await;
     let Ok((certificates, outcome)) = shown else { return Ok(Shown::default()) };
@@ -82,7 +82,39 @@ pub(super) async fn examine(
         }
         _ => None,
     };
-    Ok(Shown { certificates: !certificates.is_empty(), chain, other_name })
+    Ok(Shown { certificates: !certificates.is_empty(), own: certificates.into_iter().next(), chain, other_name })
+}
+
+/// The same of a further address of the host, which is to show what the first has shown.
+pub(super) async fn compare(
+    findings: &mut Findings<'_>,
+    target: &Target,
+    stream: io::Result<TcpStream>,
+    address: SocketAddr,
+    first: &Shown,
+) -> Outcome {
+    let name = meant(target);
+    let shown = tokio::task::spawn_blocking(move || handshake(stream, &name, PATIENCE)).await;
+    let Ok((certificates, outcome)) = shown else { return Ok(()) };
+    match (outcome, certificates.into_iter().next()) {
+        (Err(error), None) => {
+            let help = "does the server at this address speak TLS, as at the first one?";
+            findings.problem("tls", format!("{address}: there is no handshake: {error}"), help).await
+        }
+        (_, own) if own != first.own => {
+            let help =
+                "a client that takes this address meets another server: look at each by its number, as tls:NUMBER:PORT";
+            findings.warning("tls", format!("{address} shows another certificate than the first address"), help).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The name that a certificate is to carry.
+fn meant(target: &Target) -> String {
+    let options = target.settings.config().tls.as_ref();
+    let host = target.endpoint.host().unwrap_or_default();
+    options.and_then(|tls| tls.server_name.clone()).unwrap_or_else(|| host.to_owned())
 }
 
 /// Whether TLS is spoken there, by a handshake that is given so long.
