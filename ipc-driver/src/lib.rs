@@ -35,6 +35,9 @@ mod link;
 mod log;
 #[cfg(feature = "metrics")]
 mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "metrics/absent.rs"]
+mod metrics;
 #[cfg(all(test, ipc_loom))]
 mod models;
 mod named;
