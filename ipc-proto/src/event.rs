@@ -383,25 +383,25 @@ fn expectation(error: &serde_json::Error) -> Option<String> {
 
 /// What serde met, without the value: one of these words, whatever the text says.
 fn found(text: &str) -> Option<&'static str> {
-    let kind = |text: &str| Kind::of_word(text.split([' ', ',']).next().unwrap_or_default());
+    let kind = |text: &str| kind_of_word(text.split([' ', ',']).next().unwrap_or_default());
     if let Some(rest) = text.strip_prefix("invalid type: ") {
         return Some(match kind(rest)? {
-            Kind::Null => "null",
-            Kind::Bool => "true or false",
-            Kind::Number => "a number",
-            Kind::String => "a string",
-            Kind::Array => "an array",
-            Kind::Object => "an object",
+            JsonKind::Null => "null",
+            JsonKind::Bool => "true or false",
+            JsonKind::Number => "a number",
+            JsonKind::String => "a string",
+            JsonKind::Array => "an array",
+            JsonKind::Object => "an object",
         });
     }
     if let Some(rest) = text.strip_prefix("invalid value: ") {
         return Some(match kind(rest)? {
-            Kind::Null => "null",
-            Kind::Bool => "the other of true and false",
-            Kind::Number => "another number",
-            Kind::String => "another string",
-            Kind::Array => "another array",
-            Kind::Object => "another object",
+            JsonKind::Null => "null",
+            JsonKind::Bool => "the other of true and false",
+            JsonKind::Number => "another number",
+            JsonKind::String => "another string",
+            JsonKind::Array => "another array",
+            JsonKind::Object => "another object",
         });
     }
     let names = ["unknown variant `", "unknown field `"].iter().any(|start| text.starts_with(start));
@@ -411,28 +411,17 @@ fn found(text: &str) -> Option<&'static str> {
     text.starts_with("invalid length ").then_some("another length")
 }
 
-/// The kinds of value, as serde names them.
-enum Kind {
-    Null,
-    Bool,
-    Number,
-    String,
-    Array,
-    Object,
-}
-
-impl Kind {
-    fn of_word(word: &str) -> Option<Self> {
-        Some(match word {
-            "null" => Self::Null,
-            "boolean" => Self::Bool,
-            "integer" | "floating" => Self::Number,
-            "string" => Self::String,
-            "sequence" => Self::Array,
-            "map" => Self::Object,
-            _ => return None,
-        })
-    }
+/// The kind of value that serde calls so.
+fn kind_of_word(word: &str) -> Option<JsonKind> {
+    Some(match word {
+        "null" => JsonKind::Null,
+        "boolean" => JsonKind::Bool,
+        "integer" | "floating" => JsonKind::Number,
+        "string" => JsonKind::String,
+        "sequence" => JsonKind::Array,
+        "map" => JsonKind::Object,
+        _ => return None,
+    })
 }
 
 /// Parses the payload of an event.
