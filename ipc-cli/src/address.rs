@@ -41,7 +41,11 @@ impl Target {
         let settings =
             ipc_tokio::build(adjust(options.config(tls)?)).map_err(|error| refused("the options", &error))?;
         let wrong = |error: EndpointError| {
-            let wrong = Failure::usage(format!("address {text}: {error}"));
+            let wrong = match error {
+                // It has the path, and shorter.
+                EndpointError::TooLong { .. } => Failure::usage(error.to_string()),
+                error => Failure::usage(format!("address {text}: {error}")),
+            };
             match rest.is_empty() {
                 true => wrong.help(format!("write what is meant behind it, for instance {scheme}:world")),
                 false => wrong,

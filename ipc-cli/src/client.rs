@@ -30,7 +30,7 @@ pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
         return Ok(Duration::MAX);
     }
     let number: f64 = text.parse().map_err(|_| format!("{text:?} is no number of seconds"))?;
-    Duration::try_from_secs_f64(number).map_err(|_| String::from("it must be a number of seconds from 0"))
+    Duration::try_from_secs_f64(number).map_err(|_| String::from("it must be a number of seconds from 0, or inf"))
 }
 
 /// What is wrong with `--wait 1`: a time of its own stands behind `=`, and so the 1 would be taken for an address or for data.

@@ -1,5 +1,7 @@
 //! Patterns over event names: `*` for any characters, `?` for one; everything else is itself.
 
+use crate::output::Output;
+
 /// A pattern. A name without `*` and `?` is a pattern that matches only itself.
 #[derive(Clone, Debug)]
 pub(crate) struct Glob(Vec<char>);
@@ -13,6 +15,11 @@ impl std::str::FromStr for Glob {
 }
 
 impl Glob {
+    /// The pattern, if it has what is special elsewhere.
+    fn looks_like_another_kind(&self) -> Option<String> {
+        self.0.iter().any(|letter| "[]{}()|^$\\+".contains(*letter)).then(|| self.0.iter().collect())
+    }
+
     /// Whether the whole of `name` is as the pattern says. Takes time linear in name times pattern.
     pub(crate) fn matches(&self, name: &str) -> bool {
         let name: Vec<char> = name.chars().collect();
@@ -39,6 +46,13 @@ impl Glob {
             }
         }
         self.0[in_pattern..].iter().all(|&rest| rest == '*')
+    }
+}
+
+/// Warns of patterns that are probably meant in the manner of a shell or of regular expressions, which have more that is special.
+pub(crate) fn warn_of_other_patterns(output: &Output, filters: &[Glob]) {
+    for pattern in filters.iter().filter_map(Glob::looks_like_another_kind) {
+        output.warn(format_args!("--filter {pattern}: only * and ? are special, everything else stands for itself"));
     }
 }
 
@@ -73,6 +87,17 @@ mod tests {
         }
         for (pattern, name) in [("message", "messages"), ("", "x"), ("a?", "a"), ("a*b", "a-c"), ("[a]", "a")] {
             assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn what_is_special_elsewhere_is_found() {
+        let found = |pattern: &str| pattern.parse().ok().and_then(|glob: Glob| glob.looks_like_another_kind());
+        for pattern in ["[ab]", "{a,b}", "(a|b)", "^a", "a$", r"\w", "a+"] {
+            assert_eq!(found(pattern).as_deref(), Some(pattern));
+        }
+        for pattern in ["", "*", "job.*", "a-b_c?", "ü:/1"] {
+            assert_eq!(found(pattern), None, "{pattern}");
         }
     }
 

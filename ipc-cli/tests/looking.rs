@@ -91,9 +91,30 @@ fn each_thing_that_may_be_wrong_is_a_finding_with_what_to_do() {
     std::os::unix::fs::symlink(place.of("open"), place.of("link")).expect("linked");
     has(&findings(&place, &[&place.of("link")], 1), "warning", "file", "symbolic link");
     let long = place.of(&"x".repeat(200));
-    place.run(&["doctor", &long]).expect(2).says(&["bytes"]);
+    let told = place.run(&["doctor", &long]).expect(2);
+    told.says(&["the socket path", "bytes"]);
+    assert!(!told.stderr.contains(&"x".repeat(100)), "{told:?}");
     let text = place.run(&["doctor", &place.of("stale"), "--format", "text"]).expect(1).stdout;
     assert!(text.contains("problem  listener") && text.contains("→ start the server again"), "{text}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_stopped_process_is_not_healthy_though_the_system_takes_connections() {
+    use rustix::process::Signal;
+    let place = Place::new();
+    let local = place.start(&["listen", &place.of("s")]);
+    let port = common::free_port();
+    let network = place.start(&["listen", &format!("tcp:{port}")]);
+    for (listener, address) in [(&local, place.of("s")), (&network, format!("tcp:{port}"))] {
+        has(&findings(&place, &[&address], 0), "good", "answer", "whether the process reads");
+        listener.signal(Signal::STOP);
+        let found = findings(&place, &[&address, "--probe"], 1);
+        has(&found, "problem", "process", "is stopped");
+        assert!(found.iter().all(|line| line["about"] != "answer" && line["about"] != "version"), "{found:#?}");
+        listener.signal(Signal::CONT);
+        has(&findings(&place, &[&address, "--probe"], 0), "note", "version", "or as a process that does not read");
+    }
 }
 
 #[test]

@@ -26,6 +26,19 @@ fn the_result_is_on_stdout_as_it_came() {
 }
 
 #[test]
+fn a_listener_that_answers_some_requests_refuses_the_others() {
+    let place = Place::new();
+    let _listener = place.start(&["listen", &place.of("s"), "--reply", "sum=6"]);
+    place.run(&["request", &place.of("s"), "product"]).expect(5).says(&["ERR_IPC_NO_HANDLER", "product"]);
+    let _silent = place.start(&["listen", &place.of("silent")]);
+    place.run(&["request", &place.of("silent"), "product", "--timeout", "0.2"]).expect(4);
+    place
+        .run(&["request", &place.of("silent"), "product", "--timeout", "-1"])
+        .expect(2)
+        .says(&["a number of seconds from 0"]);
+}
+
+#[test]
 fn an_echoing_listener_answers_with_the_params() {
     let place = Place::new();
     let _listener = place.start(&["listen", &place.of("s"), "--echo"]);

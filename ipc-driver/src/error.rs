@@ -292,7 +292,9 @@ fn is_too_long(error: &io::Error) -> bool {
 fn listen_advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
     match (endpoint, error.kind()) {
         _ if error.raw_os_error().is_none() => "",
-        (Endpoint::Local(_), io::ErrorKind::NotFound) => "; its directory does not exist",
+        (Endpoint::Local(_), io::ErrorKind::NotFound) => {
+            "; its directory does not exist, or is of a kind that takes no sockets, as /proc"
+        }
         (Endpoint::Local(_), io::ErrorKind::PermissionDenied) => "; this user may make no socket in its directory",
         (Endpoint::Local(_), io::ErrorKind::AddrInUse) => "; another process has that name, stop it or choose another",
         (_, io::ErrorKind::AddrInUse) => "; another process has that port, stop it or choose another",
@@ -307,7 +309,7 @@ fn listen_advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
 fn offer_advice(error: &io::Error) -> &'static str {
     match error.kind() {
         _ if error.raw_os_error().is_none() => "",
-        io::ErrorKind::NotFound => "; its directory does not exist",
+        io::ErrorKind::NotFound => "; its directory does not exist, or is of a kind that takes no sockets, as /proc",
         io::ErrorKind::PermissionDenied => "; this user may make no socket in its directory",
         _ => "",
     }
@@ -562,7 +564,10 @@ mod tests {
         use rustix::io::Errno;
         let listen = |text, code: Errno| ServeError::Listen { endpoint: at(text), source: code.into() }.to_string();
         for (said, advice) in [
-            (listen("unix:/a/b", Errno::NOENT), "; its directory does not exist"),
+            (
+                listen("unix:/a/b", Errno::NOENT),
+                "; its directory does not exist, or is of a kind that takes no sockets, as /proc",
+            ),
             (listen("unix:/a/b", Errno::ACCESS), "; this user may make no socket in its directory"),
             (listen("abstract:a", Errno::ADDRINUSE), "; another process has that name, stop it or choose another"),
             (listen("tcp:0.0.0.0:80", Errno::ACCESS), "; ports below 1024 are for privileged users"),

@@ -5,8 +5,9 @@
 mod lines;
 
 use crate::printable::Printable;
-use ipc_proto::{Config, Endpoint, Event, Inspect, Settings};
+use ipc_proto::{Config, Endpoint, Event, Inspect, LocalAddress, Settings};
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::Span;
@@ -53,6 +54,9 @@ pub(crate) fn inspect(config: &Config) -> Inspect {
 impl Log {
     pub(crate) fn new(role: &'static str, endpoint: &Endpoint, settings: &Settings) -> Self {
         let config = settings.config();
+        if !config.silent {
+            warn_of_root(endpoint, settings);
+        }
         Self {
             role,
             who: Mutex::new(who(role, endpoint)),
@@ -138,6 +142,20 @@ impl Log {
             Some(payload) => self.say(format_args!("received {name:?} {from}: {}", self.inspect.json(payload))),
             None => self.say(format_args!("received {name:?} {from}, {bytes} bytes")),
         }
+    }
+}
+
+/// Warns of a `socketRoot` that is a directory and lacks its closing slash: the socket is then beside it, under a name of both. It
+/// is as node-ipc does it, and hardly ever what is meant.
+fn warn_of_root(endpoint: &Endpoint, settings: &Settings) {
+    let root = settings.socket_root();
+    let Some(path) = endpoint.local_address().map(LocalAddress::as_str) else { return };
+    if !root.ends_with('/')
+        && path.starts_with(root)
+        && !path[root.len()..].starts_with('/')
+        && Path::new(root).is_dir()
+    {
+        tracing::warn!(target: "ipc", at = ?path, "socketRoot {root:?} is put before the name as it is; with a slash at its end it is a directory");
     }
 }
 

@@ -50,9 +50,7 @@ pub enum EmitError {
     NotConnected,
     /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
     /// or has stopped.
-    #[error(
-        "closed: it has ended and takes no more events; make a new connection (a server over UDP is to be started)"
-    )]
+    #[error("closed: it takes no events, as it has ended or was not started; make a new one, or start it")]
     Closed,
     /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
     #[error("this connection is {mode}: {advice}")]
@@ -216,7 +214,7 @@ mod tests {
             ),
             (
                 EmitError::Closed,
-                "closed: it has ended and takes no more events; make a new connection (a server over UDP is to be started)",
+                "closed: it takes no events, as it has ended or was not started; make a new one, or start it",
             ),
         ] {
             assert_eq!(error.to_string(), told);

@@ -56,7 +56,7 @@
 //!
 //!     tokio::signal::ctrl_c().await?;
 //!     let report = server.shutdown(Duration::from_secs(5)).await;
-//!     println!("{} connections were sent everything, {} were cut", report.clean, report.cut);
+//!     println!("{} connections were still open, {} of them cut", report.clean + report.cut, report.cut);
 //!     Ok(())
 //! }
 //! ```

@@ -4,7 +4,7 @@ use super::{CLOSE_WITHIN, count};
 use crate::Context;
 use crate::address::{Target, show};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::glob::{Glob, wanted};
+use crate::glob::{Glob, wanted, warn_of_other_patterns};
 use crate::output::{Output, Traffic, What, Who};
 use crate::payload;
 use crate::tls;
@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 ///
 /// Shows events on stdout as they come; who connects and who leaves, with --lifecycle. With --echo every event goes back to its
 /// sender as it is; with --reply an event of that name is answered with that data, under the same name. An event that is a request
-/// (see `ipc request`) is answered as one.
+/// (see `ipc request`) is answered as one; of names that no --reply has, with the error ERR_IPC_NO_HANDLER. Without both nothing is answered.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -45,7 +45,7 @@ pub(crate) struct Listen {
     /// Show only events of names like this (* and ?); repeatable. All are answered
     #[arg(long, short, value_name = "GLOB")]
     filter: Vec<Glob>,
-    /// End after that many events shown
+    /// End after that many events shown; what is malformed does not count
     #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     count: Option<u64>,
     /// Show on stdout, too, who connects and who leaves
@@ -79,6 +79,7 @@ struct Shown<'a> {
 impl Listen {
     pub(crate) async fn run(self, context: Context) -> Outcome {
         let answers = Answers::new(self.echo, &self.reply)?;
+        warn_of_other_patterns(&context.output, &self.filter);
         let take_over = self.take_over;
         let target = Target::parse(&self.address, &context.options, |config| match take_over {
             true => config.take_over(true),
@@ -349,6 +350,11 @@ impl Answers {
             (Some(request), None) if self.echo => result(&request, request.params_json().unwrap_or("null")),
             (None, Some(reply)) => Message::from_json(message.name(), Some(reply)),
             (None, None) if self.echo => return Some(message.clone()),
+            // Who answers some requests tells of the others that nobody does, as servers of the library do.
+            (Some(request), None) if !self.replies.is_empty() => Message::new(
+                REPLY_EVENT,
+                &ReplyBody::<()>::error(request.token(), &ipc_proto::Failure::no_handler(message.name())),
+            ),
             _ => return None,
         };
         // It is JSON: of a message that was received, or of the command line where it was checked.

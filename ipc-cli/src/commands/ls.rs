@@ -9,7 +9,7 @@ use std::path::PathBuf;
 ///
 /// Without ROOT, the socket root of the options; if none is set, both that of node-ipc 9 (/tmp/) and that of node-ipc 14 (a private directory).
 /// `live` means that somebody listens, `stale` that the file is what a dead server left, `busy` that the server has no room, `denied`
-/// that you may not connect. On Linux nobody is disturbed; elsewhere a server sees a connection come and go.
+/// that you may not connect, and so cannot find out whether anybody listens. On Linux nobody is disturbed; elsewhere a server sees a connection come and go.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

@@ -38,7 +38,7 @@ pub(crate) struct Request {
     #[arg(long, short)]
     text: bool,
     /// How long the answer may take
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "10")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true, default_value = "10")]
     timeout: Duration,
     #[command(flatten)]
     connecting: Connecting,

@@ -48,7 +48,7 @@ pub(crate) struct Send {
     #[arg(long = "await", value_name = "NAME")]
     awaited: Option<String>,
     /// How long --await may take
-    #[arg(long, value_name = "SECONDS", value_parser = crate::client::seconds, default_value = "10", requires = "awaited")]
+    #[arg(long, value_name = "SECONDS", value_parser = crate::client::seconds, allow_negative_numbers = true, default_value = "10", requires = "awaited")]
     timeout: std::time::Duration,
     #[command(flatten)]
     connecting: Connecting,

@@ -4,7 +4,7 @@ use super::{LEAVE_WITHIN, count};
 use crate::Context;
 use crate::client::{Connected, Connecting, lost, seconds};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::glob::{Glob, wanted};
+use crate::glob::{Glob, wanted, warn_of_other_patterns};
 use crate::output::{Traffic, What, Who};
 use clap::Args;
 use ipc_tokio::{ClientEvent, ConnectionError};
@@ -28,11 +28,11 @@ pub(crate) struct Sub {
     /// Show only events of names like this (* and ?); repeatable
     #[arg(long, short, value_name = "GLOB")]
     filter: Vec<Glob>,
-    /// End after that many events shown
+    /// End after that many events shown; what is malformed does not count
     #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]
     count: Option<u64>,
-    /// End with exit code 4 when no event was shown for this long
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    /// End with exit code 4 when no event was shown for this long; 0 does not wait
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     timeout: Option<Duration>,
     /// Connect again when the connection is lost, as often as it takes (options retry, maxRetries)
     #[arg(long)]
@@ -46,6 +46,7 @@ impl Sub {
         if self.count == Some(0) {
             return Err(Failure::usage("--count 0 shows nothing; leave it out to go on for ever"));
         }
+        warn_of_other_patterns(&context.output, &self.filter);
         let connected = tokio::select! {
             connected = self.connecting.connect(&context, &self.address, self.reconnect) => connected?,
             exit = context.interrupt.told() => return Err(Failure::silent(exit)),
@@ -147,8 +148,12 @@ impl Sub {
                 Some(_) => continue,
             };
             let (bytes, what) = what;
+            let counts = !matches!(what, What::Malformed { .. });
             Traffic { time: SystemTime::now(), who: Who::Only, from: None, bytes, what }.write(&context.output).await?;
-            left = left.map(|left| left - 1);
+            // As everywhere, what is malformed is no event.
+            if counts {
+                left = left.map(|left| left - 1);
+            }
             deadline = self.deadline();
         }
         Ok(())

@@ -4,7 +4,7 @@ use super::{count, passed_on};
 use crate::Context;
 use crate::address::Target;
 use crate::exit::{Failure, Outcome};
-use crate::glob::Glob;
+use crate::glob::{Glob, warn_of_other_patterns};
 use crate::options::Options;
 use crate::proxy::{self, Showing, Sink};
 use clap::Args;
@@ -45,6 +45,7 @@ impl Tap {
         if self.count == Some(0) {
             return Err(Failure::usage("--count 0 shows nothing; leave it out to go on for ever"));
         }
+        warn_of_other_patterns(&context.output, &self.filter);
         let showing = Showing::new(context.output.clone(), self.filter, self.count);
         tokio::select! {
             outcome = proxy::run(&context, listen, target, Sink::Shown(Arc::clone(&showing))) => outcome,

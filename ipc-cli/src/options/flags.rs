@@ -30,7 +30,7 @@ pub(crate) struct Common {
     /// The id of this end [env: IPC_ID] [default: the host's name]
     #[arg(long, global = true, value_name = "ID", help_heading = CONFIGURATION)]
     id: Option<String>,
-    /// Set any option of node-ipc by its name, as -o maxMessageSize=1000 or -o delimiter='"\n"' [env: IPC_ and its name in capitals]
+    /// Set any option of node-ipc by its name, as -o maxMessageSize=1000 or -o delimiter='"\n"'; of two for one option the last counts [env: IPC_ and its name in capitals]
     #[arg(short = 'o', long = "option", global = true, value_name = "NAME=VALUE", help_heading = CONFIGURATION)]
     options: Vec<String>,
 

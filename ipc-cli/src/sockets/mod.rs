@@ -134,6 +134,13 @@ pub(crate) fn command(pid: u32) -> Option<String> {
     Some(name.trim_end().to_owned())
 }
 
+/// Whether a process is stopped: by SIGSTOP, by Ctrl-Z at its terminal, or by a debugger. The system takes connections for it nevertheless.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    // `pid (command) state …`, and the command may have any character.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['T', 't']))
+}
+
 /// The name of a user.
 pub(crate) fn user(uid: u32) -> Option<String> {
     nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid)).ok()?.map(|user| user.name)

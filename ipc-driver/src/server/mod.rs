@@ -105,7 +105,8 @@ pub struct ShutdownReport {
     /// What was not sent.
     pub unsent: Unsent,
     /// Requests of peers whose handler, a future, had queued no reply when their connection ended: it was still at work, or waited
-    /// for room, and is dropped. Whoever asked hears of it as the end of the connection.
+    /// for room, and is dropped. Whoever asked hears of it as the end of the connection; one that has given up meanwhile counts as
+    /// well, as nobody tells that a deadline has passed.
     ///
     /// A reply that was queued and not sent is in `unsent`. What the server itself had asked of its peers is not counted: each of
     /// those requests has ended with an error where it was asked.

@@ -210,6 +210,28 @@ fn traced(level: Level, config: impl Fn() -> Config) -> Vec<String> {
     })
 }
 
+#[cfg(unix)]
+#[test]
+fn a_root_that_lacks_its_slash_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().to_str().unwrap();
+    let said = |root: &str, silent: bool| {
+        recorded(Level::WARN, || {
+            let settings = settings(plain().socket_root(root).silent(silent));
+            let beside = Endpoint::at_path(&settings, &format!("{root}/x")).unwrap();
+            for endpoint in [Endpoint::local(&settings, Some("world")).unwrap(), beside, endpoint()] {
+                drop(FakeClient::with_runtime(Fake::new(1), settings.clone(), endpoint).unwrap());
+            }
+        })
+    };
+    let lines = said(root, false);
+    let [line] = lines.as_slice() else { panic!("{lines:#?}") };
+    assert!(line.contains(&format!("socketRoot {root:?}")) && line.contains(&format!("{root}app.world")), "{line}");
+    for (root, silent) in [(format!("{root}/"), false), (format!("{root}/prefix-"), false), (root.to_owned(), true)] {
+        assert_eq!(said(&root, silent), [""; 0]);
+    }
+}
+
 #[test]
 fn every_connection_and_every_handler_has_a_span() {
     let lines = traced(Level::TRACE, plain);

@@ -116,6 +116,20 @@ impl TlsOptions {
         self
     }
 
+    /// Adds files of certificates to trust, several at a time: node-ipc's list.
+    ///
+    /// ```
+    /// use ipc_proto::TlsOptions;
+    ///
+    /// let both = TlsOptions::new().trusted_connections(["a.pem", "b.pem"]);
+    /// assert_eq!(both, TlsOptions::new().trusted_connection("a.pem").trusted_connection("b.pem"));
+    /// ```
+    #[must_use]
+    pub fn trusted_connections(mut self, paths: impl IntoIterator<Item: Into<PathBuf>>) -> Self {
+        self.trusted_connections.extend(paths.into_iter().map(Into::into));
+        self
+    }
+
     /// Sets whether a server asks clients for a certificate.
     #[must_use]
     pub fn request_cert(mut self, request: bool) -> Self {

@@ -10,7 +10,7 @@
 //! | option | [`TlsOptions`] | |
 //! |---|---|---|
 //! | `private`, `public` | [`private`](TlsOptions::private), [`public`](TlsOptions::public) | files of the private key and of the certificate chain. A server needs them; a client has them if servers ask for a certificate |
-//! | `trustedConnections` | [`trusted_connection`](TlsOptions::trusted_connection) | files of the certificates to trust. None: a client trusts the authorities of the system, a server asks clients for nothing |
+//! | `trustedConnections` | [`trusted_connection`](TlsOptions::trusted_connection), [`trusted_connections`](fn@TlsOptions::trusted_connections) | files of the certificates to trust. None: a client trusts the authorities of the system, a server asks clients for nothing |
 //! | `key`, `cert`, `ca` | [`key`](TlsOptions::key), [`cert`](TlsOptions::cert), [`ca`](TlsOptions::ca) | the same as text |
 //! | `requestCert` | [`request_cert`](TlsOptions::request_cert) | whether a server asks for a certificate: if it has some to trust, unless this says otherwise |
 //! | `rejectUnauthorized` | [`danger_accept_any_certificate`](TlsOptions::danger_accept_any_certificate) | `false`: whoever answers is taken for the peer that was meant |

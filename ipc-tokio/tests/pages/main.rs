@@ -54,7 +54,7 @@ fn step_1_two_rust_programs_talk() {
     client.ends_well();
     server.says("got \"hello\" from peer #0");
     server.interrupt();
-    server.says("connections were sent everything, 0 were cut");
+    server.says("connections were still open, 0 of them cut");
     server.ends_well();
     assert!(!folder.path("app.world").exists(), "the socket is gone");
 }
@@ -79,6 +79,35 @@ fn step_2_a_node_client_asks_the_rust_server() {
         client.says("hello from Node world!");
         client.ends_well();
         server.says("got \"hello from Node\" from peer #0");
+    }
+}
+
+/// The programs for Node in the README, with the folder of the programs in Rust as their root.
+#[test]
+fn the_node_programs_of_the_readme_talk_to_those_in_rust() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let readme = std::fs::read_to_string(readme).expect("the README");
+    let block = |with: &str| {
+        let mut blocks = readme.split("```js\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let block = blocks.find(|block| block.contains("require") && block.contains(with)).expect(with);
+        let (before, after) = block.split_once("\n\n").expect("a line between");
+        format!("{before}\nipc.config.socketRoot = './';\n{after}")
+    };
+    for node in node_ipc("the programs of the README") {
+        let folder = Folder::with_node_ipc(&node);
+        std::fs::write(folder.path("client.cjs"), block("ipc.connectTo")).expect("written");
+        std::fs::write(folder.path("server.cjs"), block("ipc.serve")).expect("written");
+        let server = Program::rust("server", &folder);
+        server.says("listening at");
+        let client = Program::node("client.cjs", &node, &folder);
+        client.says("hello world!");
+        client.ends_well();
+        drop(server);
+        let server = Program::node("server.cjs", &node, &folder);
+        let client = Program::rust("client", &folder);
+        client.says("message says \"hello world!\"");
+        client.ends_well();
+        drop(server);
     }
 }
 

@@ -54,7 +54,7 @@ pub(crate) struct Bench {
     #[arg(long, value_name = "NAME")]
     answer: Option<String>,
     /// How long to measure
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "5", conflicts_with = "count")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true, default_value = "5", conflicts_with = "count")]
     duration: Duration,
     /// End after that many answers instead
     #[arg(long, short = 'n', value_name = "N", value_parser = count, allow_negative_numbers = true)]

@@ -110,7 +110,10 @@ pub(super) async fn behaviour(
         Ok(()) => {
             "it closes the connection on what is no event: as node-ipc 14 does, and this project with a preset of v14"
         }
-        Err(_) => "it goes on after what is no event: as node-ipc 9 to 12 do, and this project with the preset v9",
+        Err(_) => {
+            "it says nothing to what is no event: as node-ipc 9 to 12, which go on, and this project with the preset v9; or as a process \
+             that does not read"
+        }
     };
     client.disconnect();
     findings.note("version", text, None).await

@@ -63,7 +63,7 @@ pub(super) async fn examine(
         State::Live => {
             findings.good("listener", format!("somebody listens{process}")).await?;
             guess::process(findings, &found.owner).await?;
-            if network::answers(findings, target, false).await? {
+            if !stands_still(findings, &found.owner).await? && network::answers(findings, target, false).await? {
                 guess::behaviour(findings, target, None, probe).await?;
             }
         }
@@ -216,6 +216,14 @@ fn owners(uid: u32, gid: u32) -> String {
     let user = user(uid).unwrap_or_else(|| format!("uid {uid}"));
     let group = group(gid).unwrap_or_else(|| format!("gid {gid}"));
     format!("{user}:{group}")
+}
+
+/// Whether the process that listens is stopped, which is told.
+pub(super) async fn stands_still(findings: &mut Findings<'_>, owner: &Owner) -> Outcome<bool> {
+    let Some(pid) = owner.pid.filter(|&pid| sockets::is_stopped(pid)) else { return Ok(false) };
+    let text = format!("process {pid} is stopped, by a signal or a debugger: connections wait, and nobody reads");
+    findings.problem("process", text, format!("let it go on: kill -CONT {pid}")).await?;
+    Ok(true)
 }
 
 pub(super) fn process(owner: &Owner) -> String {
