@@ -71,6 +71,10 @@ pub(crate) trait Queue {
 /// What a connection may hold for its next events while it is idle. A broadcast of small events finds this room.
 pub(crate) const IDLE_BUFFER: usize = 256;
 
+/// From how many bytes on that wait, and that its task has not looked at yet, a sender that waits for room anyway lets others
+/// have a turn first: a loop of sends shall not fill a queue up to its limit before the first byte of it leaves.
+const TURN: usize = 16 * 1024;
+
 /// Both kinds of queue have these methods by themselves.
 macro_rules! queue {
     ($queue:ty, $transmit:ty, $counters:ty, $report:ty; $($more:tt)*) => {
@@ -132,16 +136,18 @@ pub(crate) struct Link<Q: Queue = Outbound> {
     congested: AtomicBool,
 }
 
+/// What an emit touches stands together, as in the queue itself.
 #[derive(Debug)]
+#[repr(C)]
 struct State<Q: Queue> {
-    /// Absent while a client has no connection, or a UDP server no socket.
-    outbound: Option<Q>,
-    order: CloseOrder,
     /// The task waits and wants to be woken when something is queued or ordered.
     parked: bool,
     /// It is to look at something else, and has been told so while it ran.
     nudged: bool,
+    order: CloseOrder,
     waker: Option<Waker>,
+    /// Absent while a client has no connection, or a UDP server no socket.
+    outbound: Option<Q>,
     /// Who waits for room in the queue.
     waiting: Wakers,
     /// Emits that were refused because there was no connection any more, or it was told to end.
@@ -298,6 +304,12 @@ impl<Q: Queue> Link<Q> {
         if !may(state.order) {
             state.closed += 1;
             return Poll::Ready(Some(Err(EmitError::Closed)));
+        }
+        if !state.parked && !ticket.gave_way && outbound.pending() >= TURN {
+            ticket.gave_way = true;
+            drop(guard);
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         match emit(outbound) {
             Err(EmitError::Full { .. }) => {
@@ -580,6 +592,9 @@ pub(crate) struct Place<'a, Q: Queue = Outbound> {
 
 impl<Q: Queue> Drop for Place<'_, Q> {
     fn drop(&mut self) {
+        if !self.ticket.is_some() {
+            return;
+        }
         let forgotten = self.link.lock().waiting.forget(&self.ticket);
         // Without the lock: a waker may be the last to hold its task.
         drop(forgotten);

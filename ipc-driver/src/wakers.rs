@@ -7,12 +7,16 @@ use std::task::{Context, Waker};
 
 /// The place of one future in the queue; empty until it first waits.
 #[derive(Debug, Default)]
-pub(crate) struct Ticket(Option<u64>);
+pub(crate) struct Ticket {
+    place: Option<u64>,
+    /// Whether it has let others have a turn.
+    pub(crate) gave_way: bool,
+}
 
 impl Ticket {
-    /// Whether it has ever waited.
+    /// Whether it has ever waited in the queue.
     pub(crate) fn is_some(&self) -> bool {
-        self.0.is_some()
+        self.place.is_some()
     }
 }
 
@@ -25,7 +29,7 @@ pub(crate) struct Wakers {
 impl Wakers {
     /// Enters the task; a future that waits again keeps its place.
     pub(crate) fn register(&mut self, ticket: &mut Ticket, cx: &Context<'_>) {
-        let place = *ticket.0.get_or_insert_with(|| {
+        let place = *ticket.place.get_or_insert_with(|| {
             self.next += 1;
             self.next
         });
@@ -36,7 +40,7 @@ impl Wakers {
     }
 
     pub(crate) fn forget(&mut self, ticket: &Ticket) -> Option<Waker> {
-        self.waiting.remove(&ticket.0?)
+        self.waiting.remove(&ticket.place?)
     }
 
     /// Takes everybody out, to be woken without the lock.

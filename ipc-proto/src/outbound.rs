@@ -55,30 +55,36 @@ const COPY_BELOW: usize = 2 * 1024;
 /// Commands are `emit…`, [`close`](Self::close), [`discard`](Self::discard) and [`end`](Self::end);
 /// [`poll_transmit`](Self::poll_transmit) gives what is to be written, and [`handle_answer`](Self::handle_answer) lets the
 /// next message go in `sync` mode. `Debug` shows sizes, never what is queued.
+///
+/// What an emit touches stands first and together: a broadcast goes over queues that are in no cache, and each line is waited for.
+#[repr(C)]
 pub struct Outbound {
-    encoder: Encoder,
-    raw: bool,
-    queue: VecDeque<Segment>,
+    /// The buffer that events are encoded into: the last of the queue.
+    tail: Vec<u8>,
     queued: usize,
     /// Handed out by [`poll_transmit`](Self::poll_transmit) and not known to be written.
     in_flight: usize,
     limit: usize,
-    sync: Option<Sync>,
+    sync: Option<Box<Sync>>,
+    /// How much is handed out at once, and how long a buffer of the queue grows.
+    portion: usize,
+    raw: bool,
     closed: bool,
-    /// What is done when there is no room.
-    policy: SlowConsumer,
     /// Somebody waits for room: the policy is not asked.
     patient: bool,
     /// There is a connection that could be ended; a client may be without.
     pub(crate) connected: bool,
     /// The policy has given the connection up.
     overflowed: bool,
-    /// Bytes at the head of the first buffer that were dropped.
-    skipped: usize,
-    /// How much is handed out at once, and how long a buffer of the queue grows.
-    portion: usize,
+    /// What is done when there is no room.
+    policy: SlowConsumer,
+    encoder: Encoder,
     /// Apart from `pending` and `written`, which are found when they are asked for.
     counters: OutboundCounters,
+    /// What is queued before the `tail`. None of these is empty.
+    queue: VecDeque<Segment>,
+    /// Bytes at the head of the first buffer that were dropped.
+    skipped: usize,
 }
 
 /// `sync`: one message is out, the others wait for an answer.
@@ -98,11 +104,12 @@ impl Outbound {
         Self {
             encoder: settings.encoder(),
             raw,
+            tail: Vec::new(),
             queue: VecDeque::new(),
             queued: 0,
             in_flight: 0,
             limit: settings.max_pending_bytes(),
-            sync: sync.then(Sync::default),
+            sync: sync.then(Box::default),
             closed: false,
             policy: settings.config().slow_consumer,
             patient: false,
@@ -185,8 +192,23 @@ impl Outbound {
         let pending = self.pending();
         self.counters.take(frame.bytes.len(), pending);
         self.queued += frame.bytes.len();
-        self.queue.push_back(Segment::Shared(frame.bytes.clone()));
+        self.push(Segment::Shared(frame.bytes.clone()));
         Ok(())
+    }
+
+    /// Puts a segment at the end of the queue.
+    fn push(&mut self, segment: Segment) {
+        self.finish_tail();
+        if !segment.as_slice().is_empty() {
+            self.queue.push_back(segment);
+        }
+    }
+
+    /// What follows is for a buffer of its own.
+    fn finish_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.queue.push_back(Segment::Own(std::mem::take(&mut self.tail)));
+        }
     }
 
     /// Moves everything queued into `transmit` and reports whether `transmit` has bytes to write. What `transmit`
@@ -205,20 +227,13 @@ impl Outbound {
             self.in_flight = transmit.remaining();
             return self.in_flight > 0;
         }
-        if self.queue.len() == 1 && transmit.is_empty() {
-            // The common case: trade buffers, so that neither side allocates.
-            if let Some(Segment::Own(front)) = self.queue.front_mut() {
-                let full = std::mem::replace(front, transmit.take_spare());
-                transmit.push(Segment::Own(full));
-            } else if let Some(segment) = self.queue.pop_front() {
-                transmit.push(segment);
-            }
-        } else {
-            for segment in self.queue.drain(..) {
-                if !segment.as_slice().is_empty() {
-                    transmit.push(segment);
-                }
-            }
+        for segment in self.queue.drain(..) {
+            transmit.push(segment);
+        }
+        if !self.tail.is_empty() {
+            // Trade buffers, so that neither side allocates.
+            let full = std::mem::replace(&mut self.tail, transmit.take_spare());
+            transmit.push(Segment::Own(full));
         }
         self.queued = 0;
         self.in_flight = transmit.remaining();
@@ -249,7 +264,7 @@ impl Outbound {
             sync.held_bytes -= next.len();
             sync.waiting_for_answer = true;
             self.queued += next.len();
-            self.queue.push_back(Segment::Own(next));
+            self.push(Segment::Own(next));
         }
     }
 
@@ -276,12 +291,11 @@ impl Outbound {
     /// is released, for no answer may come any more.
     pub fn close(&mut self) {
         self.closed = true;
-        if let Some(sync) = &mut self.sync {
-            for held in sync.held.drain(..) {
-                self.queued += held.len();
-                self.queue.push_back(Segment::Own(held));
-            }
-            sync.held_bytes = 0;
+        let Some(sync) = &mut self.sync else { return };
+        sync.held_bytes = 0;
+        for held in std::mem::take(&mut sync.held) {
+            self.queued += held.len();
+            self.push(Segment::Own(held));
         }
     }
 
@@ -304,33 +318,25 @@ impl Outbound {
 
     /// Lends a buffer to encode into, to save an allocation. It comes back if the queue has one already.
     pub fn give_buffer(&mut self, mut spare: Vec<u8>) -> Option<Vec<u8>> {
-        match self.queue.back_mut() {
-            Some(Segment::Own(own)) if own.capacity() == 0 => {
-                spare.clear();
-                *own = spare;
-            }
-            None => {
-                spare.clear();
-                self.queue.push_back(Segment::Own(spare));
-            }
-            _ => return Some(spare),
+        if self.tail.capacity() > 0 {
+            return Some(spare);
         }
+        spare.clear();
+        self.tail = spare;
         None
     }
 
     /// Takes the buffer away that events are encoded into, if nothing is queued and it has more than `keep` bytes, so that
     /// an idle connection holds no more.
     pub fn take_buffer(&mut self, keep: usize) -> Option<Vec<u8>> {
-        match self.queue.back_mut() {
-            Some(Segment::Own(own)) if self.queued == 0 && own.capacity() > keep => Some(std::mem::take(own)),
-            _ => None,
-        }
+        (self.queued == 0 && self.tail.capacity() > keep).then(|| std::mem::take(&mut self.tail))
     }
 
     /// Gives idle memory back when nothing is queued, for a connection that has nothing to send for now.
     pub fn shrink(&mut self) {
         if self.queued == 0 {
             self.queue = VecDeque::new();
+            self.tail = Vec::new();
             self.skipped = 0;
         }
     }
@@ -385,6 +391,7 @@ impl Outbound {
         for segment in self.queue.drain(..) {
             unsent.add(segment.as_slice(), delimiter);
         }
+        unsent.add(&std::mem::take(&mut self.tail), delimiter);
         self.queued = 0;
         unsent
     }
@@ -464,13 +471,12 @@ impl Outbound {
         if self.sync.as_ref().is_some_and(|sync| sync.waiting_for_answer) {
             return self.hold(encode);
         }
-        if !matches!(self.queue.back(), Some(Segment::Own(out)) if out.len() < self.portion) {
-            self.queue.push_back(Segment::Own(Vec::new()));
+        if self.tail.len() >= self.portion {
+            self.finish_tail();
         }
         let pending = self.pending();
-        let Some(Segment::Own(out)) = self.queue.back_mut() else { return Err(EmitError::Closed) };
-        let start = out.len();
-        let outcome = match encode(&self.encoder, out) {
+        let start = self.tail.len();
+        let outcome = match encode(&self.encoder, &mut self.tail) {
             Ok(length) if pending == 0 || pending.saturating_add(length) <= self.limit => {
                 self.queued += length;
                 self.counters.take(length, pending);
@@ -506,12 +512,10 @@ impl Outbound {
     /// Takes back what was encoded into the last buffer, from `start` on.
     #[cold]
     fn withdraw(&mut self, start: usize) {
-        if let Some(Segment::Own(out)) = self.queue.back_mut() {
-            out.truncate(start);
-            if start == 0 {
-                // It may have been large; an idle connection does not keep its room.
-                out.shrink_to(REFUSED_MAX);
-            }
+        self.tail.truncate(start);
+        if start == 0 {
+            // It may have been large; an idle connection does not keep its room.
+            self.tail.shrink_to(REFUSED_MAX);
         }
     }
 

@@ -103,32 +103,35 @@ impl Outbound {
 
     /// Drops one event; `None` if nothing is queued. Behind what is queued there may be an event that is not yet counted.
     fn drop_first_queued(&mut self) -> Option<usize> {
-        while self.queued > 0 {
-            let segment = self.queue.front()?.as_slice();
-            let rest = &segment[self.skipped..];
-            let delimiter = self.encoder.delimiter();
-            let end = delimiter.find(rest).map_or(rest.len(), |at| at + delimiter.as_bytes().len());
-            if self.skipped + end == segment.len() {
-                self.queue.pop_front();
-                self.skipped = 0;
-            } else {
-                self.skipped += end;
-            }
-            self.queued -= end;
-            if end > 0 {
-                return Some(end);
+        if self.queued == 0 {
+            return None;
+        }
+        let segment = self.queue.front().map_or(self.tail.as_slice(), Segment::as_slice);
+        let rest = &segment[self.skipped..];
+        let delimiter = self.encoder.delimiter();
+        let end = delimiter.find(rest).map_or(rest.len(), |at| at + delimiter.as_bytes().len());
+        self.skipped += end;
+        if self.skipped == segment.len() {
+            self.skipped = 0;
+            if self.queue.pop_front().is_none() {
+                self.tail.clear();
             }
         }
-        None
+        self.queued -= end;
+        Some(end)
     }
 
     /// Cuts off what was dropped of the first buffer.
     pub(super) fn settle(&mut self) {
         let skipped = std::mem::take(&mut self.skipped);
-        if skipped > 0 {
-            if let Some(Segment::Own(front)) = self.queue.front_mut() {
-                front.drain(..skipped);
-            }
+        if skipped == 0 {
+            return;
+        }
+        match self.queue.front_mut() {
+            Some(Segment::Own(front)) => drop(front.drain(..skipped)),
+            // One event, which is dropped whole.
+            Some(Segment::Shared(_)) => {}
+            None => drop(self.tail.drain(..skipped)),
         }
     }
 
@@ -136,19 +139,22 @@ impl Outbound {
     pub(super) fn hand_out(&mut self, transmit: &mut Transmit) {
         self.settle();
         let mut given = 0_usize;
+        let fits = |given: usize, length: usize| given == 0 || given.saturating_add(length) <= self.portion;
         while let Some(length) = self.queue.front().map(|front| front.as_slice().len()) {
-            if given > 0 && given.saturating_add(length) > self.portion {
+            if !fits(given, length) {
                 break;
             }
             given += length;
-            if let Some(segment) = self.queue.pop_front().filter(|_| length > 0) {
+            if let Some(segment) = self.queue.pop_front() {
                 transmit.push(segment);
             }
         }
-        self.queued -= given;
-        if self.queue.is_empty() {
+        if self.queue.is_empty() && !self.tail.is_empty() && fits(given, self.tail.len()) {
+            given += self.tail.len();
             // The buffer that was written last is filled next.
-            self.queue.push_back(Segment::Own(transmit.take_spare()));
+            let full = std::mem::replace(&mut self.tail, transmit.take_spare());
+            transmit.push(Segment::Own(full));
         }
+        self.queued -= given;
     }
 }
