@@ -81,7 +81,8 @@ macro_rules! emit_methods {
             self.emit_with(|outbound| outbound.emit_frame(frame))
         }
 
-        /// Like [`emit`](Self::emit), but waits for room in the queue: a slow peer slows the sender.
+        /// Like [`emit`](Self::emit), but waits for room in the queue: a slow peer slows the sender. A loop of these lets other
+        /// tasks have a turn from 16 KiB on that wait, so that what is queued leaves.
         ///
         /// Cancel safe: a call dropped before it is ready has queued nothing. Do not await it inside a handler that a
         /// connection runs inline; handlers `emit`.

@@ -227,8 +227,8 @@ impl Outbound {
             self.in_flight = transmit.remaining();
             return self.in_flight > 0;
         }
-        for segment in self.queue.drain(..) {
-            transmit.push(segment);
+        if !self.queue.is_empty() {
+            self.queue.drain(..).for_each(|segment| transmit.push(segment));
         }
         if !self.tail.is_empty() {
             // Trade buffers, so that neither side allocates.

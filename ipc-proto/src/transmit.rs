@@ -32,7 +32,10 @@ impl Segment {
 /// `Debug` shows how much is left, never the bytes.
 #[derive(Default)]
 pub struct Transmit {
-    segments: VecDeque<Segment>,
+    /// What is written now, and as a rule all there is.
+    first: Option<Segment>,
+    /// What comes after it.
+    rest: VecDeque<Segment>,
     /// Bytes of the first segment already written.
     offset: usize,
     remaining: usize,
@@ -69,7 +72,10 @@ impl Transmit {
 
     pub(crate) fn push(&mut self, segment: Segment) {
         self.remaining += segment.as_slice().len();
-        self.segments.push_back(segment);
+        match self.first {
+            None => self.first = Some(segment),
+            Some(_) => self.rest.push_back(segment),
+        }
     }
 
     pub(crate) fn take_spare(&mut self) -> Vec<u8> {
@@ -101,18 +107,17 @@ impl Transmit {
     ///
     /// Without a delimiter there are no borders: a segment of which some bytes left is dropped.
     pub(crate) fn into_unwritten(mut self, delimiter: &[u8]) -> (VecDeque<Segment>, usize) {
+        let Some(mut first) = self.first else { return (self.rest, 0) };
         let mut torn = 0;
         if self.offset > 0 {
-            if let Some(first) = self.segments.pop_front() {
-                let bytes = first.as_slice();
-                torn = torn_frame(bytes, self.offset, delimiter);
-                let kept = &bytes[self.offset + torn..];
-                if !kept.is_empty() {
-                    self.segments.push_front(Segment::Own(kept.to_vec()));
-                }
-            }
+            let bytes = first.as_slice();
+            torn = torn_frame(bytes, self.offset, delimiter);
+            first = Segment::Own(bytes[self.offset + torn..].to_vec());
         }
-        (self.segments, torn)
+        if !first.as_slice().is_empty() {
+            self.rest.push_front(first);
+        }
+        (self.rest, torn)
     }
 
     fn recycle(&mut self, segment: Segment) {
@@ -153,13 +158,13 @@ impl Buf for Transmit {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.segments.front().map_or(&[], |first| &first.as_slice()[self.offset..])
+        self.first.as_ref().map_or(&[], |first| &first.as_slice()[self.offset..])
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
         let mut offset = self.offset;
         let mut filled = 0;
-        for (slice, segment) in slices.iter_mut().zip(&self.segments) {
+        for (slice, segment) in slices.iter_mut().zip(self.first.iter().chain(&self.rest)) {
             *slice = IoSlice::new(&segment.as_slice()[offset..]);
             offset = 0;
             filled += 1;
@@ -173,7 +178,7 @@ impl Buf for Transmit {
     fn advance(&mut self, mut count: usize) {
         assert!(count <= self.remaining, "advanced past the end of a Transmit");
         self.remaining -= count;
-        while let Some(first) = self.segments.front() {
+        while let Some(first) = &self.first {
             let left = first.as_slice().len() - self.offset;
             if count < left {
                 self.offset += count;
@@ -181,7 +186,7 @@ impl Buf for Transmit {
             }
             count -= left;
             self.offset = 0;
-            if let Some(done) = self.segments.pop_front() {
+            if let Some(done) = std::mem::replace(&mut self.first, self.rest.pop_front()) {
                 self.recycle(done);
             }
         }

@@ -51,6 +51,67 @@ fn a_dropped_send_has_sent_its_message_once_or_not_at_all() {
 }
 
 #[test]
+fn a_loop_of_sends_lets_what_it_has_queued_leave() {
+    const EVENTS: u64 = 20_000;
+    for to_all in [false, true] {
+        let runtime = Fake::new(1);
+        let server = serve(&runtime, config());
+        let clients = [(); 2].map(|()| connect(&runtime, config()));
+        let heard = clients.each_ref().map(|client| {
+            let heard = Log::default();
+            let to = heard.clone();
+            client.on("n", move |n: u64| to.push(n));
+            heard
+        });
+        let sender = server.clone();
+        runtime.spawn(async move {
+            let peers = sender.peers();
+            for n in 0..EVENTS {
+                if to_all {
+                    let frame = ipc_driver::Frame::new(sender.settings(), "n", &n).unwrap();
+                    assert_eq!(sender.send_to_all(&frame).await.queued, 2);
+                } else {
+                    for peer in &peers {
+                        peer.send("n", &n).await.unwrap();
+                    }
+                }
+            }
+        });
+        runtime.run();
+        for peer in server.peers() {
+            let counters = peer.counters();
+            assert_eq!((counters.sent.events, counters.waits), (EVENTS, 0), "nothing was full");
+            let most = counters.sent.pending_max;
+            assert!((16_000..17_000).contains(&most), "{most} bytes waited at once");
+        }
+        for heard in heard {
+            assert_eq!(heard.take(), (0..EVENTS).collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn a_send_that_is_dropped_while_others_have_a_turn_has_queued_nothing() {
+    let runtime = Fake::new(1);
+    runtime.network().set_script(Script::both(Wire::default().capacity(10)));
+    let server = serve(&runtime, config());
+    let _end = dial(&runtime);
+    let peer = server.peers().remove(0);
+    peer.emit("n", &"x".repeat(20_000)).unwrap();
+    let events = peer.counters().sent.events;
+    {
+        let mut send = pin!(peer.send("n", &1));
+        assert!(send.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    assert_eq!(peer.counters().sent.events, events);
+    // The others have had it, and there is room.
+    let mut send = pin!(peer.send("n", &1));
+    assert!(send.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    assert!(send.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+    assert_eq!(peer.counters().sent.events, events + 1);
+}
+
+#[test]
 fn a_dropped_send_leaves_no_waker_behind() {
     let runtime = Fake::new(1);
     runtime.network().set_script(Script::both(Wire::default().capacity(10)));
