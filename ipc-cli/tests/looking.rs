@@ -46,7 +46,8 @@ fn sockets_are_listed_with_what_they_are_and_whose() {
     assert_eq!(only("--live").iter().map(|line| line["state"].clone()).collect::<Vec<_>>(), ["live"]);
     assert_eq!(only("--stale").iter().map(|line| line["state"].clone()).collect::<Vec<_>>(), ["stale"]);
     let text = place.run(&["ls", &place.root(), "--format", "text"]).expect(0).stdout;
-    assert!(text.lines().next().is_some_and(|line| line.starts_with("live ") && line.ends_with("app.live")), "{text}");
+    assert!(text.starts_with("STATE   MODE OWNER"), "{text}");
+    assert!(text.lines().nth(1).is_some_and(|line| line.starts_with("live ") && line.ends_with("app.live")), "{text}");
     // Where the system has a table, the server has seen nothing of it.
     listener.interrupt();
     let seen = listener.end().expect(0).stdout;

@@ -242,6 +242,9 @@ fn told(endpoint: &Endpoint, last: Option<&io::Error>) -> String {
     }
 }
 
+/// Of a path, whoever it is for.
+const NO_DIRECTORY: &str = "; a part of the path before its last is a file, and no directory";
+
 /// What to look at when a connection could not be made.
 fn advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
     match (endpoint, error.kind()) {
@@ -252,6 +255,7 @@ fn advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
             "; the server's socketMode and socketGroup say who may connect"
         }
         (Endpoint::Local(_), io::ErrorKind::ConnectionRefused) => "; nobody listens there any more, or it is no socket",
+        (Endpoint::Local(_), io::ErrorKind::NotADirectory) => NO_DIRECTORY,
         (Endpoint::Tcp { .. }, io::ErrorKind::ConnectionRefused) => "; nobody listens on that port",
         // Not that of a handshake, which says more.
         (Endpoint::Tcp { .. }, io::ErrorKind::TimedOut) if error.raw_os_error().is_some() => {
@@ -295,7 +299,10 @@ fn listen_advice(endpoint: &Endpoint, error: &io::Error) -> &'static str {
         (Endpoint::Local(_), io::ErrorKind::NotFound) => {
             "; its directory does not exist, or is of a kind that takes no sockets, as /proc"
         }
-        (Endpoint::Local(_), io::ErrorKind::PermissionDenied) => "; this user may make no socket in its directory",
+        (Endpoint::Local(_), io::ErrorKind::PermissionDenied) => {
+            "; this user may make no socket there, or not replace that of another"
+        }
+        (Endpoint::Local(_), io::ErrorKind::NotADirectory) => NO_DIRECTORY,
         (Endpoint::Local(_), io::ErrorKind::AddrInUse) => "; another process has that name, stop it or choose another",
         (_, io::ErrorKind::AddrInUse) => "; another process has that port, stop it or choose another",
         (_, io::ErrorKind::PermissionDenied) => "; ports below 1024 are for privileged users",
@@ -310,7 +317,7 @@ fn offer_advice(error: &io::Error) -> &'static str {
     match error.kind() {
         _ if error.raw_os_error().is_none() => "",
         io::ErrorKind::NotFound => "; its directory does not exist, or is of a kind that takes no sockets, as /proc",
-        io::ErrorKind::PermissionDenied => "; this user may make no socket in its directory",
+        io::ErrorKind::PermissionDenied => "; this user may make no socket there, or not replace that of another",
         _ => "",
     }
 }
@@ -568,7 +575,10 @@ mod tests {
                 listen("unix:/a/b", Errno::NOENT),
                 "; its directory does not exist, or is of a kind that takes no sockets, as /proc",
             ),
-            (listen("unix:/a/b", Errno::ACCESS), "; this user may make no socket in its directory"),
+            (
+                listen("unix:/a/b", Errno::ACCESS),
+                "; this user may make no socket there, or not replace that of another",
+            ),
             (listen("abstract:a", Errno::ADDRINUSE), "; another process has that name, stop it or choose another"),
             (listen("tcp:0.0.0.0:80", Errno::ACCESS), "; ports below 1024 are for privileged users"),
             (listen("udp4:0.0.0.0:80", Errno::ADDRINUSE), "; another process has that port, stop it or choose another"),

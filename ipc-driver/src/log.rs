@@ -5,7 +5,7 @@
 mod lines;
 
 use crate::printable::Printable;
-use ipc_proto::{Config, Endpoint, Event, Inspect, LocalAddress, Settings};
+use ipc_proto::{Config, Endpoint, Event, Inspect, Settings};
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -30,6 +30,8 @@ pub(crate) struct Log {
     silent: bool,
     payloads: bool,
     inspect: Inspect,
+    /// What a logger is told as soon as there is one.
+    warning: Option<Box<str>>,
     /// Whether there is a logger to look for.
     hears: AtomicBool,
     /// Called without the lock.
@@ -54,11 +56,13 @@ pub(crate) fn inspect(config: &Config) -> Inspect {
 impl Log {
     pub(crate) fn new(role: &'static str, endpoint: &Endpoint, settings: &Settings) -> Self {
         let config = settings.config();
-        if !config.silent {
-            warn_of_root(endpoint, settings);
+        let warning = odd_root(endpoint, settings).filter(|_| !config.silent);
+        if let Some(warning) = &warning {
+            tracing::warn!(target: "ipc", "{warning}");
         }
         Self {
             role,
+            warning,
             who: Mutex::new(who(role, endpoint)),
             silent: config.silent,
             payloads: config.log_payloads,
@@ -82,6 +86,9 @@ impl Log {
         self.hears.store(!self.silent, Ordering::Relaxed);
         // Without the lock: what it holds may do anything when it is dropped.
         drop(replaced);
+        if let Some(warning) = &self.warning {
+            self.say(format_args!("warns: {warning}"));
+        }
     }
 
     /// The option `silent`.
@@ -145,18 +152,15 @@ impl Log {
     }
 }
 
-/// Warns of a `socketRoot` that is a directory and lacks its closing slash: the socket is then beside it, under a name of both. It
-/// is as node-ipc does it, and hardly ever what is meant.
-fn warn_of_root(endpoint: &Endpoint, settings: &Settings) {
+/// What to warn of where `socketRoot` is a directory and lacks its closing slash: the socket is then beside it, under a name of both.
+/// It is as node-ipc does it, and hardly ever what is meant.
+fn odd_root(endpoint: &Endpoint, settings: &Settings) -> Option<Box<str>> {
     let root = settings.socket_root();
-    let Some(path) = endpoint.local_address().map(LocalAddress::as_str) else { return };
-    if !root.ends_with('/')
-        && path.starts_with(root)
-        && !path[root.len()..].starts_with('/')
-        && Path::new(root).is_dir()
-    {
-        tracing::warn!(target: "ipc", at = ?path, "socketRoot {root:?} is put before the name as it is; with a slash at its end it is a directory");
-    }
+    let path = endpoint.local_address()?.as_str();
+    let beside = !root.ends_with('/') && path.strip_prefix(root).is_some_and(|name| !name.starts_with('/'));
+    (beside && Path::new(root).is_dir()).then(|| {
+        format!("socketRoot {root:?} is put before the name as it is, which makes {path:?}: did you mean {root:?} with a slash at its end?").into()
+    })
 }
 
 fn who(role: &str, endpoint: &Endpoint) -> Arc<str> {

@@ -278,7 +278,7 @@ impl FromEvent for Message {
 /// The text says what was expected, and where; [`source`](std::error::Error::source) also says what was found, and may quote the
 /// payload. `Debug` says what `Display` says.
 #[derive(thiserror::Error)]
-#[error("the data of event {name:?} does not fit the requested type{}", Misfit(self))]
+#[error("the {} {name:?} {} fit the requested type{}", self.what().0, self.what().1, Misfit(self))]
 pub struct DataError {
     name: Box<str>,
     absent: bool,
@@ -286,13 +286,24 @@ pub struct DataError {
     empty: bool,
     /// The payload is that of a request.
     request: bool,
+    /// It is the params of one that were looked at.
+    params: bool,
     source: serde_json::Error,
 }
 
 impl DataError {
+    /// What does not fit.
+    fn what(&self) -> (&'static str, &'static str) {
+        if self.params { ("params of request", "do not") } else { ("data of event", "does not") }
+    }
+
+    pub(crate) fn of_params(self) -> Self {
+        Self { params: true, ..self }
+    }
+
     pub(crate) fn new(name: &str, data_json: Option<&str>, source: serde_json::Error) -> Self {
         let request = data_json.is_some_and(crate::request::is_request);
-        Self { name: shortened(name), absent: data_json.is_none(), empty: false, request, source }
+        Self { name: shortened(name), absent: data_json.is_none(), empty: false, request, params: false, source }
     }
 
     pub(crate) fn of_event(name: &str, data_json: Option<&str>, source: serde_json::Error) -> Self {

@@ -22,7 +22,7 @@ use std::time::{Duration, SystemTime};
 ///
 /// Shows events on stdout as they come; who connects and who leaves, with --lifecycle. With --echo every event goes back to its
 /// sender as it is; with --reply an event of that name is answered with that data, under the same name. An event that is a request
-/// (see `ipc request`) is answered as one; of names that no --reply has, with the error ERR_IPC_NO_HANDLER. Without both nothing is answered.
+/// (see `ipc request`) is answered as one; with --reply and without --echo, one of another name with the error ERR_IPC_NO_HANDLER. Without both nothing is answered.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
@@ -416,7 +416,9 @@ pub(crate) fn not_serving(name: &str, error: &ServeError, take_over: &str) -> Fa
                 AddrNotAvailable => String::from(
                     "that is no address of this machine: take one of its own, 127.0.0.1 for this machine alone, or 0.0.0.0 for all that it has",
                 ),
-                NotFound if endpoint.local_address().is_some() => String::from("is the directory there?"),
+                NotFound if endpoint.local_address().is_some() => String::from(
+                    "make the directory (`mkdir -p`), or choose another path; that of --socket-root is made if it is missing",
+                ),
                 NotFound => String::from("is the host name right?"),
                 _ => String::from("`ipc doctor ADDRESS` looks closer"),
             };

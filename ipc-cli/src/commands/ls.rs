@@ -106,6 +106,10 @@ async fn show(context: &Context, rows: &[crate::sockets::Found], appspace: &str)
         let name = row.path.file_name()?.to_str()?.to_owned();
         name.strip_prefix(appspace).filter(|id| !id.is_empty()).map(str::to_owned)
     };
+    if output.is_text() && !rows.is_empty() {
+        let head = format!("{:<7} {:<4} {:<17} {:<20} {}", "STATE", "MODE", "OWNER", "PROCESS", "PATH");
+        output.line(paint(output.style.bold, &head)).await?;
+    }
     for row in rows {
         let path = row.path.to_string_lossy();
         let (user, group) = (user(row.uid), group(row.gid));

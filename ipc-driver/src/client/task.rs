@@ -282,7 +282,7 @@ impl<R: Runtime> ClientDispatch<R> {
             return self.tap.push(ClientEvent::Message(event.into_message()));
         }
         self.tally.unhandled += 1;
-        note!(self.shared.log, debug, event = ?event.name(), "nobody handles this event");
+        self.shared.log.unhandled(event.name());
         let mut errors = Vec::new();
         self.seen.unhandled(&(), &event, |error| errors.push(error));
         let refused =

@@ -2,7 +2,7 @@
 //!
 //! Payloads are never among them, and whatever a peer had a say in is escaped.
 
-use super::Log;
+use super::{Log, note};
 use crate::client::ClientEvent;
 use crate::printable::Printable;
 use crate::server::ServerEvent;
@@ -10,6 +10,12 @@ use crate::udp::UdpEvent;
 use ipc_proto::PeerRemoval;
 
 impl Log {
+    /// Neither a handler nor a stream took an event.
+    pub(crate) fn unhandled(&self, name: &str) {
+        note!(self, debug, event = ?name, "nobody handles this event");
+        self.say(format_args!("nobody handles {name:?}"));
+    }
+
     /// A lifecycle event of a server.
     pub(crate) fn server(&self, event: &ServerEvent) {
         match event {

@@ -219,9 +219,18 @@ pub(super) fn make_way(path: &Path, take_over: bool, advice: &str) -> io::Result
         match probe(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Ok(()) => return Err(in_use(path, "a live server answers there", advice)),
+            Ok(()) => return Err(in_use(path, "a server listens there", advice)),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(in_use(path, "a server listens there, too busy to answer", advice));
+            }
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                let advice =
+                    "only its owner and root can tell, or remove it; choose another path, or another socketRoot";
+                return Err(in_use(
+                    path,
+                    &format!("whether a server is alive there is not for us to see: {error}"),
+                    advice,
+                ));
             }
             Err(error) => return Err(in_use(path, &format!("a server may be alive there: {error}"), advice)),
         }

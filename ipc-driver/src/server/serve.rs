@@ -206,7 +206,7 @@ impl<R: Runtime> ServerDispatch<R> {
             return self.tap.push(ServerEvent::Message(self.peer.clone(), event.into_message()));
         }
         self.tally.unhandled += 1;
-        note!(self.shared.log, debug, event = ?event.name(), "nobody handles this event");
+        self.shared.log.unhandled(event.name());
         let mut errors = Vec::new();
         self.seen.unhandled(&self.peer, &event, |error| errors.push(error));
         let refused = request

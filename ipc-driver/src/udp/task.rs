@@ -491,7 +491,7 @@ impl Hearing {
                     self.tap.push(UdpEvent::Message(peer.clone(), event.into_message()));
                 } else {
                     self.tally.unhandled += 1;
-                    note!(self.shared.log, debug, event = ?event.name(), "nobody handles this event");
+                    self.shared.log.unhandled(event.name());
                     let mut errors = Vec::new();
                     self.seen.unhandled(peer, &event, |error| errors.push(error));
                     self.handler_failed(peer, event.name(), errors);

@@ -44,6 +44,7 @@ fn a_logger_hears_the_life_of_a_server_and_of_a_client() {
             "server tcp:127.0.0.1:8000 listens at tcp:127.0.0.1:8000",
             "server tcp:127.0.0.1:8000 peer #0 is connected",
             r#"server tcp:127.0.0.1:8000 received "message\n\u{1b}[2J" from peer #0, 47 bytes"#,
+            r#"server tcp:127.0.0.1:8000 nobody handles "message\n\u{1b}[2J""#,
             "server tcp:127.0.0.1:8000 peer #0 is disconnected",
             "server tcp:127.0.0.1:8000 has stopped",
         ]
@@ -224,6 +225,11 @@ fn a_root_that_lacks_its_slash_is_warned_of() {
             }
         })
     };
+    let settings = settings(plain().socket_root(root));
+    let endpoint = Endpoint::local(&settings, Some("world")).unwrap();
+    let client = FakeClient::with_runtime(Fake::new(1), settings, endpoint).unwrap();
+    let [line] = &heard(|logger| client.set_logger(logger)).take()[..] else { panic!("no line, or several") };
+    assert!(line.contains("warns: socketRoot"), "{line}");
     let lines = said(root, false);
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };
     assert!(line.contains(&format!("socketRoot {root:?}")) && line.contains(&format!("{root}app.world")), "{line}");

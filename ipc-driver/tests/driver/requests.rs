@@ -171,7 +171,7 @@ fn params_and_results_of_another_shape_say_so_on_both_sides() {
     }
     let told = errors.take();
     assert_eq!(told.len(), 2);
-    assert!(told.iter().all(|error| error.contains("does not fit") && !error.contains("secret")), "{told:?}");
+    assert!(told.iter().all(|error| error.contains("the params of request") && !error.contains("secret")), "{told:?}");
     assert_eq!(server.counters().traffic.handler_errors, 2);
     let error = runtime.block_on(client.request::<String>("sum", &[1])).unwrap_err();
     assert!(matches!(&error, RequestError::Reply { .. }), "{error}");

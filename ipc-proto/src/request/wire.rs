@@ -120,7 +120,7 @@ impl<'a> IncomingRequest<'a> {
     /// # Errors
     /// They are not what `T` expects; [`Failure::invalid_params`] is the answer to that.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T, DataError> {
-        parse_part(self.name, self.params)
+        parse_part(self.name, self.params).map_err(DataError::of_params)
     }
 }
 

@@ -79,7 +79,8 @@ pub(super) async fn examine(
             findings.problem("listener", format!("somebody listens{process} and has no room for us"), help).await?;
         }
         State::Denied => {
-            findings.problem("listener", "we may not connect", who_may(&seen)).await?;
+            let text = "we may not connect, and so cannot see whether a server is alive there";
+            findings.problem("listener", text, who_may(&seen)).await?;
         }
         State::Unknown(error) => {
             let help = "look at the file and its directory: `ls -ld`";
