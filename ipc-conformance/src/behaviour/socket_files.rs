@@ -121,7 +121,7 @@ pub async fn the_socket_of_a_dead_server_is_replaced_and_that_of_a_live_one_is_n
 
     let error = refused(&stage, stage.config()).await;
     assert_eq!(error.kind(), ErrorKind::AddrInUse);
-    assert!(error.to_string().contains("live server"), "{error}");
+    assert!(error.to_string().contains("a server listens there"), "{error}");
     let client = stage.client();
     soon("connect", client.connect()).await.expect("the first server is unharmed");
 
