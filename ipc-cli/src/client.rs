@@ -289,6 +289,9 @@ pub(crate) fn lost(tried: impl std::fmt::Display, why: Option<&str>) -> Failure 
     let help = match why {
         why if why.contains("the peer speaks TLS") => "write tls: instead of tcp:; --ca names what to trust",
         why if tls::asks_for_certificate(why) => tls::SHOW_ONE,
+        why if why.contains("did not take them in time") => {
+            "is the process stopped, or busy? `ipc doctor ADDRESS` looks; `ipc tap` shows what passes between a client and a server"
+        }
         _ => {
             "is it full (maxConnections)? Look into the server's log; `ipc tap` shows what passes between a client and a server"
         }

@@ -121,6 +121,11 @@ impl Failure {
         self.exit == Some(Exit::Lost)
     }
 
+    /// Whether something did not come in time.
+    pub(crate) fn is_timeout(&self) -> bool {
+        self.exit == Some(Exit::TimedOut)
+    }
+
     pub(crate) fn code(&self) -> ExitCode {
         self.exit.map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit as u8))
     }

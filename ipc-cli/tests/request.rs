@@ -39,6 +39,26 @@ fn a_listener_that_answers_some_requests_refuses_the_others() {
 }
 
 #[test]
+fn replies_that_contradict_each_other_or_have_no_name_are_refused() {
+    let place = Place::new();
+    let listen = |reply: &[&str]| place.run(&common::args(&["listen", &place.of("s")], reply)).expect(2);
+    listen(&["--reply", "a=1", "--reply", "a=2"]).says(&["--reply a is given twice"]);
+    listen(&["--reply", "=1"]).says(&["there is no name"]);
+    listen(&["--reply", "a=x"]).says(&["the data of --reply a is no JSON"]);
+}
+
+/// As of a process that is stopped: the system takes the connection and what is sent.
+#[test]
+fn an_answer_that_is_waited_for_in_vain_is_not_waited_for_again_at_the_end() {
+    let place = Place::new();
+    let _silent = UnixListener::bind(place.of("s")).expect("bound");
+    let began = std::time::Instant::now();
+    let ended = place.run(&["send", &place.of("s"), "x", "--await", "x", "--timeout", "0.3"]).expect(4);
+    ended.says(&["none came within 0.3 s", "ipc doctor"]);
+    assert!(began.elapsed().as_secs_f64() < 4.5, "5 s are for what is to arrive: {:?}", began.elapsed());
+}
+
+#[test]
 fn an_echoing_listener_answers_with_the_params() {
     let place = Place::new();
     let _listener = place.start(&["listen", &place.of("s"), "--echo"]);

@@ -429,7 +429,7 @@ pub enum HandOverError {
 /// A connection was closed before everything was sent.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "closed with events unsent: {} ({} bytes); there was no connection, or the peer did not take them in time",
+    "closed with events unsent: {} ({} bytes); there was no connection, or the peer did not take them in time (`close_within` gives it more)",
     unsent.messages,
     unsent.bytes
 )]

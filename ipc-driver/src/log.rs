@@ -152,13 +152,14 @@ impl Log {
     }
 }
 
-/// What to warn of where `socketRoot` is a directory and lacks its closing slash: the socket is then beside it, under a name of both.
+/// What to warn of where `socketRoot` looks like a directory and lacks its closing slash: the socket is then beside it, under a name of both.
 /// It is as node-ipc does it, and hardly ever what is meant.
 fn odd_root(endpoint: &Endpoint, settings: &Settings) -> Option<Box<str>> {
     let root = settings.socket_root();
     let path = endpoint.local_address()?.as_str();
     let beside = !root.ends_with('/') && path.strip_prefix(root).is_some_and(|name| !name.starts_with('/'));
-    (beside && Path::new(root).is_dir()).then(|| {
+    // A beginning of names as a rule ends in a mark (`/tmp/shop-`), a directory in a letter.
+    (beside && (root.ends_with(char::is_alphanumeric) || Path::new(root).is_dir())).then(|| {
         format!("socketRoot {root:?} is put before the name as it is, which makes {path:?}: did you mean {root:?} with a slash at its end?").into()
     })
 }

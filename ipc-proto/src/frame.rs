@@ -50,7 +50,9 @@ pub enum EmitError {
     NotConnected,
     /// The connection or client has ended; it takes no more events. Over UDP: the server has no socket, as it is not started
     /// or has stopped.
-    #[error("closed: it takes no events, as it has ended or was not started; make a new one, or start it")]
+    #[error(
+        "closed: this end takes no events, as it has ended for good, or is a server that was not started; make a new client, or start the server"
+    )]
     Closed,
     /// A framed event on a raw connection, bytes on a framed one, or a frame made for another delimiter.
     #[error("this connection is {mode}: {advice}")]
@@ -214,7 +216,7 @@ mod tests {
             ),
             (
                 EmitError::Closed,
-                "closed: it takes no events, as it has ended or was not started; make a new one, or start it",
+                "closed: this end takes no events, as it has ended for good, or is a server that was not started; make a new client, or start the server",
             ),
         ] {
             assert_eq!(error.to_string(), told);

@@ -335,8 +335,13 @@ impl Answers {
                 return Err(Failure::usage(format!("--reply {reply}: there is no `=`"))
                     .help("write --reply NAME=JSON, for instance --reply 'ping=\"pong\"'"));
             };
-            if let Some(data) = payload::read_json(data, &format!("--reply {name}"))? {
-                all.insert(name.to_owned(), data);
+            if name.is_empty() {
+                return Err(Failure::usage(format!("--reply {reply}: there is no name before the `=`"))
+                    .help("write --reply NAME=JSON, for instance --reply 'ping=\"pong\"'"));
+            }
+            let data = payload::read_json(data, &format!("the data of --reply {name}"))?;
+            if data.is_some_and(|data| all.insert(name.to_owned(), data).is_some()) {
+                return Err(Failure::usage(format!("--reply {name} is given twice")).help("leave one of them out"));
             }
         }
         Ok(Self { echo, replies: all })

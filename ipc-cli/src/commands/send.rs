@@ -1,6 +1,6 @@
 //! `ipc send`: one event, or one for each line of stdin.
 
-use super::CLOSE_WITHIN;
+use super::{CLOSE_WITHIN, LEAVE_WITHIN};
 use crate::Context;
 use crate::address::Target;
 use crate::client::{Connected, Connecting, lost};
@@ -96,7 +96,7 @@ impl Send {
                     let happened = format!("none came within {} s", self.timeout.as_secs_f64());
                     let help = match way {
                         Way::Stream(_) => {
-                            "does the server answer with an event of that name? `ipc sub` shows what it sends; --timeout waits longer"
+                            "does the server answer with an event of that name? `ipc sub` shows what it sends, `ipc doctor` whether the process is stopped; --timeout waits longer"
                         }
                         Way::Datagrams(..) => {
                             "does a peer receive there, which over UDP nobody tells, and answer with an event of that name? --timeout waits longer"
@@ -313,7 +313,10 @@ impl Way {
     async fn close(self, outcome: Outcome, awaited: bool) -> Outcome {
         match self {
             Self::Stream(mut connected) => {
-                let closing = connected.client.close_within(CLOSE_WITHIN);
+                // Who has waited for an answer in vain has waited for the rest as well.
+                let has_waited = outcome.as_ref().is_err_and(Failure::is_timeout);
+                let within = if has_waited { LEAVE_WITHIN } else { CLOSE_WITHIN };
+                let closing = connected.client.close_within(within);
                 let (closed, broken) = tokio::join!(closing, broken(&mut connected.events));
                 // The end of the connection knows best why it was lost.
                 let tells = outcome.as_ref().map_or_else(Failure::is_lost, |()| !awaited);

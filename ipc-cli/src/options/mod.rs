@@ -113,10 +113,11 @@ impl Options {
         Ok(config)
     }
 
-    /// The option socketRoot, if it names a directory without its closing slash.
+    /// The option socketRoot, if it looks like a directory without its closing slash.
     pub(crate) fn root_without_slash(&self) -> Option<&str> {
         let root = self.options.get("socketRoot")?.as_str()?;
-        (!root.ends_with('/') && Path::new(root).is_dir()).then_some(root)
+        let looks_like_one = root.ends_with(char::is_alphanumeric) || Path::new(root).is_dir();
+        (!root.ends_with('/') && looks_like_one).then_some(root)
     }
 
     /// Whether a preset was named anywhere.

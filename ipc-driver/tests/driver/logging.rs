@@ -230,6 +230,7 @@ fn a_root_that_lacks_its_slash_is_warned_of() {
     let client = FakeClient::with_runtime(Fake::new(1), settings, endpoint).unwrap();
     let [line] = &heard(|logger| client.set_logger(logger)).take()[..] else { panic!("no line, or several") };
     assert!(line.contains("warns: socketRoot"), "{line}");
+    assert_eq!(said(&format!("{root}/not-there-yet"), false).len(), 1);
     let lines = said(root, false);
     let [line] = lines.as_slice() else { panic!("{lines:#?}") };
     assert!(line.contains(&format!("socketRoot {root:?}")) && line.contains(&format!("{root}app.world")), "{line}");

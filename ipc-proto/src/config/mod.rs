@@ -64,7 +64,7 @@ pub struct Config {
     /// Put between `socket_root` and the id in the path of a local socket. Default `app.`.
     pub appspace: String,
     /// The directory of local sockets, with its closing slash: the path is the plain concatenation
-    /// of this, `appspace` and the id; `/run/x` makes `/run/xapp.world`. (Where that is a directory, a warning in the log of the
+    /// of this, `appspace` and the id; `/run/x` makes `/run/xapp.world`. (Where that looks like a directory, a warning in the log of the
     /// handle says so.) Default `/tmp/` in [`Config::v9`]; `None` in the v14 presets
     /// stands for a directory of this user's own, see
     /// [`Host::private_socket_root`](crate::Host::private_socket_root).
