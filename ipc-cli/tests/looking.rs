@@ -113,6 +113,14 @@ fn a_stopped_process_is_not_healthy_though_the_system_takes_connections() {
         let found = findings(&place, &[&address, "--probe"], 1);
         has(&found, "problem", "process", "is stopped");
         assert!(found.iter().all(|line| line["about"] != "answer" && line["about"] != "version"), "{found:#?}");
+        if address.starts_with('/') {
+            let listed = place.run(&["ls", &place.root()]).expect(0).lines();
+            assert_eq!((&listed[0]["state"], &listed[0]["stopped"]), (&json!("live"), &json!(true)));
+            let text = place.run(&["ls", &place.root(), "--format", "text"]).expect(0).stdout;
+            assert!(text.contains("(ipc), stopped"), "{text}");
+            let waited = place.run(&["send", &address, "x"]).expect(0);
+            waited.says(&["waiting until", "is it stopped"]);
+        }
         listener.signal(Signal::CONT);
         has(&findings(&place, &[&address, "--probe"], 0), "note", "version", "or as a process that does not read");
     }

@@ -96,6 +96,12 @@ fn roots(context: &Context) -> Outcome<Vec<PathBuf>> {
     Ok(roots)
 }
 
+/// Whether the process that listens is stopped: then the system takes connections for it, and nobody reads.
+#[cfg(unix)]
+fn stopped(row: &crate::sockets::Found) -> bool {
+    row.owner.pid.is_some_and(crate::sockets::is_stopped)
+}
+
 #[cfg(unix)]
 async fn show(context: &Context, rows: &[crate::sockets::Found], appspace: &str) -> Outcome {
     use crate::escape::printable;
@@ -125,7 +131,8 @@ async fn show(context: &Context, rows: &[crate::sockets::Found], appspace: &str)
                 .optional_text("group", group.as_deref())
                 .text("mode", &format!("{:04o}", row.mode))
                 .optional("pid", row.owner.pid)
-                .optional_text("command", row.owner.command.as_deref());
+                .optional_text("command", row.owner.command.as_deref())
+                .optional("stopped", stopped(row).then_some(true));
             let line = match &row.state {
                 State::Unknown(error) => line.text("error", error),
                 _ => line,
@@ -146,6 +153,7 @@ async fn show(context: &Context, rows: &[crate::sockets::Found], appspace: &str)
             (Some(pid), None) => pid.to_string(),
             _ => String::new(),
         };
+        let process = if stopped(row) { format!("{process}, stopped") } else { process };
         let why = if let State::Unknown(error) = &row.state { format!("  {error}") } else { String::new() };
         let owner = format!("{user}:{group}");
         let line = format!("{state} {:04o} {owner:<17} {process:<20} {}{why}", row.mode, printable(&path));

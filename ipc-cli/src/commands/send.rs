@@ -60,6 +60,9 @@ enum Way {
     Datagrams(UdpServer, UdpPeer, Events<UdpEvent>),
 }
 
+/// From when on it is said that a server takes its time to end a connection.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(1);
+
 impl Send {
     pub(crate) async fn run(self, context: Context) -> Outcome {
         let one = match &self.name {
@@ -77,7 +80,7 @@ impl Send {
         let mut way = self.way(context, &target).await?;
         let outcome = self.exchange(context, &target, one, &mut way).await;
         // What was sent before something went wrong is to arrive all the same.
-        way.close(outcome, self.awaited.is_some()).await
+        way.close(context, outcome, self.awaited.is_some()).await
     }
 
     async fn exchange(&self, context: &Context, target: &Target, one: Option<Message>, way: &mut Way) -> Outcome {
@@ -310,14 +313,26 @@ impl Way {
     }
 
     /// What was sent is to arrive, unless that is known from an answer that was `awaited`.
-    async fn close(self, outcome: Outcome, awaited: bool) -> Outcome {
+    async fn close(self, context: &Context, outcome: Outcome, awaited: bool) -> Outcome {
         match self {
             Self::Stream(mut connected) => {
                 // Who has waited for an answer in vain has waited for the rest as well.
                 let has_waited = outcome.as_ref().is_err_and(Failure::is_timeout);
                 let within = if has_waited { LEAVE_WITHIN } else { CLOSE_WITHIN };
                 let closing = connected.client.close_within(within);
-                let (closed, broken) = tokio::join!(closing, broken(&mut connected.events));
+                let ending = async { tokio::join!(closing, broken(&mut connected.events)) };
+                let waits = async {
+                    tokio::time::sleep(PATIENCE).await;
+                    let name = &connected.name;
+                    context
+                        .output
+                        .note(format_args!("waiting until {name} has read what was sent; is it stopped, or busy?"));
+                    std::future::pending().await
+                };
+                let (closed, broken) = tokio::select! {
+                    ended = ending => ended,
+                    never = waits => never,
+                };
                 // The end of the connection knows best why it was lost.
                 let tells = outcome.as_ref().map_or_else(Failure::is_lost, |()| !awaited);
                 let why = match (broken.filter(|_| tells), closed) {
