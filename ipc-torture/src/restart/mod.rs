@@ -135,8 +135,8 @@ impl Restarts {
 
 /// Ends a server in order; how many connections it had.
 fn shut_down(server: &mut crate::child::Child, round: usize) -> Result<u64, String> {
-    let command = json!({"cmd": "shutdown", "within_ms": 60_000});
-    let report = server.command_within(command, Duration::from_secs(80));
+    let command = json!({"cmd": "shutdown", "within_ms": 20_000});
+    let report = server.command_within(command, Duration::from_secs(25));
     let report = report.map_err(|error| format!("round {round}: {error}"))?;
     if report["cut"] != 0 || report["unsent"] != 0 {
         return Err(format!("round {round}: a shutdown with time enough says {report}"));
